@@ -1,0 +1,53 @@
+// swift-tools-version: 6.1
+
+import PackageDescription
+
+let package = Package(
+  name: "prunec",
+  products: [
+    .executable(name: "prunec", targets: ["prunec"]),
+    .executable(name: "prunec-opt", targets: ["prunec-opt"]),
+    .library(
+      name: "PrunecKit",
+      targets: ["GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Coupling", "PassKit", "Passes"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CProtobufC", pkgConfig: "libprotobuf-c",
+      providers: [.apt(["libprotobuf-c-dev"])]),
+    .target(name: "CONNX", dependencies: ["CProtobufC"], exclude: ["onnx.proto"]),
+
+    .target(name: "Tensors"),
+    .target(name: "GraphIR", dependencies: ["Tensors"]),
+    .target(name: "ONNXText", dependencies: ["GraphIR"]),
+    .target(name: "ONNXFormat", dependencies: ["GraphIR", "CONNX"]),
+    .target(name: "Operators", dependencies: ["GraphIR"]),
+    .target(name: "Semantics", dependencies: ["Operators"]),
+    .target(name: "Coupling", dependencies: ["Semantics"]),
+    .target(name: "PassKit", dependencies: ["Coupling"]),
+    .target(name: "Passes", dependencies: ["PassKit"], path: "Passes"),
+
+    .executableTarget(
+      name: "prunec",
+      dependencies: [
+        "Passes", "ONNXFormat",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(
+      name: "prunec-opt",
+      dependencies: [
+        "Passes", "ONNXFormat", "ONNXText",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .target(
+      name: "TestSupport", dependencies: ["Passes", "ONNXText", "ONNXFormat"],
+      path: "Tests/TestSupport"),
+    .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

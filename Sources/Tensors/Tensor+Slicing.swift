@@ -1,0 +1,94 @@
+import Glibc
+
+extension Tensor {
+  /// The tensor with only `indices` left along `axis`, in the given order; indices may repeat.
+  ///
+  /// Works on every element type, sub-byte ones included, by moving bits rather than values.
+  public func keeping(_ indices: [Int], alongAxis axis: Int) -> Tensor {
+    var newShape = shape
+    newShape[axis] = indices.count
+    let extent = shape[axis]
+    precondition(indices.allSatisfy { $0 >= 0 && $0 < extent })
+    let outer = shape[..<axis].reduce(1, *)
+    let inner = shape[(axis + 1)...].reduce(1, *)
+
+    switch payload {
+    case .absent:
+      return Tensor(absent: elementType, shape: newShape)
+    case .strings(let strings):
+      var kept: [[UInt8]] = []
+      kept.reserveCapacity(newShape.elementCount)
+      for row in 0..<outer {
+        for index in indices {
+          let start = (row * extent + index) * inner
+          kept.append(contentsOf: strings[start..<(start + inner)])
+        }
+      }
+      return Tensor(strings: kept, shape: newShape)
+    case .bytes(let storage):
+      let result: TensorStorage
+      if elementType.isByteAligned {
+        let block = inner * elementType.bitWidth / 8
+        result = TensorStorage(byteCount: outer * indices.count * block) { target in
+          Self.copyBlocks(
+            of: block, at: indices, rows: outer, rowLength: extent, from: storage.bytes, to: target)
+        }
+      } else {
+        let byteCount = elementType.byteCount(of: newShape.elementCount)!
+        result = TensorStorage(zeroed: byteCount)
+        copyBits(
+          at: indices, rows: outer, rowLength: extent, inner: inner, from: storage.bytes,
+          to: UnsafeMutableRawBufferPointer(mutating: result.bytes))
+      }
+      return Tensor(elementType, shape: newShape, storage: result)
+    }
+  }
+
+  /// Copies runs of neighbouring indices with one `memcpy` each.
+  private static func copyBlocks(
+    of block: Int, at indices: [Int], rows: Int, rowLength: Int,
+    from source: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer
+  ) {
+    guard block > 0, !indices.isEmpty, rows > 0 else { return }
+    var runs: [(start: Int, length: Int)] = []
+    for index in indices {
+      if let last = runs.last, last.start + last.length == index {
+        runs[runs.count - 1].length += 1
+      } else {
+        runs.append((index, 1))
+      }
+    }
+    var write = target.baseAddress!
+    for row in 0..<rows {
+      let base = source.baseAddress! + row * rowLength * block
+      for run in runs {
+        memcpy(write, base + run.start * block, run.length * block)
+        write += run.length * block
+      }
+    }
+  }
+
+  private func copyBits(
+    at indices: [Int], rows: Int, rowLength: Int, inner: Int,
+    from source: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer
+  ) {
+    let width = elementType.bitWidth
+    var writeBit = 0
+    for row in 0..<rows {
+      for index in indices {
+        var readBit = (row * rowLength + index) * inner * width
+        for _ in 0..<(inner * width) {
+          let bit = (source[readBit / 8] >> UInt8(readBit % 8)) & 1
+          target[writeBit / 8] |= bit << UInt8(writeBit % 8)
+          readBit += 1
+          writeBit += 1
+        }
+      }
+    }
+  }
+
+  /// The part of the tensor in `range` along `axis`.
+  public func slice(_ range: Range<Int>, alongAxis axis: Int) -> Tensor {
+    keeping(Array(range), alongAxis: axis)
+  }
+}

@@ -1,0 +1,149 @@
+import Glibc
+
+/// A dense tensor: element type, extents and elements in row-major order.
+///
+/// A value type over shared storage: copies are free, and the first write to a shared or borrowed
+/// storage copies it.
+public struct Tensor: Sendable {
+  public let elementType: ElementType
+  /// Extents, outermost first; empty for a scalar.
+  public let shape: [Int]
+  @usableFromInline var payload: Payload
+
+  @usableFromInline
+  enum Payload: Sendable {
+    case bytes(TensorStorage)
+    case strings([[UInt8]])
+    /// Data that is described but not at hand, such as an absent external data file.
+    case absent
+  }
+
+  /// Wraps `storage`, whose size must be that of `shape` elements of `elementType`.
+  public init(_ elementType: ElementType, shape: [Int], storage: TensorStorage) {
+    precondition(elementType.byteCount(of: shape.elementCount) == storage.bytes.count)
+    self.elementType = elementType
+    self.shape = shape
+    payload = .bytes(storage)
+  }
+
+  /// A tensor of zeros.
+  public init(zeros elementType: ElementType, shape: [Int]) {
+    let byteCount = elementType.byteCount(of: shape.elementCount)!
+    self.init(elementType, shape: shape, storage: TensorStorage(zeroed: byteCount))
+  }
+
+  /// A tensor of strings, given as their bytes.
+  public init(strings: [[UInt8]], shape: [Int]) {
+    precondition(strings.count == shape.elementCount)
+    elementType = .string
+    self.shape = shape
+    payload = .strings(strings)
+  }
+
+  /// A tensor whose elements are known to exist but cannot be read.
+  public init(absent elementType: ElementType, shape: [Int]) {
+    self.elementType = elementType
+    self.shape = shape
+    payload = .absent
+  }
+
+  public var rank: Int { shape.count }
+
+  /// Number of elements.
+  public var count: Int { shape.elementCount }
+
+  /// Whether the elements can be read.
+  public var hasData: Bool {
+    if case .absent = payload { return false }
+    return true
+  }
+
+  /// Size of the elements in bytes; for strings the sum of their lengths.
+  public var byteCount: Int {
+    switch payload {
+    case .bytes(let storage): storage.bytes.count
+    case .strings(let strings): strings.reduce(0) { $0 + $1.count }
+    case .absent: elementType.byteCount(of: count) ?? 0
+    }
+  }
+
+  /// The elements of a string tensor, as bytes.
+  public var strings: [[UInt8]]? {
+    if case .strings(let strings) = payload { return strings }
+    return nil
+  }
+
+  /// The storage behind the tensor; `nil` for strings and absent data.
+  public var storage: TensorStorage? {
+    if case .bytes(let storage) = payload { return storage }
+    return nil
+  }
+
+  /// Calls `body` with the tensor's bytes, which may lie at any alignment. Empty without data.
+  @inlinable
+  public func withUnsafeBytes<R, E: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(E) -> R
+  ) throws(E) -> R {
+    guard case .bytes(let storage) = payload else {
+      return try body(UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+    defer { withExtendedLifetime(storage) {} }
+    return try body(storage.bytes)
+  }
+
+  /// Calls `body` with the tensor's bytes for writing, in place where nobody shares them.
+  public mutating func withUnsafeMutableBytes<R, E: Error>(
+    _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
+  ) throws(E) -> R {
+    guard case .bytes(var storage) = payload else { preconditionFailure("tensor without bytes") }
+    payload = .absent
+    if !storage.isWritable || !isKnownUniquelyReferenced(&storage) {
+      let source = storage
+      storage = TensorStorage(byteCount: source.bytes.count) { $0.copyMemory(from: source.bytes) }
+    }
+    defer { payload = .bytes(storage) }
+    return try body(UnsafeMutableRawBufferPointer(mutating: storage.bytes))
+  }
+}
+
+extension Tensor: Equatable {
+  /// Bitwise equality of type, shape and elements.
+  public static func == (lhs: Tensor, rhs: Tensor) -> Bool {
+    guard lhs.elementType == rhs.elementType, lhs.shape == rhs.shape else { return false }
+    switch (lhs.payload, rhs.payload) {
+    case (.bytes(let a), .bytes(let b)):
+      return a === b || a.bytes.count == 0
+        || memcmp(a.bytes.baseAddress!, b.bytes.baseAddress!, a.bytes.count) == 0
+    case (.strings(let a), .strings(let b)): return a == b
+    case (.absent, .absent): return true
+    default: return false
+    }
+  }
+}
+
+extension [Int] {
+  /// The product of the extents: the number of elements of a tensor of this shape. Traps on
+  /// overflow; shapes from outside pass through `checkedElementCount` first.
+  public var elementCount: Int { reduce(1, *) }
+
+  /// The product of the extents, or `nil` if one is negative or the product does not fit.
+  public var checkedElementCount: Int? {
+    var product = 1
+    for extent in self {
+      guard extent >= 0 else { return nil }
+      let (next, overflow) = product.multipliedReportingOverflow(by: extent)
+      guard !overflow else { return nil }
+      product = next
+    }
+    return product
+  }
+
+  /// Row-major strides in elements.
+  public var rowMajorStrides: [Int] {
+    var strides = [Int](repeating: 1, count: count)
+    for axis in indices.dropLast().reversed() {
+      strides[axis] = strides[axis + 1] * self[axis + 1]
+    }
+    return strides
+  }
+}
