@@ -2,9 +2,13 @@
 public enum OperatorRegistry {
   /// All operators. The one list of them.
   public static let all: [any Operator] =
-    [
-      Conv()
-    ] + UnaryElementwise.all
+    convolutionOperators
+    + linearOperators
+    + maskingOperators
+    + normalizationOperators
+    + poolingOperators
+    + reductionOperators
+    + UnaryElementwise.all
 
   private static let byName: [OperationName: [any Operator]] = Dictionary(
     grouping: all, by: { $0.signature.operation })

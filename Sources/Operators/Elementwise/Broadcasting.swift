@@ -48,7 +48,8 @@ enum Broadcasting {
   }
 
   /// Ties every axis of the operands to the result's axis that it becomes; an axis of extent one
-  /// that is stretched leaves the result's axis free.
+  /// that is stretched leaves the result's axis free, and one of which it is not known whether it
+  /// will be stretched pins it.
   static func relate(_ call: Invocation, operands: Range<Int>, _ relations: inout Relations) {
     guard let output = call.results.first?.shape else { return }
     var tied = [Bool](repeating: false, count: output.count)
@@ -56,8 +57,11 @@ enum Broadcasting {
       guard let shape = call.shape(index) else { return }
       let offset = output.count - shape.count
       for (axis, dimension) in shape.enumerated() {
-        guard let extent = dimension.fixedExtent, extent == output[offset + axis].fixedExtent
-        else { continue }
+        guard let extent = dimension.fixedExtent else {
+          relations.pin(.result(axis: offset + axis), because: "an operand's extent is not known")
+          continue
+        }
+        guard extent == output[offset + axis].fixedExtent else { continue }
         relations.equal(.operand(index, axis: axis), .result(axis: offset + axis))
         tied[offset + axis] = true
       }
