@@ -49,6 +49,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Passes", "ONNXText", "ONNXFormat"],
       path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"]),
   ],
   swiftLanguageModes: [.v6]
 )
