@@ -47,6 +47,7 @@ let package = Package(
       path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
     .testTarget(name: "ONNXTextTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"]),
   ],
   swiftLanguageModes: [.v6]
 )

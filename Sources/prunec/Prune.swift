@@ -66,16 +66,16 @@ struct Prune: ParsableCommand {
       try exportModel(result.model, to: output, options: exportOptions)
     }
     progress.finish()
-    result.setSizes(before: file.byteCount, after: try ModelFile.writtenSize(output))
+    result.setSizes(before: file.byteCount, after: ModelFile.writtenSize(output))
     ExitStatus.writeError((file.warnings + result.warnings).map { $0.rendered(file: model) })
     if passes.timePasses { PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) }) }
     try outputs.write(result)
   }
 
-  /// Fails before any work where the output is the input.
+  /// Fails before any work where the output would replace the input.
   private func refuseOverwriting(_ file: ModelFile) throws {
-    let (from, to) = (model, output)
-    guard !inPlace, FileIdentity.areSame(from, to) else { return }
+    guard !inPlace, let identity = FileIdentity(path: output), file.sourceFiles.contains(identity)
+    else { return }
     throw LocatedError(
       CompileError(.usage, "the output is the input; say --in-place if that is meant"), in: output)
   }
