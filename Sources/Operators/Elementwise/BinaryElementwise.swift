@@ -22,18 +22,18 @@ struct BinaryElementwise: Operator {
   /// One operator for each formula.
   static let all: [BinaryElementwise] = [
     BinaryElementwise(
-      "Add", BinaryFormula(float: +, double: +, integer: { $0 &+ $1 }),
+      "Add", BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 }, integer: { $0 &+ $1 }),
       symbolic: SymbolicArithmetic.add),
     BinaryElementwise(
-      "Sub", BinaryFormula(float: -, double: -, integer: { $0 &- $1 }),
+      "Sub", BinaryFormula(float: { $0 - $1 }, double: { $0 - $1 }, integer: { $0 &- $1 }),
       symbolic: SymbolicArithmetic.subtract),
     BinaryElementwise(
-      "Mul", BinaryFormula(float: *, double: *, integer: { $0 &* $1 }),
+      "Mul", BinaryFormula(float: { $0 * $1 }, double: { $0 * $1 }, integer: { $0 &* $1 }),
       symbolic: SymbolicArithmetic.multiply),
     BinaryElementwise(
       "Div",
       BinaryFormula(
-        float: /, double: /,
+        float: { $0 / $1 }, double: { $0 / $1 },
         integer: { $1 == 0 ? nil : $0.dividedReportingOverflow(by: $1).partialValue }),
       symbolic: SymbolicArithmetic.divide),
   ]

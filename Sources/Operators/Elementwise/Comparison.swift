@@ -21,11 +21,11 @@ struct Comparison: Operator {
 
   /// One operator for each formula.
   static let all: [Comparison] = [
-    Comparison("Equal", ==, ==),
-    Comparison("Less", <, <),
-    Comparison("Greater", >, >),
-    Comparison("LessOrEqual", opsets: 12...28, <=, <=),
-    Comparison("GreaterOrEqual", opsets: 12...28, >=, >=),
+    Comparison("Equal", { $0 == $1 }, { $0 == $1 }),
+    Comparison("Less", { $0 < $1 }, { $0 < $1 }),
+    Comparison("Greater", { $0 > $1 }, { $0 > $1 }),
+    Comparison("LessOrEqual", opsets: 12...28, { $0 <= $1 }, { $0 <= $1 }),
+    Comparison("GreaterOrEqual", opsets: 12...28, { $0 >= $1 }, { $0 >= $1 }),
   ]
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
