@@ -28,7 +28,8 @@ let package = Package(
     .target(name: "Operators", dependencies: ["GraphIR"]),
     .target(name: "Semantics", dependencies: ["Operators"]),
     .target(name: "Coupling", dependencies: ["Semantics"]),
-    .target(name: "PassKit", dependencies: ["Coupling"]),
+    .target(name: "Selection", dependencies: ["Coupling"]),
+    .target(name: "PassKit", dependencies: ["Selection"]),
     .target(name: "Passes", dependencies: ["PassKit"], path: "Passes"),
 
     .executableTarget(
@@ -48,6 +49,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Passes", "ONNXText", "ONNXFormat"],
       path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "ONNXTextTests", dependencies: ["TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

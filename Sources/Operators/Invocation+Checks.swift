@@ -1,4 +1,8 @@
 extension Invocation {
+  /// Whether the rank of every operand is known. Where one is not, nothing may be said of the axes of
+  /// the others: they would be cut, and it would not.
+  var hasAllRanks: Bool { operands.allSatisfy { $0 == nil || $0?.shape != nil } }
+
   /// An integer attribute that the node must have unless the signature gives a default; throws
   /// where it is missing or of another kind.
   func requiredInt(_ name: String) throws(CompileError) -> Int {
@@ -33,6 +37,13 @@ extension Invocation {
       }
     }
   }
+
+  /// Throws where the element types of operands `indices`, as far as they are known, differ.
+  func requireSameType(_ indices: Int...) throws(CompileError) {
+    let known = indices.compactMap { elementType($0) }
+    guard let first = known.first, let other = known.first(where: { $0 != first }) else { return }
+    throw malformed("operands are of types \(first.name) and \(other.name)")
+  }
 }
 
 extension Set<ElementType> {
@@ -44,6 +55,10 @@ extension Operator {
   /// The invocation with the operands themselves for facts, and the results that follow: whatever
   /// inference demands has been checked against the very tensors, and every extent is a number.
   func resolve(_ call: Invocation, on operands: [Tensor?]) throws(CompileError) -> Invocation {
+    let required = signature.operands.lowerBound
+    guard operands.count >= required, operands.prefix(required).allSatisfy({ $0 != nil }) else {
+      throw call.malformed("a required operand is left out")
+    }
     for operand in operands {
       guard operand?.hasData ?? true else {
         throw CompileError(.unsupported, "the data of an operand is not at hand", at: call.location)
@@ -54,10 +69,14 @@ extension Operator {
       operands: operands.map { $0.map { ValueFacts(constant: $0) } },
       results: call.results.map { _ in .unknown }, location: call.location)
     resolved.results = try inferFacts(resolved)
-    for result in resolved.results {
-      // A few numbers of a small file can ask for any amount of memory.
-      guard let count = result.fixedShape?.checkedElementCount, count <= 1 << 29 else {
-        throw call.unsupported("a result is too large to compute, or of no fixed shape")
+    for shape in operands.compactMap(\.?.shape) + resolved.results.map(\.fixedShape) {
+      // A few numbers of a small file can ask for any amount of memory, and an extent of zero makes
+      // loops over the others pointless, not harmless.
+      let limit = shape?.contains(0) ?? false ? 1 << 20 : 1 << 29
+      let count = shape?.map { $0 == 0 ? 1 : $0 }.checkedElementCount
+      guard let count, count < limit else {
+        throw CompileError(
+          .unsupported, "a tensor is too large to compute, or of no fixed shape", at: call.location)
       }
     }
     return resolved

@@ -3,9 +3,14 @@ public enum OperatorRegistry {
   /// All operators. The one list of them.
   public static let all: [any Operator] = [
     constantOperators,
-    [Conv()],
+    convolutionOperators,
     elementwiseOperators,
     layoutOperators,
+    linearOperators,
+    maskingOperators,
+    normalizationOperators,
+    poolingOperators,
+    reductionOperators,
   ].flatMap { $0 }
 
   private static let byName: [OperationName: [any Operator]] = Dictionary(

@@ -1,8 +1,8 @@
 /// Shape (ONNX opset 7 to 28): the extents of `data` as an int64 vector; since opset 15 only those of
 /// the axes from `start` to before `end`, which count from the end where negative and are clamped.
 ///
-/// Channels: the elements do not matter, so every axis of the operand may be cut as far as this
-/// node goes; what its result is used for is another matter.
+/// Channels: the elements do not matter, so an axis of the operand may be cut unless its extent is
+/// used.
 struct Shape: Operator {
   let signature = Signature(
     "Shape", operands: 1...1, attributes: ["end": nil, "start": .int(0)])
@@ -24,7 +24,8 @@ struct Shape: Operator {
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {
-    for axis in (call.shape(0) ?? []).indices { relations.free(.operand(0, axis: axis)) }
+    guard let rank = call.shape(0)?.count, let range = try? range(call, rank: rank) else { return }
+    relations.readExtents(ofOperand: 0, firstAxis: range.lowerBound)
   }
 
   func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }

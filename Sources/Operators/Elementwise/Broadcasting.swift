@@ -50,7 +50,7 @@ enum Broadcasting {
   /// Ties every axis of the operands to the result's axis that it becomes. An axis of extent one
   /// that is stretched asks for nothing; one whose extent is not known might be of any and pins.
   static func relate(_ call: Invocation, operands: Range<Int>, _ relations: inout Relations) {
-    guard let output = call.results.first?.shape else { return }
+    guard call.hasAllRanks, let output = call.results.first?.shape else { return }
     for index in operands {
       guard let shape = call.shape(index), shape.count <= output.count else { return }
       let offset = output.count - shape.count

@@ -46,7 +46,13 @@ struct Clip: Operator {
       return [Tensor(rounding: clipped, to: type, shape: x.shape)]
     case let type where type.isInteger:
       var limits: [Int?] = []
-      for bound in bounds { limits.append(try bound.map { try call.integers(of: $0) }?.first) }
+      for bound in bounds {
+        guard let bound else {
+          limits.append(nil)
+          continue
+        }
+        limits.append(try call.integers(of: bound).first)
+      }
       let clipped = Self.clip(try call.integers(of: x), limits[0], limits[1])
       return [Tensor(wrapping: clipped, to: type, shape: x.shape)]
     default: throw call.unsupported("Clip of \(x.elementType.name) is not evaluated")

@@ -18,7 +18,8 @@ struct VariadicElementwise: Operator {
   /// One operator for each formula.
   static let all: [VariadicElementwise] = [
     VariadicElementwise("Sum", BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 })),
-    VariadicElementwise("Mean", BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 }), isMean: true),
+    VariadicElementwise(
+      "Mean", BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 }), isMean: true),
     VariadicElementwise(
       "Min",
       BinaryFormula(
@@ -53,7 +54,8 @@ struct VariadicElementwise: Operator {
       guard result.elementType.isFloatingPoint,
         let divisor = count.converted(to: result.elementType)
       else { throw call.unsupported("the mean of \(result.elementType.name) is not evaluated") }
-      result = try BinaryFormula(float: { $0 / $1 }, double: { $0 / $1 }).apply(call, result, divisor, shape: shape)
+      result = try BinaryFormula(float: { $0 / $1 }, double: { $0 / $1 }).apply(
+        call, result, divisor, shape: shape)
     }
     return [result]
   }

@@ -51,14 +51,14 @@ struct Concat: Operator {
     guard shapes.count == call.operands.count, shapes.allSatisfy({ $0.count == output.count })
     else { return }
     for index in output.indices {
-      if index == axis, output[axis].fixedExtent == nil { continue }
+      let extents = shapes.compactMap { $0[index].fixedExtent }
+      guard extents.count == shapes.count else {
+        // One operand that cannot be cut keeps the others from it.
+        relations.pin(.result(axis: index), because: "an operand's extent is not known")
+        continue
+      }
       var start = 0
-      for (operand, shape) in shapes.enumerated() {
-        guard let extent = shape[index].fixedExtent else {
-          relations.pin(
-            .result(axis: index), because: "an operand's extent along the axis is not known")
-          continue
-        }
+      for (operand, extent) in extents.enumerated() {
         let part = AxisReference.operand(operand, axis: index)
         if index == axis {
           relations.section(part, of: .result(axis: index), start: start)
