@@ -1,6 +1,6 @@
 @_exported import ArgumentParser
 @_exported import Driver
-import Glibc
+import Foundation
 
 /// The exit codes of prunec's commands.
 ///
@@ -49,7 +49,7 @@ public enum ExitStatus {
 
   /// Writes lines to standard error.
   public static func writeError(_ lines: [String]) {
-    for line in lines { fputs(line + "\n", stderr) }
+    for line in lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
   }
 }
 

@@ -13,8 +13,7 @@ final class Progress: Sendable {
     guard isShown else { return }
     width.withLock { width in
       let blank = String(repeating: " ", count: max(0, width - step.count))
-      fputs("\r\(step)\(blank)", stderr)
-      fflush(stderr)
+      FileHandle.standardError.write(Data("\r\(step)\(blank)".utf8))
       width = step.count
     }
   }
@@ -23,6 +22,6 @@ final class Progress: Sendable {
   func finish() {
     guard isShown else { return }
     show("")
-    fputs("\r", stderr)
+    FileHandle.standardError.write(Data("\r".utf8))
   }
 }
