@@ -90,7 +90,9 @@ extension Graph {
   }
 
   /// Changes an initializer's elements in place, without copying where nobody shares them.
-  public mutating func withTensor<R>(of id: ValueID, _ body: (inout Tensor) throws -> R) rethrows -> R {
+  public mutating func withTensor<R>(of id: ValueID, _ body: (inout Tensor) throws -> R) rethrows
+    -> R
+  {
     guard case .initializer(var tensor) = valueSlots[id.index]!.definition else {
       preconditionFailure("no initializer")
     }
@@ -242,7 +244,12 @@ extension Graph {
       switch use {
       case .operand(let node, let index): nodeSlots[node.index]!.node.inputs[index] = new
       case .capture(let node, let index): nodeSlots[node.index]!.node.captures[index] = new
-      case .graphOutput(let index): outputs[index].value = new
+      case .graphOutput(let index):
+        outputs[index].value = new
+        // The signature stays as it is, whatever is known of the new value.
+        if outputs[index].declaredType == nil, let type = self[old].type, self[new].type != type {
+          outputs[index].declaredType = type
+        }
       }
     }
     valueSlots[new.index]!.uses += uses
