@@ -28,7 +28,8 @@ let package = Package(
     .target(name: "Operators", dependencies: ["GraphIR"]),
     .target(name: "Semantics", dependencies: ["Operators"]),
     .target(name: "Coupling", dependencies: ["Semantics"]),
-    .target(name: "PassKit", dependencies: ["Coupling"]),
+    .target(name: "Selection", dependencies: ["Coupling"]),
+    .target(name: "PassKit", dependencies: ["Selection"]),
     .target(name: "Passes", dependencies: ["PassKit"], path: "Passes"),
 
     .executableTarget(

@@ -1,0 +1,4 @@
+/// Convolutions.
+let convolutionOperators: [any Operator] = [
+  Conv()
+]

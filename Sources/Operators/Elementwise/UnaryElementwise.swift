@@ -1,0 +1,80 @@
+import Glibc
+
+/// The operators that apply a function of one variable to every element, `Y = f(X)`, of any shape:
+/// they differ in nothing but the formula.
+///
+/// ONNX opset 7 to 28: Relu, Sigmoid, Tanh, Erf, Exp, Log, Sqrt, Abs, Neg, Reciprocal, Floor, Ceil,
+/// Sin, Cos, Sign, Softplus, Softsign, HardSwish, Mish.
+public struct UnaryElementwise: Operator {
+  public let signature: Signature
+  private let formula: @Sendable (Float) -> Float
+
+  private init(_ type: String, _ formula: @escaping @Sendable (Float) -> Float) {
+    signature = Signature(type, operands: 1...1)
+    self.formula = formula
+  }
+
+  /// One operator for each formula.
+  public static let all: [UnaryElementwise] = [
+    UnaryElementwise("Relu") { max($0, 0) },
+    UnaryElementwise("Sigmoid") { 1 / (1 + expf(-$0)) },
+    UnaryElementwise("Tanh") { tanhf($0) },
+    UnaryElementwise("Erf") { erff($0) },
+    UnaryElementwise("Exp") { expf($0) },
+    UnaryElementwise("Log") { logf($0) },
+    UnaryElementwise("Sqrt") { $0.squareRoot() },
+    UnaryElementwise("Abs") { abs($0) },
+    UnaryElementwise("Neg") { -$0 },
+    UnaryElementwise("Reciprocal") { 1 / $0 },
+    UnaryElementwise("Floor") { floorf($0) },
+    UnaryElementwise("Ceil") { ceilf($0) },
+    UnaryElementwise("Sin") { sinf($0) },
+    UnaryElementwise("Cos") { cosf($0) },
+    UnaryElementwise("Sign") { $0 > 0 ? 1 : ($0 < 0 ? -1 : $0) },
+    UnaryElementwise("Softplus") { $0 > 0 ? $0 + log1pf(expf(-$0)) : log1pf(expf($0)) },
+    UnaryElementwise("Softsign") { $0 / (1 + abs($0)) },
+    UnaryElementwise("HardSwish") { $0 * max(0, min(1, $0 / 6 + 0.5)) },
+    UnaryElementwise("Mish") { $0 * tanhf(log1pf(expf($0))) },
+  ]
+
+  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    [ValueFacts(call.operand(0)?.type)]
+  }
+
+  public func relate(_ call: Invocation, _ relations: inout Relations) {
+    Broadcasting.relate(call, operands: 0..<1, &relations)
+  }
+
+  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+
+  public func evaluate(
+    _ call: Invocation, _ operands: [Tensor?]
+  ) throws(CompileError) -> [Tensor] {
+    let operand = operands[0]!
+    if operand.elementType.isInteger {
+      // Only Abs, Neg, Sign and Relu take integers; their values are exact in Double.
+      throw CompileError(
+        .unsupported, "\(signature.operation) of \(operand.elementType.name) is not evaluated",
+        at: call.location)
+    }
+    return [operand.mapFloats(formula)]
+  }
+
+  public func macs(_ call: Invocation) -> Int { 0 }
+}
+
+extension Tensor {
+  /// The tensor with `formula` applied to every element of a floating point type.
+  func mapFloats(_ formula: (Float) -> Float) -> Tensor {
+    guard elementType == .float32 else {
+      return Tensor(rounding: floats.map(formula), to: elementType, shape: shape)
+    }
+    let storage = withElements(as: Float.self) { source in
+      TensorStorage(byteCount: byteCount) { bytes in
+        let target = bytes.assumingMemoryBound(to: Float.self)
+        for index in source.indices { target[index] = formula(source[index]) }
+      }
+    }
+    return Tensor(.float32, shape: shape, storage: storage)
+  }
+}

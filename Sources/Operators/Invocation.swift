@@ -1,0 +1,93 @@
+/// One use of an operator, as plain values: all that an operator gets to see.
+public struct Invocation: Sendable {
+  public let signature: Signature
+  /// The version of the operator's domain that the graph imports.
+  public let opset: Int
+  public let attributes: [Attribute]
+  /// What is known of the operands; `nil` for one left out.
+  public let operands: [ValueFacts?]
+  /// What is known of the results; while types are being inferred, nothing.
+  public var results: [ValueFacts]
+  public let location: Location
+
+  public init(
+    signature: Signature, opset: Int, attributes: [Attribute], operands: [ValueFacts?],
+    results: [ValueFacts], location: Location
+  ) {
+    self.signature = signature
+    self.opset = opset
+    self.attributes = attributes
+    self.operands = operands
+    self.results = results
+    self.location = location
+  }
+
+  /// An error of the model at this node.
+  public func malformed(_ message: String) -> CompileError {
+    CompileError(.malformed, message, at: location)
+  }
+
+  // MARK: Operands
+
+  /// The facts of operand `index`, or `nil` if it is left out.
+  public func operand(_ index: Int) -> ValueFacts? {
+    index < operands.count ? operands[index] : nil
+  }
+
+  public func shape(_ index: Int) -> [Dimension]? { operand(index)?.shape }
+  public func elementType(_ index: Int) -> ElementType? { operand(index)?.elementType }
+
+  // MARK: Attributes
+
+  private func value(_ name: String) -> Attribute.Value? {
+    if let attribute = attributes.first(where: { $0.name == name }) { return attribute.value }
+    guard let declared = signature.attributes[name] else {
+      preconditionFailure("\(signature.operation) does not declare '\(name)'")
+    }
+    return declared
+  }
+
+  /// Whether the node itself gives the attribute.
+  public func has(_ name: String) -> Bool { attributes.contains { $0.name == name } }
+
+  /// An integer attribute or its default.
+  public func int(_ name: String) -> Int? {
+    if case .int(let value)? = value(name) { return Int(value) }
+    return nil
+  }
+
+  /// A list of integers or its default.
+  public func ints(_ name: String) -> [Int]? {
+    if case .ints(let values)? = value(name) { return values.map(Int.init) }
+    return nil
+  }
+
+  public func float(_ name: String) -> Float? {
+    if case .float(let value)? = value(name) { return value }
+    return nil
+  }
+
+  public func floats(_ name: String) -> [Float]? {
+    if case .floats(let values)? = value(name) { return values }
+    return nil
+  }
+
+  public func string(_ name: String) -> String? {
+    if case .string(let bytes)? = value(name) { return String(decoding: bytes, as: UTF8.self) }
+    return nil
+  }
+
+  public func tensor(_ name: String) -> Tensor? {
+    if case .tensor(let value)? = value(name) { return value.tensor }
+    return nil
+  }
+
+  /// `axis` counted from the front, for a tensor of `rank` axes; throws if there is no such axis.
+  public func normalizedAxis(_ axis: Int, rank: Int) throws(CompileError) -> Int {
+    let (shifted, overflow) = axis.addingReportingOverflow(axis < 0 ? rank : 0)
+    guard !overflow, (0..<rank).contains(shifted) else {
+      throw malformed("axis \(axis) is out of range for \(rank) axes")
+    }
+    return shifted
+  }
+}

@@ -1,0 +1,21 @@
+/// Every operator that prunec understands, by name and operator set version.
+public enum OperatorRegistry {
+  /// All operators. The one list of them.
+  public static let all: [any Operator] =
+    convolutionOperators
+    + linearOperators
+    + maskingOperators
+    + normalizationOperators
+    + poolingOperators
+    + reductionOperators
+    + UnaryElementwise.all
+
+  private static let byName: [OperationName: [any Operator]] = Dictionary(
+    grouping: all, by: { $0.signature.operation })
+
+  /// The operator called `name` in version `opset` of its domain, if prunec understands it.
+  public static func find(_ name: OperationName, opset: Int) -> (any Operator)? {
+    let name = OperationName(name.type, domain: name.domain)
+    return byName[name]?.first { $0.signature.opsets.contains(opset) }
+  }
+}

@@ -1,0 +1,89 @@
+/// An axis of one of a node's operands or results.
+public struct AxisReference: Hashable, Sendable {
+  public enum Slot: Hashable, Sendable {
+    case operand(Int)
+    case result(Int)
+    /// An axis that no tensor has, such as the groups of a grouped convolution.
+    case virtual(Int)
+  }
+  public let slot: Slot
+  /// The axis, counted from the front; of a virtual one, its extent.
+  public let axis: Int
+
+  public static func operand(_ index: Int, axis: Int) -> AxisReference {
+    AxisReference(slot: .operand(index), axis: axis)
+  }
+
+  public static func result(_ index: Int = 0, axis: Int) -> AxisReference {
+    AxisReference(slot: .result(index), axis: axis)
+  }
+}
+
+/// How the indices of a node's axes belong together when some are removed.
+public enum Relation: Sendable {
+  /// Index i of one is index i of the other.
+  case equal(AxisReference, AxisReference)
+  /// Index i of `part` is index `start + i * step` of `whole`.
+  case section(part: AxisReference, whole: AxisReference, start: Int, step: Int)
+  /// Index i of `part` is index `indices[i]` of `whole`.
+  case selection(part: AxisReference, whole: AxisReference, indices: [Int])
+  /// `whole` is the row-major product of `factors`, outermost first: what a Reshape that splits or
+  /// merges axes does. It may be cut along one factor at a time.
+  case split(whole: AxisReference, factors: [AxisReference])
+  /// The axis may not be cut.
+  case pinned(AxisReference, because: String)
+  /// The axis may be cut, and no other axis of the node changes with it.
+  case free(AxisReference)
+  /// Element i of the node's first result is the extent of axis `first + i` of operand `operand`; no
+  /// axis of that operand matters otherwise.
+  case extents(operand: Int, first: Int)
+  /// The node sums over the axis: an index whose elements are zero contributes nothing.
+  case sum(AxisReference)
+  /// The node computes statistics over the axis and normalises with them.
+  case normalization(AxisReference)
+}
+
+/// The relations of one node, as its operator states them. An axis that is not mentioned by any is
+/// pinned, so what an operator forgets is safe.
+public struct Relations: Sendable {
+  public private(set) var list: [Relation] = []
+  private var virtualCount = 0
+
+  public init() {}
+
+  public mutating func equal(_ a: AxisReference, _ b: AxisReference) { list.append(.equal(a, b)) }
+
+  public mutating func section(
+    _ part: AxisReference, of whole: AxisReference, start: Int, step: Int = 1
+  ) {
+    list.append(.section(part: part, whole: whole, start: start, step: step))
+  }
+
+  public mutating func selection(_ part: AxisReference, of whole: AxisReference, indices: [Int]) {
+    list.append(.selection(part: part, whole: whole, indices: indices))
+  }
+
+  public mutating func split(_ whole: AxisReference, into factors: [AxisReference]) {
+    list.append(.split(whole: whole, factors: factors))
+  }
+
+  public mutating func pin(_ axis: AxisReference, because reason: String) {
+    list.append(.pinned(axis, because: reason))
+  }
+
+  public mutating func free(_ axis: AxisReference) { list.append(.free(axis)) }
+
+  public mutating func readExtents(ofOperand operand: Int, firstAxis: Int) {
+    list.append(.extents(operand: operand, first: firstAxis))
+  }
+
+  public mutating func sum(over axis: AxisReference) { list.append(.sum(axis)) }
+
+  public mutating func normalize(over axis: AxisReference) { list.append(.normalization(axis)) }
+
+  /// A new axis of `extent` that no tensor has.
+  public mutating func virtualAxis(extent: Int) -> AxisReference {
+    defer { virtualCount += 1 }
+    return AxisReference(slot: .virtual(virtualCount), axis: extent)
+  }
+}

@@ -1,0 +1,73 @@
+@_exported import GraphIR
+
+/// An integer known at compile time: a number, a named extent, or nothing.
+public typealias SymbolicInteger = Dimension.Extent
+
+/// What is known about a value without running the model.
+public struct ValueFacts: Sendable {
+  /// What is known of the elements.
+  public enum Contents: Sendable {
+    case unknown
+    case constant(Tensor)
+    /// The elements of an integer scalar or vector, some of them symbolic: what the shape
+    /// arithmetic that exporters emit computes with.
+    case integers([SymbolicInteger])
+  }
+
+  /// The tensor type; `nil` when nothing is known or the value is no tensor.
+  public var type: TensorType?
+  public var contents: Contents
+
+  public init(_ type: TensorType?, contents: Contents = .unknown) {
+    self.type = type
+    self.contents = contents
+  }
+
+  public init(_ elementType: ElementType?, _ shape: [Dimension]?, contents: Contents = .unknown) {
+    self.init(TensorType(elementType, shape), contents: contents)
+  }
+
+  /// The facts of a constant.
+  public init(constant tensor: Tensor) {
+    self.init(TensorType(tensor.elementType, fixed: tensor.shape), contents: .constant(tensor))
+  }
+
+  public static let unknown = ValueFacts(nil)
+
+  public var elementType: ElementType? { type?.elementType }
+  public var shape: [Dimension]? { type?.shape }
+  public var rank: Int? { type?.shape?.count }
+
+  /// The extents, where all are numbers.
+  public var fixedShape: [Int]? { type?.fixedShape }
+
+  /// The tensor, if the value is constant and its data is at hand.
+  public var constant: Tensor? {
+    if case .constant(let tensor) = contents, tensor.hasData { return tensor }
+    return nil
+  }
+
+  /// The elements of an integer or boolean scalar or vector, as far as they are known.
+  public var integers: [SymbolicInteger]? {
+    switch contents {
+    case .unknown: return nil
+    case .integers(let elements): return elements
+    case .constant(let tensor):
+      guard tensor.rank <= 1, tensor.elementType.isInteger || tensor.elementType == .bool else {
+        return nil
+      }
+      return tensor.integers.map { .fixed($0) }
+    }
+  }
+
+  /// The elements of a constant integer tensor.
+  public var constantIntegers: [Int]? {
+    guard let integers else { return nil }
+    var numbers: [Int] = []
+    for integer in integers {
+      guard case .fixed(let number) = integer else { return nil }
+      numbers.append(number)
+    }
+    return numbers
+  }
+}
