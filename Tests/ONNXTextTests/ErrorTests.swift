@@ -56,6 +56,7 @@ private func message(_ text: String) -> String {
       "g (x) => (x) { y = F <a = [1, 2.5]> (x) }",
       "1:31: error: expected an element of type 'int', found 'float'"
     ),
+    ("g (x) => (x) {} F () => () {} F () => () {}", "1:31: error: function 'F' is already defined"),
     ("<ir: 3> g (x) => (x) {}", "1:2: error: a model's header has no field 'ir'"),
     ("<ir_version: x> g (x) => (x) {}", "1:14: error: expected the IR version, found 'x'"),
     (
