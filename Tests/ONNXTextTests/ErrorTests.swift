@@ -33,6 +33,7 @@ private func message(_ text: String) -> String {
     ("g (x = {1}) => (x) {}", "1:4: error: data needs the type of a tensor"),
     ("g (x) => (x, x) {}", "1:14: error: two outputs are called 'x'"),
     ("g (x) => (é) {}", "1:11: error: unexpected character 'é'"),
+    ("\u{8}", "1:1: error: unexpected character of code 8"),
     ("g (x) => (\"é\", z) {}", "1:11: error: output 'é' is not defined"),
     ("g (x) => (\"é\", x, $) {}", "1:19: error: unexpected character '$'"),
     ("g (x) => (x) { = }", "1:18: error: expected the operator of the node, found '}'"),
