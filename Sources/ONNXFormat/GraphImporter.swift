@@ -80,9 +80,8 @@ struct GraphImporter {
       guard listed.insert(name).inserted else {
         throw CompileError(.malformed, "two graph inputs have this name", at: .value(name))
       }
-      let type = try body.type(of: input)
       if constants.contains(name) || sparse.contains(name) { continue }
-      let id = body.graph.addInput(name: name, type: type)
+      let id = body.graph.addInput(name: name, type: try body.type(of: input))
       body.graph.setAnnotations(of: id, to: annotations(of: input))
       body.bind(name, to: id)
     }
@@ -99,9 +98,7 @@ struct GraphImporter {
       let id = body.graph.addInitializer(name: name, try importer.tensor(tensor, name: name))
       body.graph.setAnnotations(of: id, to: annotations(of: tensor))
       body.graph.setExternalLocation(of: id, to: externalLocation(of: tensor))
-      if let input = listed[name] {
-        body.graph.listAsInput(id, annotations: annotations(of: input))
-      }
+      if let input = listed[name] { try list(id, as: input) }
       body.bind(name, to: id)
     }
     for sparse in messages(proto.sparse_initializer, proto.n_sparse_initializer) {
@@ -109,11 +106,18 @@ struct GraphImporter {
       try body.checkNew(name, "sparse initializer")
       let id = body.graph.addSparseInitializer(
         name: name, type: try sparseType(sparse, name: name), encoded: serialized(sparse))
-      if let input = listed[name] {
-        body.graph.listAsInput(id, annotations: annotations(of: input))
-      }
+      if let input = listed[name] { try list(id, as: input) }
       body.bind(name, to: id)
     }
+  }
+
+  private mutating func list(
+    _ id: ValueID, as input: Message<Onnx__ValueInfoProto>
+  ) throws(CompileError) {
+    let type = try body.type(of: input)
+    body.graph.listAsInput(
+      id, declaredType: type == body.graph[id].type ? nil : type,
+      annotations: annotations(of: input))
   }
 
   private func externalLocation(of tensor: Message<Onnx__TensorProto>) -> String? {
