@@ -32,6 +32,7 @@ public struct FoldConstants: Pass {
         let name = graph[output].name
         let initializer = graph.addInitializer(name: graph.uniqueName(name), tensor)
         graph.replaceAllUses(of: output, with: initializer)
+        context.followers += followers(of: id, output, initializer, graph, facts)
       }
       graph.erase(id)
     }
@@ -60,6 +61,24 @@ public struct FoldConstants: Pass {
     guard found.macs(call) <= Self.macLimit else { return nil }
     // What cannot be evaluated stays a node; running it is the runtime's business.
     return try? found.evaluate(call, operands)
+  }
+
+  /// How the axes of constant operands go with those of the constant that replaces `output`.
+  private func followers(
+    of id: NodeID, _ output: ValueID, _ initializer: ValueID, _ graph: Graph, _ facts: GraphFacts
+  ) -> [Follower] {
+    guard let (found, call) = facts.invocation(of: id),
+      let position = graph[id].outputs.firstIndex(of: output)
+    else { return [] }
+    var relations = Relations()
+    found.relate(call, &relations)
+    return relations.list.compactMap { relation in
+      guard case .equal(let a, let b) = relation else { return nil }
+      guard case .operand(let index) = a.slot, b.slot == .result(position),
+        let operand = graph[id].inputs[index], graph[operand].constant != nil
+      else { return nil }
+      return Follower(Axis(operand, a.axis), follows: Axis(initializer, b.axis))
+    }
   }
 
   /// The value as a constant, if inference knows all of it.

@@ -56,11 +56,11 @@ public struct MergeNeurons: Pass {
     let coupling = try context.coupling(of: graph)
     let masked = try MaskedChannels(in: graph, facts, coupling)
     let layers = LinearLayer.all(in: graph, facts)
-    for group in masked.removed.keys.sorted() {
-      let removed = masked.removed[group]!
-      guard let plan = find(coupling.groups[group], removed, layers, graph, facts) else { continue }
-      perform(plan, &graph)
+    // All rows are compared before any weight changes: a layer merged into is compared as trained.
+    let plans = masked.removed.keys.sorted().compactMap { group in
+      find(coupling.groups[group], masked.removed[group]!, layers, graph, facts)
     }
+    for plan in plans { perform(plan, &graph) }
   }
 
   // MARK: Find

@@ -32,7 +32,12 @@ public struct FoldBatchNorm: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
-    for match in graph.nodes.compactMap({ find($0, graph, facts) }) { perform(match, &graph) }
+    for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
+      let parameters = graph[match.normalization].inputs[1...4].map { $0! }
+      perform(match, &graph)
+      let axis = Axis(graph[match.layer.node].inputs[match.layer.weightOperand]!, match.layer.outputAxis)
+      context.followers += parameters.map { Follower(Axis($0, 0), follows: axis) }
+    }
   }
 
   private func find(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Match? {
