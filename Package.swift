@@ -47,6 +47,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Passes", "ONNXText", "ONNXFormat"],
       path: "Tests/TestSupport"),
+    .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

@@ -38,6 +38,14 @@ extension Invocation {
     }
   }
 
+  /// Throws where operand `index` is known not to be a vector of `count` elements.
+  func requireVector(_ index: Int, of count: Int?) throws(CompileError) {
+    guard let shape = shape(index) else { return }
+    guard shape.count == 1 else { throw malformed("operand \(index) has \(shape.count) axes") }
+    guard let extent = shape[0].fixedExtent, let count, extent != count else { return }
+    throw malformed("operand \(index) has \(extent) elements instead of \(count)")
+  }
+
   /// Throws where the element types of operands `indices`, as far as they are known, differ.
   func requireSameType(_ indices: Int...) throws(CompileError) {
     let known = indices.compactMap { elementType($0) }
