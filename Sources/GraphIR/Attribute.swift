@@ -62,3 +62,17 @@ public struct Attribute: Sendable {
     }
   }
 }
+
+extension Attribute.Value {
+  /// Whether two values are of the same kind of attribute.
+  public func isSameKind(as other: Attribute.Value) -> Bool {
+    switch (self, other) {
+    case (.float, .float), (.int, .int), (.string, .string), (.tensor, .tensor), (.graph, .graph),
+      (.sparseTensor, .sparseTensor), (.type, .type), (.floats, .floats), (.ints, .ints),
+      (.strings, .strings), (.tensors, .tensors), (.graphs, .graphs),
+      (.sparseTensors, .sparseTensors), (.types, .types):
+      true
+    default: false
+    }
+  }
+}

@@ -90,7 +90,9 @@ extension Graph {
   }
 
   /// Changes an initializer's elements in place, without copying where nobody shares them.
-  public mutating func withTensor<R>(of id: ValueID, _ body: (inout Tensor) throws -> R) rethrows -> R {
+  public mutating func withTensor<R>(of id: ValueID, _ body: (inout Tensor) throws -> R) rethrows
+    -> R
+  {
     guard case .initializer(var tensor) = valueSlots[id.index]!.definition else {
       preconditionFailure("no initializer")
     }

@@ -70,7 +70,8 @@ public struct Graph: Sendable {
 
   /// The version of the operator set `domain` that the graph imports.
   public func opsetVersion(of domain: String) -> Int? {
-    opsetImports.first { $0.domain == domain || ($0.domain == "ai.onnx" && domain.isEmpty) }?.version
+    opsetImports.first { $0.domain == domain || ($0.domain == "ai.onnx" && domain.isEmpty) }?
+      .version
   }
 
   public subscript(id: NodeID) -> Node {
@@ -116,7 +117,8 @@ public struct Graph: Sendable {
   public func location(of id: NodeID) -> Location {
     let node = self[id]
     let output = node.outputs.lazy.compactMap { $0 }.first.map { self[$0].name } ?? ""
-    return .node(name: node.name.isEmpty ? output : node.name, operation: node.operation.description)
+    return .node(
+      name: node.name.isEmpty ? output : node.name, operation: node.operation.description)
   }
 }
 

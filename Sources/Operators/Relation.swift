@@ -34,6 +34,9 @@ public enum Relation: Sendable {
   case pinned(AxisReference, because: String)
   /// The axis may be cut, and no other axis of the node changes with it.
   case free(AxisReference)
+  /// Element i of the node's first result is the extent of axis `first + i` of operand `operand`; no
+  /// axis of that operand matters otherwise.
+  case extents(operand: Int, first: Int)
   /// The node sums over the axis: an index whose elements are zero contributes nothing.
   case sum(AxisReference)
   /// The node computes statistics over the axis and normalises with them.
@@ -69,6 +72,10 @@ public struct Relations: Sendable {
   }
 
   public mutating func free(_ axis: AxisReference) { list.append(.free(axis)) }
+
+  public mutating func readExtents(ofOperand operand: Int, firstAxis: Int) {
+    list.append(.extents(operand: operand, first: firstAxis))
+  }
 
   public mutating func sum(over axis: AxisReference) { list.append(.sum(axis)) }
 

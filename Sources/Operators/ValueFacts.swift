@@ -53,9 +53,9 @@ public struct ValueFacts: Sendable {
     case .unknown: return nil
     case .integers(let elements): return elements
     case .constant(let tensor):
-      guard tensor.rank <= 1, tensor.elementType.isInteger || tensor.elementType == .bool else {
-        return nil
-      }
+      guard tensor.hasData, tensor.rank <= 1,
+        tensor.elementType.isInteger || tensor.elementType == .bool
+      else { return nil }
       return tensor.integers.map { .fixed($0) }
     }
   }

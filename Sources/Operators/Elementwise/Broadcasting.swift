@@ -47,23 +47,22 @@ enum Broadcasting {
     return result
   }
 
-  /// Ties every axis of the operands to the result's axis that it becomes; an axis of extent one
-  /// that is stretched leaves the result's axis free, and one of which it is not known whether it
-  /// will be stretched pins it.
+  /// Ties every axis of the operands to the result's axis that it becomes. An axis of extent one
+  /// that is stretched asks for nothing; one whose extent is not known might be of any and pins.
   static func relate(_ call: Invocation, operands: Range<Int>, _ relations: inout Relations) {
-    guard let output = call.results.first?.shape else { return }
-    var tied = [Bool](repeating: false, count: output.count)
+    guard call.hasAllRanks, let output = call.results.first?.shape else { return }
     for index in operands {
-      guard let shape = call.shape(index) else { return }
+      guard let shape = call.shape(index), shape.count <= output.count else { return }
       let offset = output.count - shape.count
       for (axis, dimension) in shape.enumerated() {
+        let target = AxisReference.result(axis: offset + axis)
         guard let extent = dimension.fixedExtent else {
-          relations.pin(.result(axis: offset + axis), because: "an operand's extent is not known")
+          relations.pin(target, because: "an operand's extent along the axis is not known")
           continue
         }
-        guard extent == output[offset + axis].fixedExtent else { continue }
-        relations.equal(.operand(index, axis: axis), .result(axis: offset + axis))
-        tied[offset + axis] = true
+        if extent == output[offset + axis].fixedExtent {
+          relations.equal(.operand(index, axis: axis), target)
+        }
       }
     }
   }
@@ -88,5 +87,19 @@ enum Broadcasting {
       offsets = next
     }
     return offsets
+  }
+}
+
+extension Tensor {
+  /// The tensor broadcast to `shape`, to which it can be.
+  func stretched(to shape: [Int]) -> Tensor {
+    if self.shape == shape { return self }
+    let lead = shape.count - rank
+    let own = self.shape.rowMajorStrides
+    var strides = [Int](repeating: 0, count: shape.count)
+    for (axis, extent) in self.shape.enumerated() where extent != 1 {
+      strides[lead + axis] = own[axis]
+    }
+    return strided(shape: shape, strides: strides)
   }
 }

@@ -1,0 +1,247 @@
+/// Applies the relations of all nodes to the union-find.
+struct CouplingBuilder {
+  let graph: Graph
+  let facts: GraphFacts
+  let options: CouplingAnalysis.Options
+  let table: AxisTable
+  var sets: UnionFind
+  /// Reasons for pins, by number; number 0 is no reason.
+  private(set) var reasons: [PinReason?] = [nil]
+  private var splits: [Split] = []
+  private static let trivial = PinReason("a single index")
+
+  /// A split whose direction is not decided yet. Elements are numbers of the union-find.
+  private struct Split {
+    let whole: Range<Int>
+    /// Factors with more than one index: their elements and their stride in the whole.
+    let factors: [(elements: Range<Int>, stride: Int)]
+    let location: Location
+  }
+
+  init(_ graph: Graph, _ facts: GraphFacts, _ options: CouplingAnalysis.Options) {
+    self.graph = graph
+    self.facts = facts
+    self.options = options
+    table = AxisTable(graph, facts)
+    sets = UnionFind(count: table.elementCount)
+  }
+
+  mutating func run() {
+    pinSignature()
+    for id in graph.nodes { relate(id) }
+    resolveSplits()
+  }
+
+  // MARK: Pins
+
+  private mutating func number(_ reason: PinReason) -> Int32 {
+    if reasons.last! == reason { return Int32(reasons.count - 1) }
+    reasons.append(reason)
+    return Int32(reasons.count - 1)
+  }
+
+  private mutating func pin(_ elements: Range<Int>, _ reason: PinReason) {
+    let number = number(reason)
+    for element in elements { sets.pin(element, because: number) }
+  }
+
+  private mutating func pin(_ value: ValueID, _ reason: PinReason) {
+    for slot in table.slots(of: value) { pin(slot.elements, reason) }
+  }
+
+  private mutating func pinSignature() {
+    for slot in table.slots where slot.extent == 1 { pin(slot.elements, Self.trivial) }
+    for id in graph.inputs {
+      pin(id, PinReason("is an input of the graph", at: .value(graph[id].name)))
+    }
+    for id in graph.captures {
+      pin(id, PinReason("comes from the surrounding graph", at: .value(graph[id].name)))
+    }
+    for id in graph.initializers where graph[id].constant == nil {
+      pin(id, PinReason("is a sparse constant", at: .value(graph[id].name)))
+    }
+    for output in graph.outputs {
+      pin(output.value, PinReason("is an output of the graph", at: .value(output.name)))
+    }
+    for id in graph.nodes {
+      for capture in graph[id].captures {
+        pin(capture, PinReason("is used inside a subgraph", at: graph.location(of: id)))
+      }
+    }
+  }
+
+  // MARK: Relations
+
+  private mutating func relate(_ id: NodeID) {
+    let node = graph[id]
+    let location = graph.location(of: id)
+    guard let (found, call) = facts.invocation(of: id) else {
+      guard case .notUnderstood(let because) = facts.resolution(of: id) else { return }
+      let reason = PinReason(because, at: location)
+      for value in node.inputs + node.outputs {
+        if let value { pin(value, reason) }
+      }
+      return
+    }
+    var relations = Relations()
+    found.relate(call, &relations)
+    var mentioned: Set<AxisReference> = []
+    var virtuals: [Int: Range<Int>] = [:]
+    for relation in relations.list {
+      apply(relation, node, location, &mentioned, &virtuals)
+    }
+    let silence = PinReason("the axis is not one of channels here", at: location)
+    for (index, value) in node.inputs.enumerated() {
+      guard let value else { continue }
+      for slot in table.slots(of: value)
+      where !mentioned.contains(.operand(index, axis: slot.axis.index)) {
+        pin(slot.elements, silence)
+      }
+    }
+    for (index, value) in node.outputs.enumerated() {
+      guard let value else { continue }
+      for slot in table.slots(of: value)
+      where !mentioned.contains(.result(index, axis: slot.axis.index)) {
+        pin(slot.elements, silence)
+      }
+    }
+  }
+
+  /// The elements of an axis of a node; `nil` where its extent is no number.
+  private mutating func elements(
+    _ reference: AxisReference, _ node: Node, _ virtuals: inout [Int: Range<Int>]
+  ) -> Range<Int>? {
+    switch reference.slot {
+    case .operand(let index):
+      guard index < node.inputs.count, let value = node.inputs[index] else { return nil }
+      return table.slot(Axis(value, reference.axis))?.elements
+    case .result(let index):
+      guard index < node.outputs.count, let value = node.outputs[index] else { return nil }
+      return table.slot(Axis(value, reference.axis))?.elements
+    case .virtual(let index):
+      if let known = virtuals[index] { return known }
+      let first = sets.append(reference.axis)
+      virtuals[index] = first..<(first + reference.axis)
+      if reference.axis == 1 { pin(first..<(first + 1), Self.trivial) }
+      return virtuals[index]
+    }
+  }
+
+  private mutating func apply(
+    _ relation: Relation, _ node: Node, _ location: Location,
+    _ mentioned: inout Set<AxisReference>, _ virtuals: inout [Int: Range<Int>]
+  ) {
+    /// Marks axes as mentioned and gives their elements. An axis related to one without a fixed
+    /// extent is pinned.
+    func resolve(_ references: [AxisReference]) -> [Range<Int>]? {
+      mentioned.formUnion(references)
+      let found = references.map { elements($0, node, &virtuals) }
+      let known = found.compactMap { $0 }
+      if known.count == references.count { return known }
+      for elements in known {
+        pin(elements, PinReason("is tied to an axis without a fixed extent", at: location))
+      }
+      return nil
+    }
+
+    switch relation {
+    case .equal(let a, let b):
+      guard let axes = resolve([a, b]) else { return }
+      precondition(axes[0].count == axes[1].count, "\(node.operation): unequal axes")
+      for (x, y) in zip(axes[0], axes[1]) { sets.union(x, y) }
+    case .section(let part, let whole, let start, let step):
+      guard let axes = resolve([part, whole]) else { return }
+      for (index, element) in axes[0].enumerated() {
+        sets.union(element, axes[1].lowerBound + start + index * step)
+      }
+    case .selection(let part, let whole, let indices):
+      guard let axes = resolve([part, whole]) else { return }
+      for (element, index) in zip(axes[0], indices) {
+        sets.union(element, axes[1].lowerBound + index)
+      }
+    case .split(let whole, let factors):
+      guard let axes = resolve([whole] + factors) else { return }
+      var stride = axes[0].count
+      var wide: [(elements: Range<Int>, stride: Int)] = []
+      for factor in axes[1...] {
+        stride /= factor.count
+        if factor.count > 1 { wide.append((factor, stride)) }
+      }
+      precondition(stride == 1, "\(node.operation): factors do not multiply to the whole")
+      splits.append(Split(whole: axes[0], factors: wide, location: location))
+    case .pinned(let axis, let reason):
+      guard let axes = resolve([axis]) else { return }
+      pin(axes[0], PinReason(reason, at: location))
+    case .free(let axis), .sum(let axis), .normalization(let axis):
+      mentioned.insert(axis)
+    case .extents(let operand, let first):
+      let rank = node.inputs[operand].flatMap { facts[$0].rank } ?? 0
+      for axis in 0..<rank { mentioned.insert(.operand(operand, axis: axis)) }
+      pinExtentsRead(by: node, operand: operand, first: first, location)
+    }
+  }
+
+  // MARK: Extents read at run time
+
+  /// Reading extents leaves an axis alone as long as only extents of axes that cannot be cut anyway
+  /// are used; other axes are pinned, for what is computed from an extent would change with it.
+  private mutating func pinExtentsRead(
+    by node: Node, operand: Int, first: Int, _ location: Location
+  ) {
+    guard let value = node.inputs[operand], let result = node.outputs[0] else { return }
+    let reason = PinReason("its extent is used in a computation", at: location)
+    for index in ExtentReads.indices(of: result, graph, facts) {
+      if let slot = table.slot(Axis(value, first + index)) { pin(slot.elements, reason) }
+    }
+  }
+
+  // MARK: Splits
+
+  private mutating func isCuttable(_ elements: Range<Int>) -> Bool {
+    for element in elements where sets.pin(of: element) == 0 { return true }
+    return false
+  }
+
+  private mutating func resolveSplits() {
+    var open = splits
+    while !open.isEmpty {
+      var ambiguous: [Split] = []
+      for split in open where !resolve(split) { ambiguous.append(split) }
+      // No split became clear by itself: decide the first, and see what follows from it.
+      if ambiguous.count == open.count { decide(ambiguous[0]) }
+      open = ambiguous
+    }
+  }
+
+  /// Applies a split of which at most one factor can be cut, and says whether it did.
+  private mutating func resolve(_ split: Split) -> Bool {
+    let candidates = split.factors.filter { isCuttable($0.elements) }
+    guard isCuttable(split.whole) else {
+      for candidate in candidates {
+        pin(candidate.elements, PinReason("is part of an axis that is pinned", at: split.location))
+      }
+      return true
+    }
+    guard let factor = candidates.first else {
+      pin(split.whole, PinReason("all its factors are pinned", at: split.location))
+      return true
+    }
+    guard candidates.count == 1 else { return false }
+    for (offset, element) in split.whole.enumerated() {
+      let index = offset / factor.stride % factor.elements.count
+      sets.union(element, factor.elements.lowerBound + index)
+    }
+    return true
+  }
+
+  private mutating func decide(_ split: Split) {
+    let candidates = split.factors.filter { isCuttable($0.elements) }
+    let chosen = options.direction == .outer ? candidates.startIndex : candidates.endIndex - 1
+    for (index, candidate) in candidates.enumerated() where index != chosen {
+      pin(
+        candidate.elements,
+        PinReason(
+          "the axis is cut along its \(options.direction.rawValue) factor", at: split.location))
+    }
+  }
+}

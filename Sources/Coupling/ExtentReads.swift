@@ -1,0 +1,43 @@
+/// Which elements of a vector of extents, read at run time, are used.
+enum ExtentReads {
+  /// The indices of `value`, a vector, whose elements its uses take. A use that picks elements by
+  /// constant indices (Gather, Slice, Split, ...) takes those; any other takes all.
+  static func indices(of value: ValueID, _ graph: Graph, _ facts: GraphFacts) -> [Int] {
+    guard let length = facts[value].fixedShape?.first else { return [] }
+    var used = Set<Int>()
+    for use in graph[value].uses {
+      guard case .operand(let id, 0) = use,
+        let picked = pickedIndices(by: id, length: length, facts)
+      else { return Array(0..<length) }
+      used.formUnion(picked)
+    }
+    return used.sorted()
+  }
+
+  /// The indices that a node picks from its first operand, a vector of `length` elements; `nil` if it
+  /// does anything but pick.
+  ///
+  /// No list of operators: the node is evaluated on a vector of marked elements, and picks if nothing
+  /// but marks comes out.
+  private static func pickedIndices(by id: NodeID, length: Int, _ facts: GraphFacts) -> [Int]? {
+    guard let (found, call) = facts.invocation(of: id) else { return nil }
+    var generator = SplitMix64(seed: 0)
+    let marks = (0..<length).map { _ in Int(generator.next() >> 24) }
+    let operands =
+      [ValueFacts(constant: Tensor(marks))] + call.operands.dropFirst().map { $0 }
+    guard operands.allSatisfy({ $0 == nil || $0?.constant != nil }) else { return nil }
+    let marked = Invocation(
+      signature: call.signature, opset: call.opset, attributes: call.attributes,
+      operands: operands, results: call.results, location: call.location)
+    guard let inferred = try? found.inferFacts(marked),
+      inferred.allSatisfy({ ($0.fixedShape?.checkedElementCount ?? .max) <= length }),
+      let results = try? found.evaluate(marked, operands.map { $0?.constant })
+    else { return nil }
+    var picked: [Int] = []
+    for element in results.flatMap(\.integers) {
+      guard let index = marks.firstIndex(of: element) else { return nil }
+      picked.append(index)
+    }
+    return picked
+  }
+}

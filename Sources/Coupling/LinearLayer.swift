@@ -1,0 +1,87 @@
+/// A node that sums products of its data with constant weights: a convolution or a matrix product.
+public struct LinearLayer: Sendable {
+  public let node: NodeID
+  /// The data operand.
+  public let data: ValueID
+  /// The data's axis that is summed over.
+  public let dataAxis: Int
+  /// The constant weight, and its operand index.
+  public let weight: ValueID
+  public let weightOperand: Int
+  /// The weight's axis that becomes the result's channels.
+  public let outputAxis: Int
+  /// The weight's axis that meets `dataAxis`; `nil` where each group of channels has its own part of
+  /// it (grouped and depthwise convolutions).
+  public let inputAxis: Int?
+  /// The constant vector added to the result's channels, and its operand index.
+  public let bias: ValueID?
+  public let biasOperand: Int?
+  public let result: ValueID
+  /// The result's channel axis.
+  public let resultAxis: Int
+
+  /// The node as a linear layer, judged by the relations that its operator states: it sums over an
+  /// axis of its data, and a constant of two or more axes gives the result its channels.
+  public init?(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
+    guard let (found, call) = facts.invocation(of: id) else { return nil }
+    let node = graph[id]
+    var relations = Relations()
+    found.relate(call, &relations)
+    var sums: Set<AxisReference> = []
+    for case .sum(let axis) in relations.list { sums.insert(axis) }
+    guard !sums.isEmpty, let result = node.outputs.first.flatMap({ $0 }) else { return nil }
+
+    func constant(_ operand: Int) -> Tensor? {
+      operand < node.inputs.count ? node.inputs[operand].flatMap { graph[$0].constant } : nil
+    }
+    /// The axis that `axis` is declared equal to, in either order.
+    func partners(_ axis: AxisReference) -> [AxisReference] {
+      relations.list.compactMap { relation in
+        guard case .equal(let a, let b) = relation else { return nil }
+        return a == axis ? b : (b == axis ? a : nil)
+      }
+    }
+    guard
+      let weightOperand = node.inputs.indices.first(where: { (constant($0)?.rank ?? 0) >= 2 }),
+      let weight = node.inputs[weightOperand]
+    else { return nil }
+    let rank = graph[weight].constant!.rank
+    var output: (axis: Int, result: AxisReference)?
+    for axis in 0..<rank where output == nil {
+      for partner in partners(.operand(weightOperand, axis: axis)) {
+        if case .result(0) = partner.slot { output = (axis, partner) }
+      }
+    }
+    guard let output,
+      let dataSum = sums.filter({ sum in
+        if case .operand(let operand) = sum.slot {
+          return operand != weightOperand && constant(operand) == nil
+        }
+        return false
+      }).min(by: { $0.axis < $1.axis }),
+      case .operand(let dataOperand) = dataSum.slot, let data = node.inputs[dataOperand]
+    else { return nil }
+    let input = partners(dataSum).first { $0.slot == .operand(weightOperand) }
+
+    let biasOperand = node.inputs.indices.first { operand in
+      operand != weightOperand && constant(operand)?.rank == 1
+        && partners(.operand(operand, axis: 0)).contains(output.result)
+    }
+    self.node = id
+    self.data = data
+    dataAxis = dataSum.axis
+    self.weight = weight
+    self.weightOperand = weightOperand
+    outputAxis = output.axis
+    inputAxis = input?.axis
+    self.biasOperand = biasOperand
+    bias = biasOperand.flatMap { node.inputs[$0] }
+    self.result = result
+    resultAxis = output.result.axis
+  }
+
+  /// All linear layers of a graph, in order of execution.
+  public static func all(in graph: Graph, _ facts: GraphFacts) -> [LinearLayer] {
+    graph.nodes.compactMap { LinearLayer($0, graph, facts) }
+  }
+}

@@ -1,0 +1,12 @@
+/// A step of a pipeline.
+public protocol Pass: Sendable {
+  /// Kebab-case of the type's name.
+  static var name: String { get }
+  /// One line for `--help`.
+  static var summary: String { get }
+  static var effect: Effect { get }
+  /// Reads the pass's options; throws a usage error for one that is wrong.
+  init(options: inout OptionReader) throws(CompileError)
+  /// Rewrites the graph or fills the context.
+  func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError)
+}

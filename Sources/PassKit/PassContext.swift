@@ -1,0 +1,64 @@
+@_exported import Selection
+
+/// What passes share while a pipeline runs: cached analyses, scores, and what is to be reported.
+public struct PassContext: Sendable {
+  /// The graph as it was imported, before any pass. IDs of its values stay valid in later graphs.
+  public let original: Graph
+  public var couplingOptions = CouplingAnalysis.Options()
+  /// The latest scores.
+  public var scores: ChannelScores?
+  /// Warnings for the user, in order.
+  public var warnings: [Diagnostic] = []
+  /// The graph as it was before channels were taken out, masks included; what the small graph must
+  /// agree with.
+  public var maskedGraph: Graph?
+  /// What the shrinking passes took out.
+  public var shrinkage: Shrinkage?
+
+  /// Constants of the original that passes have replaced by others; see `Follower`.
+  public var followers: [Follower] = []
+
+  private var cachedFacts: (revision: UInt64, facts: GraphFacts)?
+  private var cachedCoupling:
+    (revision: UInt64, options: CouplingAnalysis.Options, coupling: CouplingAnalysis)?
+
+  public init(original: Graph) { self.original = original }
+
+  /// The facts of `graph`, from the cache where it has not changed.
+  public mutating func facts(of graph: Graph) throws(CompileError) -> GraphFacts {
+    if let cachedFacts, cachedFacts.revision == graph.revision { return cachedFacts.facts }
+    let facts = try GraphFacts(of: graph)
+    cachedFacts = (graph.revision, facts)
+    return facts
+  }
+
+  /// The coupling of `graph`, from the cache where it has not changed.
+  public mutating func coupling(of graph: Graph) throws(CompileError) -> CouplingAnalysis {
+    if let cached = cachedCoupling, cached.revision == graph.revision,
+      cached.options == couplingOptions
+    {
+      return cached.coupling
+    }
+    let coupling = CouplingAnalysis(of: graph, try facts(of: graph), options: couplingOptions)
+    cachedCoupling = (graph.revision, couplingOptions, coupling)
+    return coupling
+  }
+}
+
+/// An original constant that a pass has merged into another one: its axis is cut as that one's.
+public struct Follower: Sendable, Hashable {
+  public let axis: Axis
+  public let follows: Axis
+
+  public init(_ axis: Axis, follows: Axis) {
+    self.axis = axis
+    self.follows = follows
+  }
+}
+
+/// What stays of every axis of the graph that channels were taken out of.
+public struct Shrinkage: Sendable {
+  public var keptIndices: [Axis: [Int]]
+
+  public init(keptIndices: [Axis: [Int]]) { self.keptIndices = keptIndices }
+}

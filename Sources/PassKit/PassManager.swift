@@ -1,0 +1,152 @@
+/// Builds the passes that a pipeline names and runs them on a graph.
+public struct PassManager: Sendable {
+  /// What to do around the passes, for those who develop them.
+  public struct Options: Sendable {
+    /// Names of passes after which the graph is handed to `print`; `*` for all.
+    public var printAfter: Set<String> = []
+    /// Stop after so many passes.
+    public var stopAfter: Int?
+    /// Verify the graph after each pass.
+    public var verifyEach = false
+    /// Run the graph before and after each pass that must not change what it computes, and compare.
+    public var checkEach = false
+    public var seed: UInt64 = 0
+
+    public init() {}
+  }
+
+  /// Time and effect of one pass.
+  public struct Record: Sendable {
+    public let pass: String
+    public let seconds: Double
+    public let nodesBefore: Int
+    public let nodesAfter: Int
+  }
+
+  private indirect enum Step: Sendable {
+    case pass(any Pass)
+    case fixpoint([Step])
+  }
+
+  private let steps: [Step]
+  private let options: Options
+  /// One record for each pass that has run, in order.
+  public private(set) var records: [Record] = []
+  /// Receives the name of a pass and the graph it left, for `printAfter`.
+  public var print: (@Sendable (String, Graph) -> Void)?
+  /// Receives the name of each pass before it runs.
+  public var progress: (@Sendable (String) -> Void)?
+
+  /// Throws a usage error for unknown passes, wrong options and broken ordering rules.
+  public init(
+    _ pipeline: Pipeline, registry: PassRegistry, options: Options = Options()
+  ) throws(CompileError) {
+    var seen: Set<String> = []
+    steps = try Self.build(pipeline.steps, registry, &seen)
+    self.options = options
+  }
+
+  private static func build(
+    _ steps: [Pipeline.Step], _ registry: PassRegistry, _ seen: inout Set<String>
+  ) throws(CompileError) -> [Step] {
+    var built: [Step] = []
+    for step in steps {
+      switch step {
+      case .fixpoint(let inner): built.append(.fixpoint(try build(inner, registry, &seen)))
+      case .pass(let name, let options, let column):
+        guard let type = registry.pass(named: name) else {
+          throw CompileError(
+            .usage, "there is no pass '\(name)'", at: .pipeline(column: column),
+            notes: ["the passes are " + registry.passes.map { $0.name }.joined(separator: ", ")])
+        }
+        for rule in registry.rules where rule.pass == name && !seen.contains(rule.requires) {
+          throw CompileError(
+            .usage, "\(name) must come after \(rule.requires): \(rule.reason)",
+            at: .pipeline(column: column))
+        }
+        seen.insert(name)
+        var reader = OptionReader(pass: name, column: column, options: options)
+        built.append(.pass(try type.init(options: &reader)))
+        try reader.finish()
+      }
+    }
+    return built
+  }
+
+  /// Runs the pipeline on `graph`.
+  public mutating func run(
+    on graph: inout Graph, _ context: inout PassContext
+  ) throws(CompileError) {
+    try run(steps, on: &graph, &context)
+  }
+
+  /// A fixpoint that does not settle has passes that undo each other.
+  private static let fixpointLimit = 64
+
+  private mutating func run(
+    _ steps: [Step], on graph: inout Graph, _ context: inout PassContext
+  ) throws(CompileError) {
+    for step in steps {
+      if let limit = options.stopAfter, records.count >= limit { return }
+      switch step {
+      case .pass(let pass): try run(pass, on: &graph, &context)
+      case .fixpoint(let inner):
+        var rounds = 0
+        var revision: UInt64
+        repeat {
+          revision = graph.revision
+          try run(inner, on: &graph, &context)
+          rounds += 1
+          precondition(rounds < Self.fixpointLimit, "the passes of a fixpoint do not settle")
+          if let limit = options.stopAfter, records.count >= limit { return }
+        } while graph.revision != revision
+      }
+    }
+  }
+
+  private mutating func run(
+    _ pass: any Pass, on graph: inout Graph, _ context: inout PassContext
+  ) throws(CompileError) {
+    let type = Swift.type(of: pass)
+    progress?(type.name)
+    let before = graph
+    let clock = ContinuousClock()
+    let start = clock.now
+    try pass.run(on: &graph, &context)
+    let seconds = (clock.now - start) / .seconds(1)
+    records.append(
+      Record(
+        pass: type.name, seconds: seconds, nodesBefore: before.nodeCount,
+        nodesAfter: graph.nodeCount))
+    if options.verifyEach {
+      let violations = Verifier.violations(in: graph)
+      precondition(violations.isEmpty, "after \(type.name): \(violations.map(\.description))")
+    }
+    if options.checkEach, before.revision != graph.revision {
+      try check(type, before: before, after: graph)
+    }
+    if options.printAfter.contains("*") || options.printAfter.contains(type.name) {
+      print?(type.name, graph)
+    }
+  }
+
+  private func check(
+    _ pass: any Pass.Type, before: Graph, after: Graph
+  ) throws(CompileError) {
+    let tolerance: Double
+    switch pass.effect {
+    case .preserving(let allowed): tolerance = allowed
+    case .shrinking: tolerance = 1e-4
+    case .masking, .annotating: return
+    }
+    let inputs = try SeededInputs(seed: options.seed).tensors(for: before)
+    let comparison = Comparison(
+      try ReferenceEvaluator(after).run(inputs),
+      expected: try ReferenceEvaluator(before).run(inputs))
+    guard comparison.maxRelative <= tolerance else {
+      throw CompileError(
+        .checkFailed,
+        "\(pass.name) changed what the graph computes: relative error \(comparison.maxRelative)")
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/// How much is to be removed.
+public enum Budget: Sendable, Hashable {
+  /// Keep at most this fraction of the MACs.
+  case macs(Double)
+  /// Keep at most this fraction of the parameters.
+  case parameters(Double)
+  /// Remove this fraction of the channels of every group.
+  case ratio(Double)
+}
+
+/// Where a budget looks for channels to remove.
+public enum Scope: String, Sendable, CaseIterable {
+  /// The least important channels of the whole model go first.
+  case global
+  /// Every group loses the same fraction.
+  case uniform
+}
+
+/// To what multiples channel counts are rounded.
+public enum Alignment: Sendable, Hashable {
+  /// 16 for groups of at least 64 channels, 4 from 16 channels up, 1 below: runtimes compute
+  /// channels in blocks of 16 on AVX-512, and counts that are no multiple of 4 cost a quarter more.
+  case auto
+  case multiple(Int)
+
+  /// The multiple for a group of `count` channels.
+  func multiple(forCount count: Int) -> Int {
+    switch self {
+    case .auto: count >= 64 ? 16 : (count >= 16 ? 4 : 1)
+    case .multiple(let multiple): multiple
+    }
+  }
+}
+
+/// What a selection has to respect besides its budget.
+public struct Guards: Sendable, Hashable {
+  public var alignment: Alignment = .auto
+  /// Greatest fraction of a group's channels that a budget may remove.
+  public var maxRatio = 0.9
+  /// Fewest channels that a budget may leave in a group that has more.
+  public var minChannels = 8
+  /// Globs of names; groups they match are kept whole.
+  public var keep: [String] = []
+  /// Ratios for groups that a glob matches; the last match wins.
+  public var ratios: [(glob: String, ratio: Double)] = []
+
+  public init() {}
+
+  public static func == (lhs: Guards, rhs: Guards) -> Bool {
+    lhs.alignment == rhs.alignment && lhs.maxRatio == rhs.maxRatio
+      && lhs.minChannels == rhs.minChannels && lhs.keep == rhs.keep
+      && lhs.ratios.elementsEqual(rhs.ratios, by: ==)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(alignment)
+    hasher.combine(keep)
+  }
+}

@@ -1,0 +1,40 @@
+/// How important each channel is: the higher, the later it goes. Comparable across groups.
+///
+/// Kept by axis rather than by group, so that scores survive passes that rewrite the graph: IDs of
+/// values are never reused.
+public struct ChannelScores: Sendable {
+  public let criterion: String
+  private var scores: [Axis: [Float]] = [:]
+
+  public init(criterion: String) { self.criterion = criterion }
+
+  /// Records the scores of a group's channels.
+  public mutating func set(
+    _ values: [Float], for group: ChannelGroup, in coupling: CouplingAnalysis
+  ) {
+    for member in group.members {
+      let extent = coupling.extent(of: member.axis) ?? 0
+      var list = scores[member.axis] ?? [Float](repeating: 0, count: extent)
+      for channel in 0..<group.count {
+        for index in member.indices(ofChannel: channel) { list[Int(index)] = values[channel] }
+      }
+      scores[member.axis] = list
+    }
+  }
+
+  /// The scores of a group's channels; `nil` where none were recorded for any of its axes.
+  public func scores(of group: ChannelGroup) -> [Float]? {
+    for member in group.members {
+      guard let list = scores[member.axis] else { continue }
+      let values = (0..<group.count).map { channel -> Float? in
+        guard let index = member.indices(ofChannel: channel).first, index < list.count else {
+          return nil
+        }
+        return list[Int(index)]
+      }
+      let known = values.compactMap { $0 }
+      if known.count == values.count { return known }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,220 @@
+/// Chooses the channels to remove: the least important ones that meet a budget, within the guards.
+public struct ChannelSelection {
+  private let graph: Graph
+  private let coupling: CouplingAnalysis
+  private let cost: CutCost
+  private let guards: Guards
+  /// For each group its channels from the least important to the most.
+  private var order: [[Int]] = []
+  private var scores: [[Float]] = []
+  /// For each group the fewest channels a budget may leave.
+  private var floors: [Int] = []
+  /// For each group the number it keeps whatever the budget, where the user gave one.
+  private var fixed: [Int?] = []
+  private var multiples: [Int] = []
+  /// Groups on axes that are normalised over.
+  private let normalized: Set<Int>
+
+  /// Throws a usage error for a pattern that matches nothing.
+  public init(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
+    guards: Guards
+  ) throws(CompileError) {
+    self.graph = graph
+    self.coupling = coupling
+    self.guards = guards
+    cost = CutCost(graph, facts, coupling)
+    normalized = Self.normalizedGroups(graph, facts, coupling)
+    let firstLayers = Self.axesMadeFromInputs(graph, facts)
+    for (index, group) in coupling.groups.enumerated() {
+      let values = scores.scores(of: group) ?? [Float](repeating: 1, count: group.count)
+      self.scores.append(values)
+      order.append(
+        (0..<group.count).sorted { (values[$0], $0) < (values[$1], $1) })
+      multiples.append(guards.alignment.multiple(forCount: group.count))
+      let isFirst = group.members.contains { firstLayers.contains($0.axis) }
+      floors.append(floor(of: group, multiples[index], isFirst: isFirst))
+      fixed.append(group.pin == nil ? nil : group.count)
+    }
+    try applyNames()
+  }
+
+  /// Axes of results of layers that read a graph input directly.
+  private static func axesMadeFromInputs(_ graph: Graph, _ facts: GraphFacts) -> Set<Axis> {
+    let inputs = Set(graph.inputs)
+    return Set(
+      LinearLayer.all(in: graph, facts).filter { inputs.contains($0.data) }
+        .map { Axis($0.result, $0.resultAxis) })
+  }
+
+  private static func normalizedGroups(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis
+  ) -> Set<Int> {
+    var groups: Set<Int> = []
+    for id in graph.nodes {
+      guard let (found, call) = facts.invocation(of: id) else { continue }
+      var relations = Relations()
+      found.relate(call, &relations)
+      for case .normalization(let reference) in relations.list {
+        guard case .operand(let operand) = reference.slot, let value = graph[id].inputs[operand]
+        else { continue }
+        let axis = Axis(value, reference.axis)
+        for index in 0..<(coupling.extent(of: axis) ?? 0) {
+          if let channel = coupling.channel(of: axis, index: index) { groups.insert(channel.group) }
+        }
+      }
+    }
+    return groups
+  }
+
+  private func floor(of group: ChannelGroup, _ multiple: Int, isFirst: Bool) -> Int {
+    // What the first layer does not see, nothing after it can.
+    let maxRatio = isFirst ? min(guards.maxRatio, 0.5) : guards.maxRatio
+    let share = Int((Double(group.count) * (1 - maxRatio)).rounded(.up))
+    let least = max(1, share, min(guards.minChannels, (group.count + 1) / 2))
+    return min(group.count, (least + multiple - 1) / multiple * multiple)
+  }
+
+  private mutating func applyNames() throws(CompileError) {
+    for (glob, ratio) in guards.ratios {
+      try forEachGroup(matching: glob) { selection, index in
+        selection.fixed[index] = selection.kept(index, ratio: ratio)
+      }
+    }
+    for glob in guards.keep {
+      try forEachGroup(matching: glob) { selection, index in
+        selection.fixed[index] = selection.coupling.groups[index].count
+      }
+    }
+  }
+
+  private mutating func forEachGroup(
+    matching pattern: String, _ body: (inout ChannelSelection, Int) -> Void
+  ) throws(CompileError) {
+    let glob = Glob(pattern)
+    var isMatched = false
+    for (index, group) in coupling.groups.enumerated() {
+      guard names(of: group).contains(where: glob.matches) else { continue }
+      isMatched = true
+      if group.pin == nil { body(&self, index) }
+    }
+    guard isMatched else {
+      throw CompileError(.usage, "no group of channels matches '\(pattern)'")
+    }
+  }
+
+  /// The names by which a user may mean a group: its own, its members', and those of the nodes that
+  /// make them.
+  private func names(of group: ChannelGroup) -> Set<String> {
+    var names: Set<String> = [group.name]
+    for member in group.members {
+      let value = graph[member.axis.value]
+      names.insert(value.name)
+      if let node = value.definingNode { names.insert(graph[node].name) }
+    }
+    return names
+  }
+
+  // MARK: Counts
+
+  /// The number of channels that group `index` keeps when `ratio` of them go, aligned.
+  private func kept(_ index: Int, ratio: Double) -> Int {
+    let count = coupling.groups[index].count
+    return aligned(Int((Double(count) * (1 - ratio)).rounded()), index)
+  }
+
+  /// `kept` at the nearest multiple that the group is aligned to, at least one.
+  private func aligned(_ kept: Int, _ index: Int) -> Int {
+    let multiple = multiples[index]
+    let count = coupling.groups[index].count
+    if kept >= count { return count }
+    let nearest = (kept + multiple / 2) / multiple * multiple
+    return min(count, max(nearest, min(multiple, count), 1))
+  }
+
+  private func counts(ratio: Double) -> [Int] {
+    coupling.groups.indices.map { index in
+      fixed[index] ?? max(floors[index], kept(index, ratio: ratio))
+    }
+  }
+
+  /// The counts left when every channel scored below `threshold` goes.
+  private func counts(threshold: Float) -> [Int] {
+    coupling.groups.indices.map { index in
+      if let count = fixed[index] { return count }
+      let above = scores[index].reduce(0) { $0 + ($1 >= threshold ? 1 : 0) }
+      return max(floors[index], aligned(above, index))
+    }
+  }
+
+  // MARK: Budgets
+
+  /// For each group the channels to remove. Throws a failed check that says how far it can go, where
+  /// the budget cannot be met.
+  public func removed(
+    budget: Budget, scope: Scope
+  ) throws(CompileError) -> [Int: Set<Int>] {
+    let kept: [Int]
+    switch budget {
+    case .ratio(let ratio):
+      kept = coupling.groups.indices.map { fixed[$0] ?? self.kept($0, ratio: ratio) }
+    case .macs(let fraction):
+      kept = try counts(fraction, "MACs", scope) { cost.macs(keeping: $0) }
+    case .parameters(let fraction):
+      kept = try counts(fraction, "parameters", scope) { cost.parameters(keeping: $0) }
+    }
+    var removed: [Int: Set<Int>] = [:]
+    for (index, group) in coupling.groups.enumerated() where kept[index] < group.count {
+      // A mask cannot preserve the moments of an axis by one element: a single channel stays.
+      if normalized.contains(index), group.count - kept[index] == 1 { continue }
+      removed[index] = Set(order[index].prefix(group.count - kept[index]))
+    }
+    return removed
+  }
+
+  /// The largest counts whose cost is at most `fraction` of the whole.
+  private func counts(
+    _ fraction: Double, _ unit: String, _ scope: Scope, cost: ([Int]) -> Int
+  ) throws(CompileError) -> [Int] {
+    let whole = cost(coupling.groups.map(\.count))
+    let limit = Int(fraction * Double(whole))
+    let candidates = self.candidates(scope)
+    let least = cost(candidates(1))
+    guard least <= limit else {
+      let reach = whole > 0 ? Double(least) / Double(whole) : 1
+      throw CompileError(
+        .checkFailed,
+        "\(unit) cannot be brought to \(percent(fraction)): \(percent(reach)) is as far as it goes",
+        notes: [
+          "guards: max-ratio \(guards.maxRatio), min-channels \(guards.minChannels), alignment, "
+            + "half of the first layer, and what is pinned or kept"
+        ])
+    }
+    var (low, high) = (0.0, 1.0)
+    if cost(candidates(0)) <= limit { return candidates(0) }
+    for _ in 0..<24 {
+      let middle = (low + high) / 2
+      if cost(candidates(middle)) <= limit { high = middle } else { low = middle }
+    }
+    return candidates(high)
+  }
+
+  /// Counts for every strength from 0 (nothing goes) to 1 (all that may go does), decreasing.
+  private func candidates(_ scope: Scope) -> (Double) -> [Int] {
+    switch scope {
+    case .uniform: return { counts(ratio: $0) }
+    case .global:
+      let ranked = scores.indices.filter { fixed[$0] == nil }.flatMap { scores[$0] }.sorted()
+      return { strength in
+        guard !ranked.isEmpty, strength > 0 else { return counts(threshold: -.infinity) }
+        let rank = Int(strength * Double(ranked.count))
+        return counts(threshold: rank < ranked.count ? ranked[rank] : .infinity)
+      }
+    }
+  }
+
+  private func percent(_ fraction: Double) -> String {
+    let tenths = Int((fraction * 1000).rounded())
+    return "\(tenths / 10).\(tenths % 10) %"
+  }
+}

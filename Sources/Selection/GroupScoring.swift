@@ -1,0 +1,91 @@
+/// Scores the channels of all groups of a graph by one criterion.
+///
+/// A group's score is the mean over its members that make channels out of weights, each brought to a
+/// mean of one, so that layers of different scale can be compared with each other; a channel that
+/// has several rows in one member counts their mean.
+public struct GroupScoring {
+  private let graph: Graph
+  private let coupling: CouplingAnalysis
+  private let criterion: Criterion
+  private let seed: UInt64
+  /// For each axis of a weight that makes channels: the score of each index.
+  private var axisScores: [Axis: [Float]] = [:]
+
+  public init(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, criterion: Criterion,
+    seed: UInt64
+  ) {
+    self.graph = graph
+    self.coupling = coupling
+    self.criterion = criterion
+    self.seed = seed
+    switch criterion {
+    case .l1, .l2, .fpgm:
+      for layer in LinearLayer.all(in: graph, facts) { score(layer) }
+    case .bnScale:
+      for id in graph.nodes where graph[id].operation == OperationName("BatchNormalization") {
+        if let scale = graph[id].inputs[1], let tensor = graph[scale].constant {
+          axisScores[Axis(scale, 0)] = tensor.floats.map(abs)
+        }
+      }
+    case .random: break
+    }
+  }
+
+  private mutating func score(_ layer: LinearLayer) {
+    let axis = Axis(layer.weight, layer.outputAxis)
+    guard axisScores[axis] == nil, coupling.isCuttable(axis),
+      let weight = graph[layer.weight].constant, weight.hasData
+    else { return }
+    let bias = layer.bias.flatMap { graph[$0].constant }
+    let rows = RowMatrix(weight, axis: layer.outputAxis, bias: bias?.hasData == true ? bias : nil)
+    axisScores[axis] =
+      switch criterion {
+      case .l1: rows.absoluteSums
+      case .l2: rows.norms
+      default: rows.distanceSums
+      }
+  }
+
+  /// The scores of every group that may be cut. Throws a usage error where the criterion finds
+  /// nothing to measure in the whole graph.
+  public func scores() throws(CompileError) -> ChannelScores {
+    var result = ChannelScores(criterion: criterion.rawValue)
+    var generator = SplitMix64(seed: seed)
+    var isAnyScored = false
+    for group in coupling.groups where group.pin == nil {
+      if criterion == .random {
+        result.set((0..<group.count).map { _ in generator.nextUniform() }, for: group, in: coupling)
+        isAnyScored = true
+        continue
+      }
+      let measured = group.members.compactMap { member in
+        axisScores[member.axis].map { Self.channelScores(member, $0, count: group.count) }
+      }
+      isAnyScored = isAnyScored || !measured.isEmpty
+      var mean = [Float](repeating: measured.isEmpty ? 1 : 0, count: group.count)
+      for scores in measured {
+        for channel in 0..<group.count { mean[channel] += scores[channel] / Float(measured.count) }
+      }
+      result.set(mean, for: group, in: coupling)
+    }
+    if !isAnyScored, criterion == .bnScale {
+      throw CompileError(
+        .usage, "criterion bn-scale: the model has no batch normalization with constant scales",
+        notes: ["exporters fold them into convolutions; take l1, l2 or fpgm"])
+    }
+    return result
+  }
+
+  private static func channelScores(
+    _ member: ChannelGroup.Member, _ scores: [Float], count: Int
+  ) -> [Float] {
+    var values = (0..<count).map { channel in
+      member.indices(ofChannel: channel).reduce(0) { $0 + scores[Int($1)] }
+        / Float(member.multiplicity)
+    }
+    let mean = values.reduce(0, +) / Float(count)
+    if mean > 0 { values = values.map { $0 / mean } }
+    return values
+  }
+}

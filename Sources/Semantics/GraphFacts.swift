@@ -1,0 +1,113 @@
+/// What is known of every value of a graph without running it: types, and the contents of constants
+/// and of shape arithmetic.
+public struct GraphFacts: Sendable {
+  private var facts: [ValueFacts]
+  /// How each node is understood, by node index.
+  private var resolutions: [Resolution?]
+  private let graph: Graph
+  /// What was odd but not wrong, such as a declared shape that inference contradicts.
+  public private(set) var warnings: [Diagnostic] = []
+
+  /// Infers the facts of all values of `graph`, in order of execution.
+  ///
+  /// Throws a malformed-model error where a node breaks its operator's rules.
+  public init(of graph: Graph) throws(CompileError) {
+    self.graph = graph
+    facts = [ValueFacts](repeating: .unknown, count: graph.valueIDBound)
+    resolutions = [Resolution?](repeating: nil, count: graph.nodeIDBound)
+    for id in graph.valueIDs {
+      let value = graph[id]
+      if let constant = value.constant {
+        facts[Int(id.rawValue)] = ValueFacts(constant: constant)
+      } else if value.definingNode == nil {
+        facts[Int(id.rawValue)] = ValueFacts(value.tensorType)
+      }
+    }
+    for node in graph.nodes { try infer(node) }
+  }
+
+  /// The number of values that facts are known of: those of IDs below it.
+  public var valueCount: Int { facts.count }
+
+  public subscript(id: ValueID) -> ValueFacts { facts[Int(id.rawValue)] }
+
+  /// How the node is understood.
+  public func resolution(of id: NodeID) -> Resolution { resolutions[Int(id.rawValue)]! }
+
+  /// The node as its operator sees it, if it is understood.
+  public func invocation(of id: NodeID) -> (any Operator, Invocation)? {
+    guard case .understood(let found, let opset) = resolution(of: id) else { return nil }
+    return (found, invocation(of: id, found, opset) { self[$0] })
+  }
+
+  /// The node as its operator sees it when the facts of its values are those that `facts` gives.
+  public func invocation(
+    of id: NodeID, with facts: (ValueID) -> ValueFacts
+  ) -> (any Operator, Invocation)? {
+    guard case .understood(let found, let opset) = resolution(of: id) else { return nil }
+    return (found, invocation(of: id, found, opset, facts))
+  }
+
+  private func invocation(
+    of id: NodeID, _ found: any Operator, _ opset: Int, _ facts: (ValueID) -> ValueFacts
+  ) -> Invocation {
+    let node = graph[id]
+    return Invocation(
+      signature: found.signature, opset: opset, attributes: node.attributes,
+      operands: node.inputs.map { $0.map(facts) },
+      results: node.outputs.map { $0.map(facts) ?? .unknown },
+      location: graph.location(of: id))
+  }
+
+  private mutating func infer(_ id: NodeID) throws(CompileError) {
+    let node = graph[id]
+    let resolution = try Resolution.of(id, in: graph)
+    resolutions[Int(id.rawValue)] = resolution
+    var inferred: [ValueFacts] = []
+    if case .understood(let found, let opset) = resolution {
+      var call = invocation(of: id, found, opset) { self[$0] }
+      call.results = [ValueFacts](repeating: .unknown, count: node.outputs.count)
+      inferred = try found.inferFacts(call)
+      call.results = inferred
+      if let constants = ConstantEvaluation.results(of: found, call, node) { inferred = constants }
+    }
+    for (index, output) in node.outputs.enumerated() {
+      guard let output else { continue }
+      let result = index < inferred.count ? inferred[index] : .unknown
+      facts[Int(output.rawValue)] = merge(result, declared: graph[output])
+    }
+  }
+
+  /// Fills what inference left open from the declared type. Where the two contradict each other,
+  /// inference is right: exporters write stale shapes.
+  private mutating func merge(_ inferred: ValueFacts, declared value: Value) -> ValueFacts {
+    guard let declared = value.tensorType else { return inferred }
+    guard var type = inferred.type else { return ValueFacts(declared) }
+    if type.elementType == nil { type.elementType = declared.elementType }
+    guard let declaredShape = declared.shape else {
+      return ValueFacts(type, contents: inferred.contents)
+    }
+    guard var shape = type.shape else {
+      type.shape = declaredShape
+      return ValueFacts(type, contents: inferred.contents)
+    }
+    guard shape.count == declaredShape.count else {
+      warn(value, "is declared with \(declaredShape.count) axes but has \(shape.count)")
+      return inferred
+    }
+    for axis in shape.indices {
+      switch (shape[axis].extent, declaredShape[axis].extent) {
+      case (.unknown, _), (.symbol, .fixed): shape[axis] = declaredShape[axis]
+      case (.fixed(let actual), .fixed(let stated)) where actual != stated:
+        warn(value, "axis \(axis) is declared with extent \(stated) but has \(actual)")
+      default: break
+      }
+    }
+    type.shape = shape
+    return ValueFacts(type, contents: inferred.contents)
+  }
+
+  private mutating func warn(_ value: Value, _ message: String) {
+    warnings.append(Diagnostic(.warning, message, at: .value(value.name)))
+  }
+}

@@ -1,0 +1,51 @@
+/// Reproducible inputs for running a graph: the same seed gives the same tensors everywhere.
+public struct SeededInputs: Sendable {
+  private let seed: UInt64
+  /// The extent given to every axis whose extent is not a number.
+  private let freeExtent: Int
+
+  public init(seed: UInt64 = 0, freeExtent: Int = 2) {
+    self.seed = seed
+    self.freeExtent = freeExtent
+  }
+
+  /// One tensor for each input of `graph`: standard normal floats, integers 0 and 1, booleans.
+  ///
+  /// Throws an unsupported error for an input that is no dense numeric tensor of known rank.
+  public func tensors(for graph: Graph) throws(CompileError) -> [Tensor] {
+    var generator = SplitMix64(seed: seed)
+    return try graph.inputs.map { (id) throws(CompileError) -> Tensor in
+      let value = graph[id]
+      guard let type = value.tensorType, let elementType = type.elementType,
+        let shape = type.shape,
+        let count = shape.map({ $0.fixedExtent ?? freeExtent }).checkedElementCount,
+        count <= 1 << 31
+      else {
+        throw CompileError(
+          .unsupported, "no input can be made up for its type", at: .value(value.name))
+      }
+      let extents = shape.map { $0.fixedExtent ?? freeExtent }
+      switch elementType {
+      case .float32, .float64, .float16, .bfloat16:
+        return Tensor(
+          rounding: (0..<count).map { _ in generator.nextNormal() }, to: elementType, shape: extents
+        )
+      case .bool, .uint8, .int8:
+        return Tensor(
+          elementType, shape: extents,
+          elements: (0..<count).map { _ in UInt8(generator.next() & 1) })
+      case .int32, .uint32:
+        return Tensor(
+          elementType, shape: extents,
+          elements: (0..<count).map { _ in Int32(generator.next() & 1) })
+      case .int64, .uint64:
+        return Tensor(
+          elementType, shape: extents,
+          elements: (0..<count).map { _ in Int64(generator.next() & 1) })
+      default:
+        throw CompileError(
+          .unsupported, "no input can be made up for its type", at: .value(value.name))
+      }
+    }
+  }
+}
