@@ -54,8 +54,7 @@ public struct ConvTranspose: Operator {
   }
 
   public func relate(_ call: Invocation, _ relations: inout Relations) {
-    guard call.hasAllRanks, let channels = call.shape(1)?[0].fixedExtent, call.shape(0) != nil
-    else { return }
+    guard call.hasAllRanks, let channels = call.shape(1)?[0].fixedExtent else { return }
     let group = call.int("group")!
     relations.equal(.operand(0, axis: 1), .operand(1, axis: 0))
     relations.sum(over: .operand(0, axis: 1))

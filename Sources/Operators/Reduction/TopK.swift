@@ -29,14 +29,14 @@ public struct TopK: Operator {
     let count = try extent(call)
     if let number = count.fixedExtent, number < 0 { throw call.malformed("K is \(number)") }
     guard var shape = call.shape(0) else {
-      return [ValueFacts(type, nil), ValueFacts(.int64, nil)]
+      return call.forResults([ValueFacts(type, nil), ValueFacts(.int64, nil)])
     }
     let axis = try call.normalizedAxis(call.int("axis")!, rank: shape.count)
     if let number = count.fixedExtent, let available = shape[axis].fixedExtent, number > available {
       throw call.malformed("K is \(number), the axis has \(available)")
     }
     shape[axis] = count
-    return [ValueFacts(type, shape), ValueFacts(.int64, shape)]
+    return call.forResults([ValueFacts(type, shape), ValueFacts(.int64, shape)])
   }
 
   public func relate(_ call: Invocation, _ relations: inout Relations) {
