@@ -9,7 +9,7 @@ let package = Package(
     .executable(name: "prunec-opt", targets: ["prunec-opt"]),
     .library(
       name: "PrunecKit",
-      targets: ["GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Coupling", "PassKit", "Passes"]),
+      targets: ["GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Coupling", "PassKit", "Passes", "Driver"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -32,23 +32,22 @@ let package = Package(
     .target(name: "PassKit", dependencies: ["Selection"]),
     .target(name: "Passes", dependencies: ["PassKit"], path: "Passes"),
 
-    .executableTarget(
-      name: "prunec",
+    .target(name: "Driver", dependencies: ["Passes"]),
+    .target(
+      name: "CommandLineSupport",
       dependencies: [
-        "Passes", "ONNXFormat",
+        "Driver", "ONNXFormat", "ONNXText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .executableTarget(
-      name: "prunec-opt",
-      dependencies: [
-        "Passes", "ONNXFormat", "ONNXText",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+    .executableTarget(name: "prunec", dependencies: ["CommandLineSupport"]),
+    .executableTarget(name: "prunec-opt", dependencies: ["CommandLineSupport"]),
 
     .target(
       name: "TestSupport", dependencies: ["Passes", "ONNXText", "ONNXFormat"],
       path: "Tests/TestSupport"),
+    .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "ONNXTextTests", dependencies: ["TestSupport"]),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"]),
   ],
   swiftLanguageModes: [.v6]

@@ -249,7 +249,12 @@ extension Graph {
       switch use {
       case .operand(let node, let index): nodeSlots[node.index]!.node.inputs[index] = new
       case .capture(let node, let index): nodeSlots[node.index]!.node.captures[index] = new
-      case .graphOutput(let index): outputs[index].value = new
+      case .graphOutput(let index):
+        outputs[index].value = new
+        // The signature stays as it is, whatever is known of the new value.
+        if outputs[index].declaredType == nil, let type = self[old].type, self[new].type != type {
+          outputs[index].declaredType = type
+        }
       }
     }
     valueSlots[new.index]!.uses += uses

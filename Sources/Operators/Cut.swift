@@ -25,4 +25,6 @@ public enum Adaptation: Sendable {
   case attribute(Attribute)
   /// Operand `index` becomes this constant.
   case operand(Int, Tensor)
+  /// The attribute of that name goes.
+  case removeAttribute(String)
 }

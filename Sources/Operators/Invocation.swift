@@ -6,7 +6,8 @@ public struct Invocation: Sendable {
   public let attributes: [Attribute]
   /// What is known of the operands; `nil` for one left out.
   public let operands: [ValueFacts?]
-  /// What is known of the results; while types are being inferred, nothing.
+  /// What is known of the results, an entry for each; while types are being inferred, nothing is
+  /// known of any.
   public var results: [ValueFacts]
   public let location: Location
 
@@ -25,6 +26,11 @@ public struct Invocation: Sendable {
   /// An error of the model at this node.
   public func malformed(_ message: String) -> CompileError {
     CompileError(.malformed, message, at: location)
+  }
+
+  /// A refusal of something that is valid but that prunec does not do.
+  public func unsupported(_ message: String) -> CompileError {
+    CompileError(.unsupported, message, at: location)
   }
 
   // MARK: Operands

@@ -1,10 +1,17 @@
 /// Every operator that prunec understands, by name and operator set version.
 public enum OperatorRegistry {
   /// All operators. The one list of them.
-  public static let all: [any Operator] =
-    [
-      Conv()
-    ] + UnaryElementwise.all
+  public static let all: [any Operator] = [
+    constantOperators,
+    convolutionOperators,
+    elementwiseOperators,
+    layoutOperators,
+    linearOperators,
+    maskingOperators,
+    normalizationOperators,
+    poolingOperators,
+    reductionOperators,
+  ].flatMap { $0 }
 
   private static let byName: [OperationName: [any Operator]] = Dictionary(
     grouping: all, by: { $0.signature.operation })

@@ -15,6 +15,9 @@ public struct PassContext: Sendable {
   /// What the shrinking passes took out.
   public var shrinkage: Shrinkage?
 
+  /// Constants of the original that passes have replaced by others; see `Follower`.
+  public var followers: [Follower] = []
+
   private var cachedFacts: (revision: UInt64, facts: GraphFacts)?
   private var cachedCoupling:
     (revision: UInt64, options: CouplingAnalysis.Options, coupling: CouplingAnalysis)?
@@ -39,6 +42,17 @@ public struct PassContext: Sendable {
     let coupling = CouplingAnalysis(of: graph, try facts(of: graph), options: couplingOptions)
     cachedCoupling = (graph.revision, couplingOptions, coupling)
     return coupling
+  }
+}
+
+/// An original constant that a pass has merged into another one: its axis is cut as that one's.
+public struct Follower: Sendable, Hashable {
+  public let axis: Axis
+  public let follows: Axis
+
+  public init(_ axis: Axis, follows: Axis) {
+    self.axis = axis
+    self.follows = follows
   }
 }
 

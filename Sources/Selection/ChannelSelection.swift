@@ -12,6 +12,8 @@ public struct ChannelSelection {
   /// For each group the number it keeps whatever the budget, where the user gave one.
   private var fixed: [Int?] = []
   private var multiples: [Int] = []
+  /// Groups on axes that are normalised over.
+  private let normalized: Set<Int>
 
   /// Throws a usage error for a pattern that matches nothing.
   public init(
@@ -22,6 +24,7 @@ public struct ChannelSelection {
     self.coupling = coupling
     self.guards = guards
     cost = CutCost(graph, facts, coupling)
+    normalized = Self.normalizedGroups(graph, facts, coupling)
     let firstLayers = Self.axesMadeFromInputs(graph, facts)
     for (index, group) in coupling.groups.enumerated() {
       let values = scores.scores(of: group) ?? [Float](repeating: 1, count: group.count)
@@ -42,6 +45,26 @@ public struct ChannelSelection {
     return Set(
       LinearLayer.all(in: graph, facts).filter { inputs.contains($0.data) }
         .map { Axis($0.result, $0.resultAxis) })
+  }
+
+  private static func normalizedGroups(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis
+  ) -> Set<Int> {
+    var groups: Set<Int> = []
+    for id in graph.nodes {
+      guard let (found, call) = facts.invocation(of: id) else { continue }
+      var relations = Relations()
+      found.relate(call, &relations)
+      for case .normalization(let reference) in relations.list {
+        guard case .operand(let operand) = reference.slot, let value = graph[id].inputs[operand]
+        else { continue }
+        let axis = Axis(value, reference.axis)
+        for index in 0..<(coupling.extent(of: axis) ?? 0) {
+          if let channel = coupling.channel(of: axis, index: index) { groups.insert(channel.group) }
+        }
+      }
+    }
+    return groups
   }
 
   private func floor(of group: ChannelGroup, _ multiple: Int, isFirst: Bool) -> Int {
@@ -142,6 +165,8 @@ public struct ChannelSelection {
     }
     var removed: [Int: Set<Int>] = [:]
     for (index, group) in coupling.groups.enumerated() where kept[index] < group.count {
+      // A mask cannot preserve the moments of an axis by one element: a single channel stays.
+      if normalized.contains(index), group.count - kept[index] == 1 { continue }
       removed[index] = Set(order[index].prefix(group.count - kept[index]))
     }
     return removed

@@ -26,6 +26,9 @@ public struct GraphFacts: Sendable {
     for node in graph.nodes { try infer(node) }
   }
 
+  /// The number of values that facts are known of: those of IDs below it.
+  public var valueCount: Int { facts.count }
+
   public subscript(id: ValueID) -> ValueFacts { facts[Int(id.rawValue)] }
 
   /// How the node is understood.

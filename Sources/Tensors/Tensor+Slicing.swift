@@ -9,12 +9,17 @@ extension Tensor {
     newShape[axis] = indices.count
     let extent = shape[axis]
     precondition(indices.allSatisfy { $0 >= 0 && $0 < extent })
+    if case .absent = payload { return Tensor(absent: elementType, shape: newShape) }
+    // With an extent of zero there is nothing to move, and the product of others might overflow.
+    guard newShape.elementCount > 0 else {
+      return elementType == .string
+        ? Tensor(strings: [], shape: newShape) : Tensor(zeros: elementType, shape: newShape)
+    }
     let outer = shape[..<axis].reduce(1, *)
     let inner = shape[(axis + 1)...].reduce(1, *)
 
     switch payload {
-    case .absent:
-      return Tensor(absent: elementType, shape: newShape)
+    case .absent: preconditionFailure("handled above")
     case .strings(let strings):
       var kept: [[UInt8]] = []
       kept.reserveCapacity(newShape.elementCount)

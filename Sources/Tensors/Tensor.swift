@@ -138,11 +138,12 @@ extension [Int] {
     return product
   }
 
-  /// Row-major strides in elements.
+  /// Row-major strides in elements. Where an extent is zero the strides mean nothing and may wrap.
   public var rowMajorStrides: [Int] {
     var strides = [Int](repeating: 1, count: count)
     for axis in indices.dropLast().reversed() {
-      strides[axis] = strides[axis + 1] * self[axis + 1]
+      // Only where another extent is zero, and strides do not matter, can this wrap.
+      strides[axis] = strides[axis + 1] &* self[axis + 1]
     }
     return strides
   }

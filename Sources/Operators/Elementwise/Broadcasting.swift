@@ -47,19 +47,21 @@ enum Broadcasting {
     return result
   }
 
-  /// Ties every axis of the operands to the result's axis that it becomes; an axis of extent one
-  /// that is stretched leaves the result's axis free.
+  /// Ties every axis of the operands to the result's axis that it becomes. An axis of extent one
+  /// that is stretched asks for nothing; one whose extent is not known might be of any and pins.
   static func relate(_ call: Invocation, operands: Range<Int>, _ relations: inout Relations) {
-    guard let output = call.results.first?.shape else { return }
-    var tied = [Bool](repeating: false, count: output.count)
+    guard call.hasAllRanks, let output = call.results.first?.fixedExtents else { return }
     for index in operands {
-      guard let shape = call.shape(index) else { return }
-      let offset = output.count - shape.count
-      for (axis, dimension) in shape.enumerated() {
-        guard let extent = dimension.fixedExtent, extent == output[offset + axis].fixedExtent
-        else { continue }
-        relations.equal(.operand(index, axis: axis), .result(axis: offset + axis))
-        tied[offset + axis] = true
+      let extents = call.operand(index)?.fixedExtents ?? []
+      guard !extents.isEmpty, extents.count <= output.count else { continue }
+      let offset = output.count - extents.count
+      for axis in extents.indices {
+        let target = AxisReference.result(axis: offset + axis)
+        if extents[axis] == nil {
+          relations.pin(target, because: "an operand's extent along the axis is not known")
+        } else if extents[axis] == output[offset + axis] {
+          relations.equal(.operand(index, axis: axis), target)
+        }
       }
     }
   }
@@ -84,5 +86,19 @@ enum Broadcasting {
       offsets = next
     }
     return offsets
+  }
+}
+
+extension Tensor {
+  /// The tensor broadcast to `shape`, to which it can be.
+  func stretched(to shape: [Int]) -> Tensor {
+    if self.shape == shape { return self }
+    let lead = shape.count - rank
+    let own = self.shape.rowMajorStrides
+    var strides = [Int](repeating: 0, count: shape.count)
+    for (axis, extent) in self.shape.enumerated() where extent != 1 {
+      strides[lead + axis] = own[axis]
+    }
+    return strided(shape: shape, strides: strides)
   }
 }

@@ -4,33 +4,39 @@ import Glibc
 /// they differ in nothing but the formula.
 ///
 /// ONNX opset 7 to 28: Relu, Sigmoid, Tanh, Erf, Exp, Log, Sqrt, Abs, Neg, Reciprocal, Floor, Ceil,
-/// Sin, Cos, Sign, Softplus, Softsign, HardSwish, Mish.
+/// Sin, Cos, Sign, Softplus, Softsign, HardSwish, Mish; Relu, Abs, Neg and Sign on integers too.
 public struct UnaryElementwise: Operator {
   public let signature: Signature
   private let formula: @Sendable (Float) -> Float
+  /// The same on integers, where the operator takes them.
+  private let integerFormula: (@Sendable (Int) -> Int)?
 
-  private init(_ type: String, _ formula: @escaping @Sendable (Float) -> Float) {
+  private init(
+    _ type: String, _ formula: @escaping @Sendable (Float) -> Float,
+    integer: (@Sendable (Int) -> Int)? = nil
+  ) {
     signature = Signature(type, operands: 1...1)
     self.formula = formula
+    integerFormula = integer
   }
 
   /// One operator for each formula.
   public static let all: [UnaryElementwise] = [
-    UnaryElementwise("Relu") { max($0, 0) },
+    UnaryElementwise("Relu", { max($0, 0) }, integer: { max($0, 0) }),
     UnaryElementwise("Sigmoid") { 1 / (1 + expf(-$0)) },
     UnaryElementwise("Tanh") { tanhf($0) },
     UnaryElementwise("Erf") { erff($0) },
     UnaryElementwise("Exp") { expf($0) },
     UnaryElementwise("Log") { logf($0) },
     UnaryElementwise("Sqrt") { $0.squareRoot() },
-    UnaryElementwise("Abs") { abs($0) },
-    UnaryElementwise("Neg") { -$0 },
+    UnaryElementwise("Abs", { abs($0) }, integer: { $0 < 0 ? 0 &- $0 : $0 }),
+    UnaryElementwise("Neg", { -$0 }, integer: { 0 &- $0 }),
     UnaryElementwise("Reciprocal") { 1 / $0 },
     UnaryElementwise("Floor") { floorf($0) },
     UnaryElementwise("Ceil") { ceilf($0) },
     UnaryElementwise("Sin") { sinf($0) },
     UnaryElementwise("Cos") { cosf($0) },
-    UnaryElementwise("Sign") { $0 > 0 ? 1 : ($0 < 0 ? -1 : $0) },
+    UnaryElementwise("Sign", { $0 > 0 ? 1 : ($0 < 0 ? -1 : $0) }, integer: { $0.signum() }),
     UnaryElementwise("Softplus") { $0 > 0 ? $0 + log1pf(expf(-$0)) : log1pf(expf($0)) },
     UnaryElementwise("Softsign") { $0 / (1 + abs($0)) },
     UnaryElementwise("HardSwish") { $0 * max(0, min(1, $0 / 6 + 0.5)) },
@@ -50,12 +56,17 @@ public struct UnaryElementwise: Operator {
   public func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
-    let operand = operands[0]!
-    if operand.elementType.isInteger {
-      // Only Abs, Neg, Sign and Relu take integers; their values are exact in Double.
-      throw CompileError(
-        .unsupported, "\(signature.operation) of \(operand.elementType.name) is not evaluated",
-        at: call.location)
+    let operand = try call.tensor(0, of: operands)
+    if operand.elementType.isInteger, let integerFormula {
+      return [
+        Tensor(
+          wrapping: operand.integers.map(integerFormula), to: operand.elementType,
+          shape: operand.shape)
+      ]
+    }
+    guard operand.elementType.isFloatingPoint else {
+      throw call.unsupported(
+        "\(signature.operation) of \(operand.elementType.name) is not evaluated")
     }
     return [operand.mapFloats(formula)]
   }

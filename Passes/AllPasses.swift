@@ -1,0 +1,21 @@
+@_exported import PassKit
+
+/// Every pass, in the order in which they are told to users, and the rules for their order.
+public let allPasses = PassRegistry(
+  [
+    FoldConstants.self,
+    FixShapeConstants.self,
+    InferShapes.self,
+    EliminateIdentities.self,
+    EliminateDeadNodes.self,
+    FoldBatchNorm.self,
+    ScoreChannels.self,
+    MaskChannels.self,
+    MergeNeurons.self,
+    ShrinkChannels.self,
+    LowerMasks.self,
+  ],
+  rules: [
+    PassRegistry.OrderingRule(
+      "mask-channels", requires: "score-channels", because: "it removes what scores least")
+  ])

@@ -1,0 +1,59 @@
+import PassKit
+
+/// Makes the target of a Reshape a constant where inference knows enough of the result.
+///
+///     n = Gather(Shape(x), 0)                  t = [0, 50, 4, 24]
+///     t = Concat(n, [50], [4], [-1])      =>   y = Reshape(x, t)
+///     y = Reshape(x, t)
+///
+/// The coupling can only cut what a Reshape splits or merges when it knows the factors, and the
+/// shape arithmetic that exporters emit for a dynamic batch dies with the old target.
+///
+/// Legal where
+/// 1. the result's rank is known and no extent is zero (a zero would be read as "copy");
+/// 2. every extent of the result is a number, or is by name the extent of the operand's axis at the
+///    same place (written 0), except for at most one (written -1);
+/// 3. `allowzero` is not set, or no 0 is written.
+public struct FixShapeConstants: Pass {
+  public static let name = "fix-shape-constants"
+  public static let summary = "make computed Reshape targets constant"
+  public static let effect = Effect.preserving(tolerance: 0)
+
+  public init(options: inout OptionReader) throws(CompileError) {}
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    let facts = try context.facts(of: graph)
+    for id in Array(graph.nodes) {
+      guard let target = constantTarget(of: id, graph, facts) else { continue }
+      let name = graph[graph[id].inputs[1]!].name + ".constant"
+      let constant = graph.addInitializer(name: graph.uniqueName(name), Tensor(target))
+      graph.setInput(1, of: id, to: constant)
+    }
+  }
+
+  private func constantTarget(of id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> [Int]? {
+    let node = graph[id]
+    guard node.operation == OperationName("Reshape"), let (_, call) = facts.invocation(of: id),
+      call.operand(1)?.constant == nil, let result = call.results[0].shape,
+      let operand = call.shape(0), !result.isEmpty
+    else { return nil }
+    var target: [Int] = []
+    var isDeduced = false
+    for (axis, dimension) in result.enumerated() {
+      switch dimension.extent {
+      case .fixed(let extent):
+        guard extent > 0 else { return nil }
+        target.append(extent)
+      case .symbol where axis < operand.count && operand[axis].extent == dimension.extent:
+        guard !node.attributes.contains(where: { $0.name == "allowzero" }) || call.int("allowzero") == 0
+        else { return nil }
+        target.append(0)
+      default:
+        guard !isDeduced else { return nil }
+        isDeduced = true
+        target.append(-1)
+      }
+    }
+    return target
+  }
+}

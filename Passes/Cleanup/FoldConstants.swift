@@ -1,0 +1,92 @@
+import PassKit
+
+/// Computes what does not depend on the graph's inputs.
+///
+///     Gather(Shape(x), 1)        =>  initializer 96
+///     Constant <value = t>       =>  initializer t
+///     Transpose(initializer)     =>  initializer
+///
+/// Legal where
+/// 1. every operand is a constant whose data is at hand, or inference knows every element of an
+///    integer result (an extent that is a number);
+/// 2. the node is understood and has no subgraph.
+///
+/// Folding must not make the model larger: a result of more than 16 KiB that is larger than the
+/// node's operands stays a node (`ConstantOfShape` of a whole weight).
+public struct FoldConstants: Pass {
+  public static let name = "fold-constants"
+  public static let summary = "compute nodes whose operands are constants"
+  public static let effect = Effect.preserving(tolerance: 1e-5)
+
+  private static let freeBytes = 16 << 10
+  private static let macLimit = 1 << 30
+
+  public init(options: inout OptionReader) throws(CompileError) {}
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    let facts = try context.facts(of: graph)
+    for id in Array(graph.nodes) {
+      guard let constants = results(of: id, graph, facts) else { continue }
+      for (output, tensor) in zip(graph[id].outputs, constants) {
+        guard let output else { continue }
+        let name = graph[output].name
+        let initializer = graph.addInitializer(name: graph.uniqueName(name), tensor)
+        graph.replaceAllUses(of: output, with: initializer)
+        context.followers += followers(of: id, output, initializer, graph, facts)
+      }
+      graph.erase(id)
+    }
+  }
+
+  /// The constant results of a node, one for each output; `nil` where it cannot be folded.
+  private func results(of id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> [Tensor]? {
+    let node = graph[id]
+    guard node.captures.isEmpty, node.attributes.allSatisfy({ $0.graphs.isEmpty }),
+      node.outputs.allSatisfy({ $0 != nil }), let (found, call) = facts.invocation(of: id)
+    else { return nil }
+    let known = node.outputs.compactMap { constant(facts[$0!]) }
+    if known.count == node.outputs.count { return known }
+
+    let operands = node.inputs.map { $0.flatMap { graph[$0].constant } }
+    guard zip(node.inputs, operands).allSatisfy({ $0 == nil || $1?.hasData == true }) else {
+      return nil
+    }
+    let operandBytes = operands.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+    for output in node.outputs {
+      guard let type = facts[output!].type, let elementType = type.elementType,
+        let count = type.fixedShape?.checkedElementCount,
+        let bytes = elementType.byteCount(of: count), bytes <= max(Self.freeBytes, operandBytes)
+      else { return nil }
+    }
+    guard found.macs(call) <= Self.macLimit else { return nil }
+    // What cannot be evaluated stays a node; running it is the runtime's business.
+    return try? found.evaluate(call, operands)
+  }
+
+  /// How the axes of constant operands go with those of the constant that replaces `output`.
+  private func followers(
+    of id: NodeID, _ output: ValueID, _ initializer: ValueID, _ graph: Graph, _ facts: GraphFacts
+  ) -> [Follower] {
+    guard let (found, call) = facts.invocation(of: id),
+      let position = graph[id].outputs.firstIndex(of: output)
+    else { return [] }
+    var relations = Relations()
+    found.relate(call, &relations)
+    return relations.list.compactMap { relation in
+      guard case .equal(let a, let b) = relation else { return nil }
+      guard case .operand(let index) = a.slot, b.slot == .result(position),
+        let operand = graph[id].inputs[index], graph[operand].constant != nil
+      else { return nil }
+      return Follower(Axis(operand, a.axis), follows: Axis(initializer, b.axis))
+    }
+  }
+
+  /// The value as a constant, if inference knows all of it.
+  private func constant(_ facts: ValueFacts) -> Tensor? {
+    if let tensor = facts.constant { return tensor }
+    guard facts.elementType == .int64, let shape = facts.fixedShape,
+      let integers = facts.constantIntegers
+    else { return nil }
+    return Tensor(integers, shape: shape)
+  }
+}

@@ -1,0 +1,134 @@
+import PassKit
+
+/// Folds a batch normalization into the layer before it.
+///
+///     y = Conv(x, W, b)                                       s = scale / sqrt(var + epsilon)
+///     z = BatchNormalization(y, scale, B, mean, var)     =>   z = Conv(x, W s, (b - mean) s + B)
+///
+/// with `W [M, C/group, ...]` (Conv), `[C, M/group, ...]` (ConvTranspose) or either order (Gemm),
+/// `s [M]` applied along the axis of W that becomes the result's channels.
+///
+/// Legal where
+/// 1. the normalization is in inference mode and only its first result is used;
+/// 2. scale, B, mean and var are constants with data;
+/// 3. the layer has a bias operand (Conv, ungrouped ConvTranspose, Gemm with alpha and beta 1), its
+///    weight and bias are constants with data, and a Gemm's bias is a vector of M elements;
+/// 4. nothing but the normalization uses the layer's result.
+/// A weight that other nodes use too is copied, not changed.
+public struct FoldBatchNorm: Pass {
+  public static let name = "fold-batch-norm"
+  public static let summary = "fold batch normalizations into the layers before them"
+  public static let effect = Effect.preserving(tolerance: 1e-4)
+
+  public init(options: inout OptionReader) throws(CompileError) {}
+
+  private struct Match {
+    let normalization: NodeID
+    let layer: LinearLayer
+    let factor: [Double]
+    let shift: [Double]
+    let mean: [Double]
+  }
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    let facts = try context.facts(of: graph)
+    for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
+      let parameters = graph[match.normalization].inputs[1...4].map { $0! }
+      perform(match, &graph)
+      let axis = Axis(graph[match.layer.node].inputs[match.layer.weightOperand]!, match.layer.outputAxis)
+      context.followers += parameters.map { Follower(Axis($0, 0), follows: axis) }
+    }
+  }
+
+  private func find(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Match? {
+    let node = graph[id]
+    guard node.operation == OperationName("BatchNormalization"),
+      let (_, call) = facts.invocation(of: id),
+      node.outputs.dropFirst().allSatisfy({ $0 == nil || graph[$0!].uses.isEmpty }),
+      !call.attributes.contains(where: { $0.name == "training_mode" && call.int($0.name) != 0 }),
+      let operand = node.inputs[0], graph[operand].uses.count == 1,
+      let producer = graph[operand].definingNode,
+      let layer = LinearLayer(producer, graph, facts), layer.resultAxis == 1,
+      isFoldable(layer, graph, facts)
+    else { return nil }
+    let parameters = (1...4).compactMap { index in
+      node.inputs[index].flatMap { graph[$0].constant }.flatMap { $0.hasData ? $0.floats : nil }
+    }
+    let channels = graph[layer.weight].constant!.shape[layer.outputAxis]
+    guard parameters.count == 4, parameters.allSatisfy({ $0.count == channels }) else { return nil }
+    let epsilon = Double(call.float("epsilon")!)
+    let factor = zip(parameters[0], parameters[3]).map { scale, variance in
+      Double(scale) / (Double(variance) + epsilon).squareRoot()
+    }
+    guard factor.allSatisfy(\.isFinite) else { return nil }
+    return Match(
+      normalization: id, layer: layer, factor: factor, shift: parameters[1].map(Double.init),
+      mean: parameters[2].map(Double.init))
+  }
+
+  private func isFoldable(_ layer: LinearLayer, _ graph: Graph, _ facts: GraphFacts) -> Bool {
+    let node = graph[layer.node]
+    guard let (_, call) = facts.invocation(of: layer.node),
+      let weight = graph[layer.weight].constant, weight.hasData,
+      weight.elementType.isFloatingPoint, layer.weightOperand == 1
+    else { return false }
+    switch node.operation {
+    case OperationName("Conv"): break
+    case OperationName("ConvTranspose"): guard call.int("group") == 1 else { return false }
+    case OperationName("Gemm"):
+      guard call.float("alpha") == 1, call.float("beta") == 1 else { return false }
+    default: return false
+    }
+    guard node.inputs.count > 2, node.inputs[2] != nil else { return true }
+    guard layer.biasOperand == 2, let bias = layer.bias.flatMap({ graph[$0].constant }) else {
+      return false
+    }
+    return bias.hasData && bias.elementType == weight.elementType
+      && bias.shape == [weight.shape[layer.outputAxis]]
+  }
+
+  private func perform(_ match: Match, _ graph: inout Graph) {
+    let layer = match.layer
+    let weight = graph[layer.weight].constant!
+    replaceConstant(
+      layer.weight, operand: layer.weightOperand, of: layer.node,
+      with: Self.scale(weight, match.factor, alongAxis: layer.outputAxis), &graph)
+
+    let old = layer.bias.map { graph[$0].constant!.floats.map(Double.init) }
+    let bias = match.factor.indices.map { channel in
+      Float(((old?[channel] ?? 0) - match.mean[channel]) * match.factor[channel] + match.shift[channel])
+    }
+    let tensor = Tensor(rounding: bias, to: weight.elementType, shape: [bias.count])
+    if let bias = layer.bias {
+      replaceConstant(bias, operand: 2, of: layer.node, with: tensor, &graph)
+    } else {
+      let name = graph.uniqueName(graph[layer.weight].name + ".folded_bias")
+      graph.setInput(2, of: layer.node, to: graph.addInitializer(name: name, tensor))
+    }
+    let normalization = graph[match.normalization]
+    graph.replaceAllUses(of: normalization.outputs[0]!, with: layer.result)
+    graph.erase(match.normalization)
+  }
+
+  /// Changes the constant in place where `node` alone uses it, and gives `node` a copy otherwise.
+  private func replaceConstant(
+    _ id: ValueID, operand: Int, of node: NodeID, with tensor: Tensor, _ graph: inout Graph
+  ) {
+    if graph[id].uses.count == 1 {
+      graph.setTensor(of: id, to: tensor)
+    } else {
+      let name = graph.uniqueName(graph[id].name + ".folded")
+      graph.setInput(operand, of: node, to: graph.addInitializer(name: name, tensor))
+    }
+  }
+
+  private static func scale(_ weight: Tensor, _ factor: [Double], alongAxis axis: Int) -> Tensor {
+    var elements = weight.floats
+    let inner = weight.shape[(axis + 1)...].reduce(1, *)
+    for index in elements.indices {
+      let channel = index / inner % factor.count
+      elements[index] = Float(Double(elements[index]) * factor[channel])
+    }
+    return Tensor(rounding: elements, to: weight.elementType, shape: weight.shape)
+  }
+}

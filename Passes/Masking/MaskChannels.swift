@@ -1,0 +1,98 @@
+import PassKit
+
+/// Chooses the channels to remove and masks them: they are still there, but nothing downstream sees
+/// them.
+///
+///     y = Conv(x, W)         y = Conv(x, W)
+///     z = Conv(y, V)    =>   m = ai.prunec.Mask <axis = 1, keep = [0, 2, 5]> (y)
+///                            z = Conv(m, V)
+///
+/// A mask goes before every node that sums over a cut axis of computed data (so that the removed
+/// channels add zero), and before every node that normalises over one (so that its statistics are
+/// those of the kept channels). Nowhere else does a removed channel meet a kept one: the coupling
+/// has made sure of that.
+///
+/// Options: one of `macs=F`, `params=F` (fraction to keep), `ratio=R` (fraction of each group's
+/// channels to remove); default `macs=0.5`. `scope` (global, uniform), `align` (auto or a number),
+/// `max-ratio`, `min-channels`, and any number of `keep=GLOB`, `ratio-for=GLOB=R`.
+public struct MaskChannels: Pass {
+  public static let name = "mask-channels"
+  public static let summary = "choose the channels to remove and mask them"
+  public static let effect = Effect.masking
+
+  private let budget: Budget
+  private let scope: Scope
+  private let guards: Guards
+
+  public init(options: inout OptionReader) throws(CompileError) {
+    var budgets: [Budget] = []
+    if let fraction = try options.double("macs", in: 0...1) { budgets.append(.macs(fraction)) }
+    if let fraction = try options.double("params", in: 0...1) {
+      budgets.append(.parameters(fraction))
+    }
+    if let ratio = try options.double("ratio", in: 0...1) { budgets.append(.ratio(ratio)) }
+    guard budgets.count <= 1 else { throw options.error("give one of macs, params and ratio") }
+    budget = budgets.first ?? .macs(0.5)
+    scope = try options.choice("scope", Scope.self) ?? .global
+    var guards = Guards()
+    if let text = options.string("align"), text != "auto" {
+      guard let multiple = Int(text), (1...1024).contains(multiple) else {
+        throw options.error("align=\(text) is neither auto nor a number from 1 to 1024")
+      }
+      guards.alignment = .multiple(multiple)
+    }
+    guards.maxRatio = try options.double("max-ratio", in: 0...1) ?? guards.maxRatio
+    guards.minChannels = try options.int("min-channels", in: 1...1 << 20) ?? guards.minChannels
+    guards.keep = options.strings("keep")
+    for text in options.strings("ratio-for") {
+      guard let equals = text.lastIndex(of: "="),
+        let ratio = Double(text[text.index(after: equals)...]), (0...1).contains(ratio)
+      else { throw options.error("ratio-for=\(text) is not GLOB=RATIO") }
+      guards.ratios.append((String(text[..<equals]), ratio))
+    }
+    self.guards = guards
+  }
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    let facts = try context.facts(of: graph)
+    let coupling = try context.coupling(of: graph)
+    guard let scores = context.scores else { preconditionFailure("no scores") }
+    let selection = try ChannelSelection(graph, facts, coupling, scores, guards: guards)
+    let removed = try selection.removed(budget: budget, scope: scope)
+    let kept = coupling.keptIndices(removing: removed)
+    let places = MaskPlace.all(in: graph, facts, kept)
+    insert(places, kept, &graph)
+  }
+
+  private func insert(_ places: [MaskPlace], _ kept: [Axis: [Int]], _ graph: inout Graph) {
+    guard !places.isEmpty else { return }
+    if graph.opsetVersion(of: Mask.domain) == nil {
+      graph.opsetImports.append(OpsetImport(Mask.domain, 1))
+    }
+    var masks: [MaskPlace.Key: ValueID] = [:]
+    for place in places {
+      if masks[place.key] == nil {
+        masks[place.key] = insertMask(place.key, keep: kept[place.key.axis]!, &graph)
+      }
+      graph.setInput(place.operand, of: place.node, to: masks[place.key]!)
+    }
+  }
+
+  private func insertMask(_ key: MaskPlace.Key, keep: [Int], _ graph: inout Graph) -> ValueID {
+    let value = graph[key.axis.value]
+    let name = graph.uniqueName(value.name + ".masked")
+    let point: InsertionPoint =
+      if let node = value.definingNode { .after(node) } else {
+        .before(Array(graph.nodes)[0])
+      }
+    let node = graph.insert(
+      OperationName("Mask", domain: Mask.domain), name: name, inputs: [key.axis.value],
+      outputs: [(name, value.type)],
+      attributes: [
+        Attribute("axis", key.axis.index), Attribute("keep", keep),
+        Attribute("fill", key.fill.rawValue),
+      ],
+      at: point)
+    return graph[node].outputs[0]!
+  }
+}

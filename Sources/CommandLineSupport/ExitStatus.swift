@@ -1,0 +1,74 @@
+@_exported import ArgumentParser
+@_exported import Driver
+import Foundation
+
+/// The exit codes of prunec's commands.
+///
+/// | code | meaning |
+/// | ---- | ------- |
+/// | 0    | done |
+/// | 1    | a check or threshold failed |
+/// | 2    | usage |
+/// | 3    | malformed model |
+/// | 4    | unsupported, under `--strict` |
+/// | 5    | a file could not be read or written |
+public enum ExitStatus {
+  public static func code(for kind: CompileError.Kind) -> Int32 {
+    switch kind {
+    case .checkFailed: 1
+    case .usage: 2
+    case .malformed: 3
+    case .unsupported: 4
+    case .inputOutput: 5
+    }
+  }
+
+  /// Parses the arguments, runs the command, and exits with its status.
+  public static func run<Command: ParsableCommand>(_ type: Command.Type) -> Never {
+    do {
+      var command = try Command.parseAsRoot()
+      try command.run()
+      exit(0)
+    } catch let failure as LocatedError {
+      writeError(failure.error.diagnostics.map { $0.rendered(file: failure.file) })
+      exit(code(for: failure.error.kind))
+    } catch let error as CompileError {
+      writeError(error.diagnostics.map { $0.rendered(file: nil) })
+      exit(code(for: error.kind))
+    } catch {
+      let status = Command.exitCode(for: error)
+      let message = Command.fullMessage(for: error)
+      if status.isSuccess {
+        print(message)
+        exit(0)
+      }
+      if !message.isEmpty { writeError([message]) }
+      exit(status == .validationFailure ? 2 : status.rawValue)
+    }
+  }
+
+  /// Writes lines to standard error.
+  public static func writeError(_ lines: [String]) {
+    for line in lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+  }
+}
+
+/// An error with the file it is about.
+public struct LocatedError: Error {
+  public let file: String
+  public let error: CompileError
+
+  public init(_ error: CompileError, in file: String) {
+    self.error = error
+    self.file = file
+  }
+
+  /// Runs `body`, and says of its errors that they are about `file`.
+  public static func at<R>(_ file: String, _ body: () throws(CompileError) -> R) throws -> R {
+    do {
+      return try body()
+    } catch {
+      throw LocatedError(error, in: file)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+@_exported import ONNXFormat
+import Foundation
+@_exported import ONNXText
+
+/// A model read from a file of either form, with what is needed to write it again.
+public struct ModelFile {
+  public let model: Model
+  public let warnings: [Diagnostic]
+  public let sourceFiles: [FileIdentity]
+  /// Size of the model with its external data, in bytes.
+  public let byteCount: Int
+
+  /// Reads `path`: ONNX's textual syntax if it ends in `.onnxtxt` or `.txt`, a protobuf otherwise.
+  public init(_ path: String, allowAbsentExternalData: Bool = false) throws(CompileError) {
+    if path.hasSuffix(".onnxtxt") || path.hasSuffix(".txt") {
+      guard let data = FileManager.default.contents(atPath: path) else {
+        throw CompileError(.inputOutput, "cannot be read")
+      }
+      guard let text = String(data: data, encoding: .utf8) else {
+        throw CompileError(.malformed, "is not UTF-8 text")
+      }
+      model = try parseModel(text)
+      warnings = []
+      sourceFiles = []
+      byteCount = data.count
+    } else {
+      var options = ImportOptions()
+      options.allowAbsentExternalData = allowAbsentExternalData
+      let imported = try importModel(path: path, options: options)
+      model = imported.model
+      warnings = imported.warnings
+      sourceFiles = imported.sourceFiles
+      byteCount = Self.size(path) + Self.externalSize(imported.model, beside: path)
+    }
+  }
+
+  /// The size of a model that has been written to `path`, with its external data.
+  public static func writtenSize(_ path: String) -> Int { size(path) + size(path + ".data") }
+
+  /// The size of a file; 0 where there is none.
+  public static func size(_ path: String) -> Int {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    return (attributes?[.size] as? NSNumber)?.intValue ?? 0
+  }
+
+  private static func externalSize(_ model: Model, beside path: String) -> Int {
+    let locations = Set(
+      model.graph.initializers.compactMap { model.graph[$0].externalLocation })
+    let folder = (path as NSString).deletingLastPathComponent
+    return locations.sorted().reduce(0) {
+      $0 + size((folder as NSString).appendingPathComponent($1))
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import Foundation
+
+/// Numbers and JSON as prunec prints them.
+public enum OutputText {
+  /// A count with a decimal unit: 31.2 M.
+  public static func count(_ value: Int) -> String { scaled(value, ["", " k", " M", " G", " T"]) }
+
+  /// A size in bytes with a decimal unit: 1.09 MB.
+  public static func bytes(_ value: Int) -> String {
+    scaled(value, [" B", " kB", " MB", " GB", " TB"])
+  }
+
+  private static func scaled(_ value: Int, _ units: [String]) -> String {
+    var (scaled, unit) = (Double(value), 0)
+    while scaled >= 999.5, unit < units.count - 1 {
+      scaled /= 1000
+      unit += 1
+    }
+    let digits = unit == 0 ? 0 : (scaled < 9.995 ? 2 : (scaled < 99.95 ? 1 : 0))
+    return String(format: "%.\(digits)f%@", scaled, units[unit])
+  }
+
+  /// `part` of `whole` in percent, with one decimal.
+  public static func percent(_ part: Int, of whole: Int) -> String {
+    whole == 0 ? "-" : String(format: "%.1f %%", 100 * Double(part) / Double(whole))
+  }
+
+  /// JSON with sorted keys; the same value gives the same text.
+  public static func json(_ value: some Encodable, pretty: Bool = true) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting =
+      pretty
+      ? [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+      : [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+
+  /// Writes text to a file, whole or not at all.
+  public static func write(_ text: String, to path: String) throws(CompileError) {
+    do {
+      try Data((text + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw CompileError(.inputOutput, "cannot be written: \(error.localizedDescription)")
+    }
+  }
+}

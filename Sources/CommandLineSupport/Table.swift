@@ -1,0 +1,31 @@
+/// A table for the terminal: the first column flush left, the others flush right.
+public struct Table {
+  private var rows: [[String]] = []
+
+  public init(_ header: [String]) { rows.append(header) }
+
+  public mutating func add(_ row: [String]) { rows.append(row) }
+
+  /// The lines of the table, the header underlined.
+  public var text: String {
+    let columns = rows[0].count
+    let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }
+    var lines = rows.map { row in
+      row.enumerated().map { index, cell in
+        let space = String(repeating: " ", count: widths[index] - cell.count)
+        return index == 0 ? cell + space : space + cell
+      }.joined(separator: "  ").trimmingTrailingSpaces()
+    }
+    lines.insert(
+      String(repeating: "-", count: widths.reduce(0, +) + 2 * (columns - 1)), at: 1)
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension String {
+  fileprivate func trimmingTrailingSpaces() -> String {
+    var text = self
+    while text.hasSuffix(" ") { text.removeLast() }
+    return text
+  }
+}

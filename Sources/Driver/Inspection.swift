@@ -1,0 +1,77 @@
+/// The groups of channels of a model, as `prunec inspect` shows them.
+public struct Inspection: Sendable, Encodable {
+  public struct Member: Sendable, Encodable {
+    public let value: String
+    public let axis: Int
+    public let isInitializer: Bool
+    public let indicesPerChannel: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case value, axis
+      case isInitializer = "is_initializer"
+      case indicesPerChannel = "indices_per_channel"
+    }
+  }
+
+  public struct Group: Sendable, Encodable {
+    public let name: String
+    public let channels: Int
+    /// Parameters that would go if all channels of the group did.
+    public let parameters: Int
+    /// MACs that would go if all channels of the group did.
+    public let macs: Int
+    /// Why no channel may be removed.
+    public let pinned: String?
+    public let members: [Member]
+  }
+
+  public let schemaVersion = 1
+  public let macs: Int
+  public let parameters: Int
+  public let groups: [Group]
+  public let warnings: [Diagnostic]
+
+  private enum CodingKeys: String, CodingKey {
+    case schemaVersion = "schema_version"
+    case macs, parameters, groups
+  }
+
+  /// Analyses `model` in the form in which pruning would see it.
+  ///
+  /// Throws a malformed-model error where the model breaks a rule of its operators.
+  public init(of model: Model, direction: SplitDirection) throws(CompileError) {
+    var graph = model.graph
+    var context = PassContext(original: graph)
+    context.couplingOptions.direction = direction
+    context.warnings += try context.facts(of: graph).warnings
+    var manager = try PassManager(Pipeline(PruneOptions.preparation), registry: allPasses)
+    try manager.run(on: &graph, &context)
+    let facts = try context.facts(of: graph)
+    let coupling = try context.coupling(of: graph)
+    let cutCost = CutCost(graph, facts, coupling)
+    let whole = coupling.groups.map(\.count)
+    let cost = Cost(of: graph, facts)
+    macs = cost.macs
+    parameters = cost.parameters
+    warnings = context.warnings
+    let (allMacs, allParameters) = (
+      cutCost.macs(keeping: whole), cutCost.parameters(keeping: whole)
+    )
+    groups = coupling.groups.enumerated().map { index, group in
+      var without = whole
+      without[index] = 0
+      let isFree = group.pin == nil
+      return Group(
+        name: group.name, channels: group.count,
+        parameters: isFree ? allParameters - cutCost.parameters(keeping: without) : 0,
+        macs: isFree ? allMacs - cutCost.macs(keeping: without) : 0,
+        pinned: group.pin?.description,
+        members: group.members.map { member in
+          Member(
+            value: graph[member.axis.value].name, axis: member.axis.index,
+            isInitializer: graph[member.axis.value].constant != nil,
+            indicesPerChannel: member.multiplicity)
+        })
+    }
+  }
+}

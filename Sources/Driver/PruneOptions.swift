@@ -1,0 +1,71 @@
+@_exported import Passes
+
+/// How removed channels are made up for.
+public enum Compensation: String, Sendable, CaseIterable {
+  case none
+  /// Neuron merging; needs no data.
+  case merge
+}
+
+/// What a user can ask of pruning.
+public struct PruneOptions: Sendable {
+  public var budget: Budget = .macs(0.5)
+  public var scope: Scope = .global
+  public var criterion: Criterion = .l2
+  public var compensation: Compensation = .merge
+  public var guards = Guards()
+  public var direction: SplitDirection = .inner
+  public var seed = 0
+  /// Run the masked original and the pruned model and compare.
+  public var check = true
+  /// Greatest relative error that the check accepts.
+  public var tolerance = 1e-4
+  /// Refuse models with operators that are not understood.
+  public var isStrict = false
+  /// A pipeline to run instead of the one that the options describe.
+  public var pipeline: String?
+
+  public init() {}
+}
+
+extension PruneOptions {
+  /// Passes that bring a graph into the form that the coupling reads best, without touching weights.
+  public static let preparation =
+    "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,eliminate-dead-nodes)"
+
+  /// The text of the pipeline that the options describe.
+  public var pipelineText: String {
+    if let pipeline { return pipeline }
+    var score = "score-channels{criterion=\(criterion.rawValue)"
+    if criterion == .random { score += " seed=\(seed)" }
+    score += "}"
+    // The scale of a normalization can only be measured while it is there.
+    let fold = "fold-batch-norm"
+    var steps = [Self.preparation]
+    steps += criterion == .bnScale ? [score, fold] : [fold, score]
+    steps.append("mask-channels{\(maskOptions)}")
+    if compensation == .merge { steps.append("merge-neurons") }
+    steps.append("shrink-channels")
+    steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
+    return steps.joined(separator: ",")
+  }
+
+  private var maskOptions: String {
+    var options: [String] = []
+    switch budget {
+    case .macs(let fraction): options.append("macs=\(fraction)")
+    case .parameters(let fraction): options.append("params=\(fraction)")
+    case .ratio(let ratio): options.append("ratio=\(ratio)")
+    }
+    options.append("scope=\(scope.rawValue)")
+    switch guards.alignment {
+    case .auto: options.append("align=auto")
+    case .multiple(let multiple): options.append("align=\(multiple)")
+    }
+    options.append("max-ratio=\(guards.maxRatio)")
+    options.append("min-channels=\(guards.minChannels)")
+    options += guards.keep.map { "keep=\(Pipeline.quoted($0))" }
+    options += guards.ratios.map { "ratio-for=\(Pipeline.quoted("\($0.glob)=\($0.ratio)"))" }
+    return options.joined(separator: " ")
+  }
+}

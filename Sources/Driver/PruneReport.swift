@@ -1,0 +1,156 @@
+/// What pruning did, for people and for programs.
+public struct PruneReport: Sendable, Encodable {
+  public struct Size: Sendable, Encodable {
+    public var macs: Int
+    public var parameters: Int
+    /// Size of the model on disk with its external data; of its constants where there is no file.
+    public var bytes: Int
+    public var nodes: Int
+  }
+
+  public struct Group: Sendable, Encodable {
+    public let name: String
+    public let channelsBefore: Int
+    public let channelsAfter: Int
+    /// Why no channel may be removed.
+    public let pinned: String?
+
+    private enum CodingKeys: String, CodingKey {
+      case name
+      case channelsBefore = "channels_before"
+      case channelsAfter = "channels_after"
+      case pinned
+    }
+  }
+
+  public struct Layer: Sendable, Encodable {
+    public let name: String
+    public let `operator`: String
+    public let channelsBefore: Int
+    public let channelsAfter: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case name
+      case `operator`
+      case channelsBefore = "channels_before"
+      case channelsAfter = "channels_after"
+    }
+  }
+
+  public struct Check: Sendable, Encodable {
+    /// `passed`, `skipped` (not asked for) or `impossible` (an operator could not be run).
+    public let status: String
+    public let reason: String?
+    public let maxAbsolute: Double?
+    public let maxRelative: Double?
+    public let seconds: Double?
+
+    private enum CodingKeys: String, CodingKey {
+      case status
+      case reason
+      case maxAbsolute = "max_absolute"
+      case maxRelative = "max_relative"
+      case seconds
+    }
+  }
+
+  public struct Pass: Sendable, Encodable {
+    public let name: String
+    public let seconds: Double
+    public let nodesBefore: Int
+    public let nodesAfter: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case name
+      case seconds
+      case nodesBefore = "nodes_before"
+      case nodesAfter = "nodes_after"
+    }
+  }
+
+  public let schemaVersion = 1
+  public let pipeline: String
+  public var before: Size
+  public var after: Size
+  public let groups: [Group]
+  public let layers: [Layer]
+  public let check: Check
+  public let passes: [Pass]
+  public let warnings: [String]
+
+  private enum CodingKeys: String, CodingKey {
+    case schemaVersion = "schema_version"
+    case pipeline, before, after, groups, layers, check, passes, warnings
+  }
+
+  init(
+    original: Graph, pruned: Graph, _ options: PruneOptions, _ context: PassContext,
+    _ records: [PassManager.Record], _ check: EquivalenceCheck?
+  ) throws(CompileError) {
+    var context = context
+    let originalFacts = try GraphFacts(of: original)
+    let prunedFacts = try context.facts(of: pruned)
+    pipeline = options.pipelineText
+    before = Self.size(original, originalFacts)
+    after = Self.size(pruned, prunedFacts)
+    passes = records.map {
+      Pass(
+        name: $0.pass, seconds: $0.seconds, nodesBefore: $0.nodesBefore, nodesAfter: $0.nodesAfter)
+    }
+    warnings = context.warnings.map { $0.rendered(file: nil) }
+    self.check =
+      if let check {
+        Check(
+          status: check.comparison == nil ? "impossible" : "passed", reason: check.reasonNotRun,
+          maxAbsolute: check.comparison?.maxAbsolute, maxRelative: check.comparison?.maxRelative,
+          seconds: check.seconds)
+      } else {
+        Check(
+          status: "skipped", reason: nil, maxAbsolute: nil, maxRelative: nil, seconds: nil)
+      }
+    groups = try Self.groups(context, pruned)
+    layers = Self.layers(original: original, originalFacts, pruned: pruned, prunedFacts)
+  }
+
+  private static func size(_ graph: Graph, _ facts: GraphFacts) -> Size {
+    let cost = Cost(of: graph, facts)
+    return Size(
+      macs: cost.macs, parameters: cost.parameters, bytes: cost.bytes, nodes: graph.nodeCount)
+  }
+
+  private static func groups(
+    _ context: PassContext, _ pruned: Graph
+  ) throws(CompileError) -> [Group] {
+    var context = context
+    let masked = context.maskedGraph ?? pruned
+    let coupling = try context.coupling(of: masked)
+    let kept = context.shrinkage?.keptIndices ?? [:]
+    return coupling.groups.map { group in
+      let after =
+        group.members.lazy.compactMap { member -> Int? in
+          guard let indices = kept[member.axis] else { return nil }
+          let stays = Set(indices)
+          return (0..<group.count).count { channel in
+            member.indices(ofChannel: channel).allSatisfy { stays.contains(Int($0)) }
+          }
+        }.first ?? group.count
+      return Group(
+        name: group.name, channelsBefore: group.count, channelsAfter: after,
+        pinned: group.pin?.description)
+    }
+  }
+
+  private static func layers(
+    original: Graph, _ originalFacts: GraphFacts, pruned: Graph, _ prunedFacts: GraphFacts
+  ) -> [Layer] {
+    LinearLayer.all(in: pruned, prunedFacts).compactMap { layer in
+      guard original.node(layer.node) != nil,
+        let before = originalFacts[layer.result].shape?[layer.resultAxis].fixedExtent,
+        let after = prunedFacts[layer.result].shape?[layer.resultAxis].fixedExtent,
+        case .node(let name, let operation) = pruned.location(of: layer.node)
+      else { return nil }
+      return Layer(
+        name: name, operator: operation, channelsBefore: before, channelsAfter: after)
+    }
+  }
+}

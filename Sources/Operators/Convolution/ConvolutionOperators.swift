@@ -1,0 +1,5 @@
+/// Convolutions.
+let convolutionOperators: [any Operator] = [
+  Conv(),
+  ConvTranspose(),
+]

@@ -1,0 +1,65 @@
+/// The operators of arithmetic, `C = A op B` with multidirectional broadcasting: they differ in
+/// nothing but the formula.
+///
+/// ONNX opset 7 to 28: Add, Sub, Mul, Div. Integers wrap around, and their division truncates
+/// towards zero; dividing one by zero is an error of the model.
+///
+/// Channels: axes that broadcast to the same axis go together, except those of extent one.
+struct BinaryElementwise: Operator {
+  let signature: Signature
+  private let formula: BinaryFormula
+  private let symbolic: @Sendable (SymbolicInteger, SymbolicInteger) -> SymbolicInteger
+
+  private init(
+    _ type: String, _ formula: BinaryFormula,
+    symbolic: @escaping @Sendable (SymbolicInteger, SymbolicInteger) -> SymbolicInteger
+  ) {
+    signature = Signature(type, operands: 2...2)
+    self.formula = formula
+    self.symbolic = symbolic
+  }
+
+  /// One operator for each formula.
+  static let all: [BinaryElementwise] = [
+    BinaryElementwise(
+      "Add", BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 }, integer: { $0 &+ $1 }),
+      symbolic: SymbolicArithmetic.add),
+    BinaryElementwise(
+      "Sub", BinaryFormula(float: { $0 - $1 }, double: { $0 - $1 }, integer: { $0 &- $1 }),
+      symbolic: SymbolicArithmetic.subtract),
+    BinaryElementwise(
+      "Mul", BinaryFormula(float: { $0 * $1 }, double: { $0 * $1 }, integer: { $0 &* $1 }),
+      symbolic: SymbolicArithmetic.multiply),
+    BinaryElementwise(
+      "Div",
+      BinaryFormula(
+        float: { $0 / $1 }, double: { $0 / $1 },
+        integer: { $1 == 0 ? nil : $0.dividedReportingOverflow(by: $1).partialValue }),
+      symbolic: SymbolicArithmetic.divide),
+  ]
+
+  func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    let type = try call.commonElementType(0..<2)
+    let shape = try Broadcasting.shape(of: [call.shape(0), call.shape(1)], call)
+    let contents = SymbolicArithmetic.combine([call.operand(0), call.operand(1)]) {
+      symbolic($0[0], $0[1])
+    }
+    return [ValueFacts(type, shape, contents: contents)]
+  }
+
+  func relate(_ call: Invocation, _ relations: inout Relations) {
+    Broadcasting.relate(call, operands: 0..<2, &relations)
+  }
+
+  func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+
+  func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
+    let shape = try resolve(call, on: operands).results[0].fixedShape!
+    return [
+      try formula.apply(
+        call, call.tensor(0, of: operands), call.tensor(1, of: operands), shape: shape)
+    ]
+  }
+
+  func macs(_ call: Invocation) -> Int { 0 }
+}

@@ -1,0 +1,40 @@
+import Glibc
+
+/// Gelu (ONNX opset 20 to 28): `Y = X/2 (1 + erf(X / sqrt 2))`, or with `approximate = "tanh"`
+/// `Y = X/2 (1 + tanh(sqrt(2/pi) (X + 0.044715 X^3)))`, of any shape.
+///
+/// Channels: every axis goes with itself.
+struct Gelu: Operator {
+  let signature = Signature(
+    "Gelu", opsets: 20...28, operands: 1...1,
+    attributes: ["approximate": .string(Array("none".utf8))])
+
+  func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    guard let kind = call.string("approximate"), ["none", "tanh"].contains(kind) else {
+      throw call.malformed("'approximate' must be 'none' or 'tanh'")
+    }
+    return [ValueFacts(call.operand(0)?.type)]
+  }
+
+  func relate(_ call: Invocation, _ relations: inout Relations) {
+    Broadcasting.relate(call, operands: 0..<1, &relations)
+  }
+
+  func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+
+  func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
+    _ = try resolve(call, on: operands)
+    let x = try call.tensor(0, of: operands)
+    guard x.elementType.isFloatingPoint else {
+      throw call.unsupported("Gelu of \(x.elementType.name) is not evaluated")
+    }
+    if call.string("approximate") == "tanh" {
+      let scale = (2 / Float.pi).squareRoot()
+      return [x.mapFloats { $0 / 2 * (1 + tanhf(scale * ($0 + 0.044715 * $0 * $0 * $0))) }]
+    }
+    let scale = Float(0.5).squareRoot()
+    return [x.mapFloats { $0 / 2 * (1 + erff($0 * scale)) }]
+  }
+
+  func macs(_ call: Invocation) -> Int { 0 }
+}

@@ -1,0 +1,67 @@
+/// What is known of a function of integers that are known in part: exporters compute shapes with
+/// the element-wise operators.
+enum SymbolicArithmetic {
+  /// The contents of an element-wise result, from those of its operands; a single element is
+  /// broadcast. Unknown unless every operand is a scalar or a vector with something known.
+  static func combine(
+    _ operands: [ValueFacts?], _ formula: ([SymbolicInteger]) -> SymbolicInteger
+  ) -> ValueFacts.Contents {
+    var lists: [[SymbolicInteger]] = []
+    for operand in operands {
+      guard let list = operand?.shapeIntegers else { return .unknown }
+      lists.append(list)
+    }
+    let count = lists.map(\.count).first { $0 != 1 } ?? 1
+    guard lists.allSatisfy({ $0.count == 1 || $0.count == count }) else { return .unknown }
+    return .integers(
+      (0..<count).map { index in formula(lists.map { $0.count == 1 ? $0[0] : $0[index] }) })
+  }
+
+  static func add(_ a: SymbolicInteger, _ b: SymbolicInteger) -> SymbolicInteger {
+    switch (a, b) {
+    case (.fixed(let x), .fixed(let y)): .fixed(x &+ y)
+    case (.fixed(0), _): b
+    case (_, .fixed(0)): a
+    default: .unknown
+    }
+  }
+
+  static func subtract(_ a: SymbolicInteger, _ b: SymbolicInteger) -> SymbolicInteger {
+    switch (a, b) {
+    case (.fixed(let x), .fixed(let y)): .fixed(x &- y)
+    case (_, .fixed(0)): a
+    case (.symbol(let x), .symbol(let y)) where x == y: .fixed(0)
+    default: .unknown
+    }
+  }
+
+  static func multiply(_ a: SymbolicInteger, _ b: SymbolicInteger) -> SymbolicInteger {
+    switch (a, b) {
+    case (.fixed(let x), .fixed(let y)): .fixed(x &* y)
+    case (.fixed(0), _), (_, .fixed(0)): .fixed(0)
+    case (.fixed(1), _): b
+    case (_, .fixed(1)): a
+    default: .unknown
+    }
+  }
+
+  static func divide(_ a: SymbolicInteger, _ b: SymbolicInteger) -> SymbolicInteger {
+    switch (a, b) {
+    case (_, .fixed(0)): .unknown
+    case (.fixed(let x), .fixed(let y)): .fixed(x.dividedReportingOverflow(by: y).partialValue)
+    case (_, .fixed(1)): a
+    default: .unknown
+    }
+  }
+
+  /// Whether two integers are equal: extents are never negative.
+  static func equal(_ a: SymbolicInteger, _ b: SymbolicInteger) -> SymbolicInteger {
+    switch (a, b) {
+    case (.fixed(let x), .fixed(let y)): .fixed(x == y ? 1 : 0)
+    case (.symbol(let x), .symbol(let y)) where x == y: .fixed(1)
+    case (.symbol, .fixed(let number)), (.fixed(let number), .symbol):
+      number < 0 ? .fixed(0) : .unknown
+    default: .unknown
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/// A list of integers that a node gives as an attribute or an operand.
+enum GivenIntegers {
+  case absent
+  /// Given, but not known at compile time.
+  case unknown
+  case known([Int])
+
+  var values: [Int]? {
+    if case .known(let values) = self { return values }
+    return nil
+  }
+}
+
+extension Invocation {
+  /// The integers that versions of the operator before `opset` take as attribute `name`, and those
+  /// since as operand `index`.
+  func integers(
+    attribute name: String, operand index: Int, since opset: Int
+  ) throws(CompileError) -> GivenIntegers {
+    guard self.opset >= opset else {
+      return try optionalInts(name).map { .known($0) } ?? .absent
+    }
+    guard let operand = operand(index) else { return .absent }
+    if let rank = operand.rank, rank > 1 {
+      throw malformed("operand \(index) has \(rank) axes instead of one")
+    }
+    return operand.constantIntegers.map { .known($0) } ?? .unknown
+  }
+
+  /// What makes such integers `values`.
+  func adaptation(
+    _ values: [Int], attribute name: String, operand index: Int, since opset: Int
+  ) -> Adaptation {
+    guard self.opset >= opset else { return .attribute(Attribute(name, values)) }
+    return .operand(index, integerTensor(values, likeOperand: index))
+  }
+
+  /// A vector of `values` in the integer type of operand `index`.
+  func integerTensor(_ values: [Int], likeOperand index: Int) -> Tensor {
+    let type = elementType(index) == .int32 ? ElementType.int32 : .int64
+    return Tensor(wrapping: values, to: type, shape: [values.count])
+  }
+
+  /// `axes` counted from the front; throws where one is out of range or given twice.
+  func normalizedAxes(_ axes: [Int], rank: Int) throws(CompileError) -> [Int] {
+    var seen = Set<Int>()
+    var normalized: [Int] = []
+    for axis in axes {
+      let axis = try normalizedAxis(axis, rank: rank)
+      guard seen.insert(axis).inserted else { throw malformed("axis \(axis) is given twice") }
+      normalized.append(axis)
+    }
+    return normalized
+  }
+
+  /// The element type that the given operands share, as far as one is known; throws where two
+  /// differ.
+  func commonElementType(_ indices: some Sequence<Int>) throws(CompileError) -> ElementType? {
+    var common: ElementType?
+    for index in indices {
+      guard let type = elementType(index) else { continue }
+      if let common, common != type {
+        throw malformed("operands of types \(common.name) and \(type.name) do not go together")
+      }
+      common = type
+    }
+    return common
+  }
+
+  /// The extents of a result whose rank is the number of elements of the vector operand `index`.
+  func unknownExtents(countedByOperand index: Int) -> [Dimension]? {
+    // The length comes from the file; no tensor has more axes than this.
+    guard let shape = shape(index), shape.count == 1, let rank = shape[0].fixedExtent, rank <= 64
+    else { return nil }
+    return [Dimension](repeating: .unknown, count: rank)
+  }
+
+  /// `tensor` operand `index` of an evaluation.
+  func tensor(_ index: Int, of operands: [Tensor?]) throws(CompileError) -> Tensor {
+    guard index < operands.count, let tensor = operands[index] else {
+      throw malformed("operand \(index) is missing")
+    }
+    return tensor
+  }
+}
+
+extension ValueFacts {
+  /// `integers`, where they are so few that they may be shape arithmetic.
+  var shapeIntegers: [SymbolicInteger]? {
+    guard let shape = fixedShape, shape.count <= 1, (shape.first ?? 0) <= 1024 else { return nil }
+    return integers
+  }
+
+  /// What is known of the elements when they are moved, in order, to a tensor of `rank` axes.
+  func contents(movedToRank rank: Int?) -> Contents {
+    guard let rank, rank <= 1, let integers = shapeIntegers else { return .unknown }
+    return .integers(integers)
+  }
+}
+
+extension Dimension {
+  /// The sum of extents: a number where all are, a symbol where the others are zero.
+  static func sum(_ dimensions: [Dimension], _ call: Invocation) throws(CompileError) -> Dimension {
+    var total = 0
+    var symbol: Dimension?
+    var isKnown = true
+    for dimension in dimensions {
+      switch dimension.extent {
+      case .fixed(let extent):
+        let (next, overflow) = total.addingReportingOverflow(extent)
+        guard !overflow else { throw call.malformed("an extent is out of range") }
+        total = next
+      case .symbol:
+        if symbol != nil { isKnown = false }
+        symbol = Dimension(dimension.extent)
+      case .unknown: isKnown = false
+      }
+    }
+    guard isKnown else { return .unknown }
+    guard let symbol else { return .fixed(total) }
+    return total == 0 ? symbol : .unknown
+  }
+}

@@ -1,0 +1,102 @@
+/// Cast (ONNX opset 7 to 28): every element converted to the element type `to`, of any shape.
+/// Floating point numbers are truncated towards zero on the way to integers; integers wrap around.
+/// What ONNX leaves open (numbers that do not fit, NaN as an integer) saturates, with NaN as zero.
+///
+/// Channels: every axis goes with itself.
+struct Cast: Operator {
+  let signature = Signature(
+    "Cast", operands: 1...1,
+    attributes: [
+      "round_mode": .string(Array("up".utf8)), "saturate": .int(1), "to": nil,
+    ])
+
+  private func target(_ call: Invocation) throws(CompileError) -> ElementType {
+    let number = try call.requiredInt("to")
+    guard let type = Int32(exactly: number).flatMap(ElementType.init(rawValue:)) else {
+      throw call.malformed("there is no element type \(number)")
+    }
+    return type
+  }
+
+  func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    let type = try target(call)
+    guard let operand = call.operand(0) else { return [ValueFacts(type, nil)] }
+    return [ValueFacts(type, operand.shape, contents: contents(operand, type))]
+  }
+
+  private func contents(_ operand: ValueFacts, _ type: ElementType) -> ValueFacts.Contents {
+    guard let integers = operand.shapeIntegers else { return .unknown }
+    if type.isInteger {
+      // Symbols are extents, which fit any integer that exporters compute with.
+      return .integers(
+        integers.map { integer in
+          guard case .fixed(let number) = integer else { return integer }
+          return .fixed(Tensor(wrapping: [number], to: type, shape: []).integers[0])
+        })
+    }
+    guard type == .bool else { return .unknown }
+    return .integers(
+      integers.map { integer in
+        guard case .fixed(let number) = integer else { return .unknown }
+        return .fixed(number == 0 ? 0 : 1)
+      })
+  }
+
+  func relate(_ call: Invocation, _ relations: inout Relations) {
+    for axis in (call.shape(0) ?? []).indices {
+      relations.equal(.operand(0, axis: axis), .result(axis: axis))
+    }
+  }
+
+  func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+
+  func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
+    _ = try resolve(call, on: operands)
+    let operand = try call.tensor(0, of: operands)
+    let type = try target(call)
+    guard let converted = operand.converted(to: type) else {
+      throw call.unsupported(
+        "a cast from \(operand.elementType.name) to \(type.name) is not evaluated")
+    }
+    return [converted]
+  }
+
+  func macs(_ call: Invocation) -> Int { 0 }
+}
+
+extension ElementType {
+  /// Whether prunec computes with the type: numbers of whole bytes, and booleans.
+  var isNumeric: Bool { isFloatingPoint || isInteger || self == .bool }
+}
+
+extension Tensor {
+  /// The elements converted as `Cast` does; `nil` for types that prunec does not compute with.
+  func converted(to type: ElementType) -> Tensor? {
+    if type == elementType { return self }
+    guard hasData, type.isNumeric, elementType.isNumeric else { return nil }
+    if type == .bool {
+      let truths: [UInt8] =
+        elementType.isFloatingPoint
+        ? doubles.map { $0 == 0 ? 0 : 1 } : integers.map { $0 == 0 ? 0 : 1 }
+      return Tensor(.bool, shape: shape, elements: truths)
+    }
+    if elementType.isFloatingPoint {
+      if type.isFloatingPoint { return Tensor(rounding: doubles, to: type, shape: shape) }
+      let range = type.integerRange
+      return Tensor(
+        wrapping: doubles.map { value in
+          if value.isNaN { return 0 }
+          // Doubles from 2^63 on do not fit, and the bound itself rounds up to 2^63.
+          if value >= Double(range.upperBound) { return range.upperBound }
+          return value <= Double(range.lowerBound) ? range.lowerBound : Int(value)
+        }, to: type, shape: shape)
+    }
+    if type.isFloatingPoint {
+      return Tensor(rounding: integers.map(Double.init), to: type, shape: shape)
+    }
+    if elementType == .uint64, type == .int64 {
+      return Tensor(.int64, shape: shape, elements: array(of: UInt64.self))
+    }
+    return Tensor(wrapping: integers, to: type, shape: shape)
+  }
+}

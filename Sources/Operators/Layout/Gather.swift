@@ -1,0 +1,104 @@
+/// Gather (ONNX opset 7 to 28): the slices of `data` along `axis` that `indices` names; the axes of
+/// `indices` take the place of `axis`. Negative indices count from the end.
+///
+/// Channels: a constant vector of indices selects, and is rewritten when something is cut. Indices
+/// that are computed may name anything and pin `axis`: an embedding's rows stay while its columns
+/// can be cut.
+struct Gather: Operator {
+  let signature = Signature("Gather", operands: 2...2, attributes: ["axis": .int(0)])
+
+  func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    let type = call.elementType(0)
+    var axis = try call.requiredInt("axis")
+    if let type = call.elementType(1), type != .int64, type != .int32 {
+      throw call.malformed("indices are of type \(type.name)")
+    }
+    guard let data = call.shape(0) else { return [ValueFacts(type, nil)] }
+    axis = try call.normalizedAxis(axis, rank: data.count)
+    guard let indices = call.shape(1) else { return [ValueFacts(type, nil)] }
+    var contents = ValueFacts.Contents.unknown
+    let known = call.operand(1)!.constantIntegers
+    if let known, let extent = data[axis].fixedExtent {
+      let positions = try positions(known, extent: extent, call)
+      if data.count == 1, let elements = call.operand(0)!.shapeIntegers, positions.count <= 1024 {
+        contents = .integers(positions.map { elements[$0] })
+      }
+    }
+    return [ValueFacts(type, data[..<axis] + indices + data[(axis + 1)...], contents: contents)]
+  }
+
+  /// `indices` counted from the front.
+  private func positions(
+    _ indices: [Int], extent: Int, _ call: Invocation
+  ) throws(CompileError) -> [Int] {
+    var positions: [Int] = []
+    positions.reserveCapacity(indices.count)
+    for index in indices {
+      guard index >= -extent, index < extent else {
+        throw call.malformed("index \(index) is out of range for an extent of \(extent)")
+      }
+      positions.append(index < 0 ? index + extent : index)
+    }
+    return positions
+  }
+
+  /// The positions that a constant vector of indices selects.
+  private func selection(_ call: Invocation, _ axis: Int, _ data: [Dimension]) -> [Int]? {
+    guard call.shape(1)?.count == 1, let extent = data[axis].fixedExtent,
+      let indices = call.operand(1)?.constantIntegers
+    else { return nil }
+    return try? positions(indices, extent: extent, call)
+  }
+
+  func relate(_ call: Invocation, _ relations: inout Relations) {
+    guard let data = call.shape(0), let indexRank = call.shape(1)?.count,
+      let axis = try? call.normalizedAxis(call.requiredInt("axis"), rank: data.count)
+    else { return }
+    for source in data.indices where source != axis {
+      let target = source < axis ? source : source + indexRank - 1
+      relations.equal(.operand(0, axis: source), .result(axis: target))
+    }
+    if let selection = selection(call, axis, data) {
+      relations.selection(
+        .result(axis: axis), of: .operand(0, axis: axis), indices: selection)
+      return
+    }
+    let isConstant = call.operand(1)?.constant != nil
+    relations.pin(
+      .operand(0, axis: axis),
+      because: isConstant ? "single indices are read" : "the indices are computed")
+    // Fewer indices give fewer slices.
+    for index in 0..<indexRank {
+      relations.equal(.operand(1, axis: index), .result(axis: axis + index))
+    }
+  }
+
+  func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
+    guard let data = call.shape(0) else { return [] }
+    let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: data.count)
+    guard let selection = selection(call, axis, data), let extent = data[axis].fixedExtent else {
+      return []
+    }
+    let keptWhole = cut[.operand(0, axis: axis)]
+    let keptPart = cut[.result(axis: axis)]
+    guard keptWhole != nil || keptPart != nil else { return [] }
+    var position = [Int](repeating: -1, count: extent)
+    for (new, old) in (keptWhole ?? Array(0..<extent)).enumerated() { position[old] = new }
+    let indices = (keptPart ?? Array(selection.indices)).map { position[selection[$0]] }
+    precondition(!indices.contains(-1), "a cut takes what is still selected")
+    return [.operand(1, call.integerTensor(indices, likeOperand: 1))]
+  }
+
+  func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
+    let resolved = try resolve(call, on: operands)
+    let data = try call.tensor(0, of: operands)
+    let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: data.rank)
+    let indices = try positions(
+      call.tensor(1, of: operands).integers, extent: data.shape[axis], call)
+    let shape = resolved.results[0].fixedShape!
+    if shape.contains(0) { return [data.emptied(shape)] }
+    return [data.keeping(indices, alongAxis: axis).reshaped(shape)]
+  }
+
+  func macs(_ call: Invocation) -> Int { 0 }
+}

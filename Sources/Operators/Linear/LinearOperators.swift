@@ -1,0 +1,5 @@
+/// Matrix products.
+let linearOperators: [any Operator] = [
+  Gemm(),
+  MatMul(),
+]

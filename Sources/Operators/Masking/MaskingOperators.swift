@@ -1,0 +1,4 @@
+/// prunec's own operators.
+let maskingOperators: [any Operator] = [
+  Mask()
+]

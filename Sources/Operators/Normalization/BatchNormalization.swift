@@ -1,0 +1,97 @@
+/// BatchNormalization (ONNX opset 7 to 28): `Y = (X - mean) / sqrt(var + epsilon) * scale + B`, with
+/// `X`, `Y [N, C, D1 ... Dn]` and `scale`, `B`, `mean`, `var [C]`; with `spatial` 0 (opset 7 and 8)
+/// `[C, D1 ... Dn]`. An X of one axis has one channel.
+///
+/// Training (`training_mode` since opset 14, the presence of further results before) takes the
+/// statistics from X; such a node is inferred but neither cut nor evaluated.
+///
+/// Channels: axis 0 of the parameters is the channel axis, and everything is computed element by
+/// element.
+public struct BatchNormalization: Operator {
+  public let signature = Signature(
+    "BatchNormalization", operands: 5...5, results: 1...5,
+    attributes: [
+      "epsilon": .float(1e-5), "momentum": .float(0.9), "spatial": .int(1),
+      "training_mode": .int(0),
+    ])
+
+  public init() {}
+
+  private func isTraining(_ call: Invocation) -> Bool {
+    call.opset >= 14 ? call.int("training_mode") != 0 : call.results.count > 1
+  }
+
+  private func isSpatial(_ call: Invocation) -> Bool { call.opset >= 9 || call.int("spatial") != 0 }
+
+  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    try call.requireFloatingPoint(0, 1, 2, 3, 4)
+    _ = try call.requiredFloat("epsilon")
+    for name in ["spatial", "training_mode"] { _ = try call.requiredInt(name) }
+    var channels: [Dimension]?
+    if let shape = call.shape(0) {
+      guard shape.count >= 1 else { throw call.malformed("X is a scalar") }
+      let perElement = shape.count == 1 ? [.fixed(1)] : Array(shape[1...])
+      let expected = isSpatial(call) ? [perElement[0]] : perElement
+      for index in 1..<5 {
+        guard let parameter = call.shape(index) else { continue }
+        guard parameter.count == expected.count else {
+          throw call.malformed("operand \(index) has \(parameter.count) axes")
+        }
+        for (extent, other) in zip(parameter, expected) {
+          guard let extent = extent.fixedExtent, let other = other.fixedExtent else { continue }
+          guard extent == other else {
+            throw call.malformed("operand \(index) has extent \(extent) where X has \(other)")
+          }
+        }
+      }
+      channels = expected
+    }
+    let statistics = ValueFacts(call.elementType(3), channels)
+    return call.forResults(
+      [ValueFacts(call.elementType(0), call.shape(0))]
+        + [ValueFacts](repeating: statistics, count: 4))
+  }
+
+  public func relate(_ call: Invocation, _ relations: inout Relations) {
+    guard !isTraining(call), call.hasAllRanks, let shape = call.shape(0) else { return }
+    for axis in shape.indices {
+      relations.equal(.operand(0, axis: axis), .result(axis: axis))
+    }
+    for axis in 1..<max(1, isSpatial(call) ? min(2, shape.count) : shape.count) {
+      for parameter in 1..<5 {
+        relations.equal(.operand(parameter, axis: axis - 1), .result(axis: axis))
+      }
+    }
+  }
+
+  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+
+  public func evaluate(
+    _ call: Invocation, _ operands: [Tensor?]
+  ) throws(CompileError) -> [Tensor] {
+    _ = try resolve(call, on: operands)
+    guard !isTraining(call) else {
+      throw CompileError(.unsupported, "batch normalisation is in training", at: call.location)
+    }
+    let x = operands[0]!
+    let (scale, bias) = (operands[1]!.floats, operands[2]!.floats)
+    let (mean, variance) = (operands[3]!.floats, operands[4]!.floats)
+    let epsilon = call.float("epsilon")!
+    let factors = zip(scale, variance).map { $0 / ($1 + epsilon).squareRoot() }
+    // Without `spatial` each position has parameters of its own, as if it were a channel.
+    let batch = x.rank > 1 ? x.shape[0] : 1
+    let count = scale.isEmpty || batch == 0 ? 0 : x.count / batch / scale.count
+    var y = x.floats
+    y.withUnsafeMutableBufferPointer { y in
+      for plane in 0..<(batch * scale.count) {
+        let channel = plane % scale.count
+        let (center, factor, shift) = (mean[channel], factors[channel], bias[channel])
+        let start = y.baseAddress! + plane * count
+        for index in 0..<count { start[index] = (start[index] - center) * factor + shift }
+      }
+    }
+    return [Tensor(rounding: y, to: x.elementType, shape: x.shape)]
+  }
+
+  public func macs(_ call: Invocation) -> Int { 0 }
+}

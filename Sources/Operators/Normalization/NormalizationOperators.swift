@@ -1,0 +1,11 @@
+/// Normalisations, and the functions that turn elements into shares.
+let normalizationOperators: [any Operator] =
+  [
+    BatchNormalization(),
+    GroupNormalization(),
+    InstanceNormalization(),
+    LRN(),
+    LayerNormalization(),
+    LpNormalization(),
+    RMSNormalization(),
+  ] + Softmax.all

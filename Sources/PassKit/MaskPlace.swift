@@ -1,0 +1,39 @@
+/// An operand at which removed channels must be masked, for the masked graph to compute what the
+/// shrunk one will.
+public struct MaskPlace: Sendable {
+  /// What tells masks apart: operands with the same key can share one.
+  public struct Key: Hashable, Sendable {
+    public let axis: Axis
+    public let fill: Mask.Fill
+  }
+  public let node: NodeID
+  public let operand: Int
+  public let key: Key
+
+  /// All places of a graph of whose axes the indices `kept` stay, in order of execution.
+  public static func all(
+    in graph: Graph, _ facts: GraphFacts, _ kept: [Axis: [Int]]
+  ) -> [MaskPlace] {
+    var places: [MaskPlace] = []
+    for id in graph.nodes {
+      guard let (found, call) = facts.invocation(of: id) else { continue }
+      var relations = Relations()
+      found.relate(call, &relations)
+      for relation in relations.list {
+        let reference: AxisReference
+        let fill: Mask.Fill
+        switch relation {
+        case .sum(let axis): (reference, fill) = (axis, .zero)
+        case .normalization(let axis): (reference, fill) = (axis, .moments)
+        default: continue
+        }
+        guard case .operand(let operand) = reference.slot, let value = graph[id].inputs[operand],
+          graph[value].constant == nil, kept[Axis(value, reference.axis)] != nil
+        else { continue }
+        let key = Key(axis: Axis(value, reference.axis), fill: fill)
+        places.append(MaskPlace(node: id, operand: operand, key: key))
+      }
+    }
+    return places
+  }
+}

@@ -1,0 +1,65 @@
+import CommandLineSupport
+
+/// The developer's tool: runs passes on a model and prints the graph as text.
+@main
+struct PrunecOpt: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "prunec-opt",
+    abstract: "Run passes on a model (.onnx or ONNX's textual syntax) and print the result as text.")
+
+  @Argument(help: "The model (.onnx, or .onnxtxt for text).")
+  var model: String
+
+  @Option(name: .customLong("passes"), help: "The pipeline to run.")
+  var pipeline = ""
+
+  @Option(
+    name: [.customShort("o"), .long],
+    help: "Write here instead of standard output: a protobuf if it ends in .onnx, text otherwise.")
+  var output: String?
+
+  @Flag(help: "Print all elements of large constants.")
+  var noElide = false
+
+  @Option(help: "Which factor of a split axis is cut: inner or outer.")
+  var direction: SplitDirection = .inner
+
+  @OptionGroup(title: "Passes")
+  var passes: PassOptions
+
+  static func main() { ExitStatus.run(PrunecOpt.self) }
+
+  func run() throws {
+    let parsed = try Pipeline(pipeline)
+    var manager = try PassManager(parsed, registry: allPasses, options: passes.managerOptions)
+    if passes.printPipeline {
+      print(parsed)
+      return
+    }
+    manager.print = PassOptions.printGraph
+    let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
+    var result = file.model
+    var context = PassContext(original: result.graph)
+    context.couplingOptions.direction = direction
+    try LocatedError.at(model) { () throws(CompileError) in
+      try manager.run(on: &result.graph, &context)
+    }
+    ExitStatus.writeError((file.warnings + context.warnings).map { $0.rendered(file: model) })
+    if passes.timePasses { PassOptions.printTimes(manager.records.map { ($0.pass, $0.seconds) }) }
+    let options: PrintOptions = noElide ? .complete : .readable
+    guard let output else {
+      print(printModel(result, options: options))
+      return
+    }
+    try LocatedError.at(output) { () throws(CompileError) in
+      if output.hasSuffix(".onnx") {
+        try exportModel(
+          result, to: output, options: ExportOptions(sourceFiles: file.sourceFiles))
+      } else {
+        try OutputText.write(printModel(result, options: options), to: output)
+      }
+    }
+  }
+}
+
+extension SplitDirection: ExpressibleByArgument {}

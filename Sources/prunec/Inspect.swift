@@ -1,0 +1,58 @@
+import CommandLineSupport
+
+/// `prunec inspect MODEL`: the groups of channels that live and die together.
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show which channels live and die together, what they cost, and what is pinned why.",
+    discussion: "Weights need not be at hand: external data files may be absent.")
+
+  @Argument(help: "The model (.onnx).")
+  var model: String
+
+  @Flag(help: "Print JSON instead of a table.")
+  var json = false
+
+  @Option(help: "Which factor of a split axis is cut: inner (head dimensions) or outer (heads).")
+  var direction: SplitDirection = .inner
+
+  func run() throws {
+    let file = try LocatedError.at(model) { () throws(CompileError) in
+      try ModelFile(model, allowAbsentExternalData: true)
+    }
+    let inspection = try LocatedError.at(model) { () throws(CompileError) in
+      try Inspection(of: file.model, direction: direction)
+    }
+    ExitStatus.writeError((file.warnings + inspection.warnings).map { $0.rendered(file: model) })
+    print(json ? try OutputText.json(inspection) : InspectionTable(inspection).text)
+  }
+}
+
+/// An inspection as a table for people.
+private struct InspectionTable {
+  let inspection: Inspection
+
+  init(_ inspection: Inspection) { self.inspection = inspection }
+
+  var text: String {
+    var free = Table(["group", "channels", "axes", "parameters", "MACs"])
+    var pinned = Table(["pinned", "channels", "because"])
+    var hasPinned = false
+    for group in inspection.groups {
+      if let reason = group.pinned {
+        pinned.add([group.name, "\(group.channels)", reason])
+        hasPinned = true
+        continue
+      }
+      free.add([
+        group.name, "\(group.channels)", "\(group.members.count)",
+        OutputText.percent(group.parameters, of: inspection.parameters),
+        OutputText.percent(group.macs, of: inspection.macs),
+      ])
+    }
+    let summary =
+      "\(OutputText.count(inspection.parameters)) parameters, "
+      + "\(OutputText.count(inspection.macs)) MACs"
+    return [summary, free.text, hasPinned ? pinned.text : ""].filter { !$0.isEmpty }
+      .joined(separator: "\n\n")
+  }
+}

@@ -1,0 +1,18 @@
+import CommandLineSupport
+
+/// The command `prunec`.
+@main
+struct Prunec: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "prunec",
+    abstract: "The pruning compiler for ONNX: makes a model smaller and proves the result.",
+    usage: """
+      prunec MODEL -o OUT [--macs F | --params F | --ratio R] [options]
+      prunec inspect MODEL [--json]
+      """,
+    version: "0.1.0",
+    subcommands: [Prune.self, Inspect.self],
+    defaultSubcommand: Prune.self)
+
+  static func main() { ExitStatus.run(Prunec.self) }
+}

@@ -1,0 +1,66 @@
+import CommandLineSupport
+
+/// The report as a table for people.
+struct ReportTable {
+  private let report: PruneReport
+
+  init(_ report: PruneReport) { self.report = report }
+
+  var text: String {
+    [sizes, layers, check].filter { !$0.isEmpty }.joined(separator: "\n\n")
+  }
+
+  private var sizes: String {
+    let (before, after) = (report.before, report.after)
+    var table = Table(["", "before", "after", "kept"])
+    table.add([
+      "MACs", OutputText.count(before.macs), OutputText.count(after.macs),
+      OutputText.percent(after.macs, of: before.macs),
+    ])
+    table.add([
+      "parameters", OutputText.count(before.parameters), OutputText.count(after.parameters),
+      OutputText.percent(after.parameters, of: before.parameters),
+    ])
+    table.add([
+      "file", OutputText.bytes(before.bytes), OutputText.bytes(after.bytes),
+      OutputText.percent(after.bytes, of: before.bytes),
+    ])
+    table.add([
+      "nodes", "\(before.nodes)", "\(after.nodes)",
+      OutputText.percent(after.nodes, of: before.nodes),
+    ])
+    return table.text
+  }
+
+  private var layers: String {
+    guard !report.layers.isEmpty else { return "" }
+    var table = Table(["layer", "operator", "channels", "kept"])
+    for layer in report.layers {
+      table.add([
+        layer.name, layer.operator, "\(layer.channelsBefore)", "\(layer.channelsAfter)",
+      ])
+    }
+    return table.text
+  }
+
+  private var check: String {
+    switch report.check.status {
+    case "passed":
+      "checked: equal to the masked original (relative error "
+        + Self.scientific(report.check.maxRelative ?? 0) + ")"
+    case "impossible": "not checked: \(report.check.reason ?? "")"
+    default: "not checked"
+    }
+  }
+
+  private static func scientific(_ value: Double) -> String {
+    guard value > 0 else { return "0" }
+    var (mantissa, exponent) = (value, 0)
+    while mantissa < 1 {
+      mantissa *= 10
+      exponent -= 1
+    }
+    let tenths = Int((mantissa * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)e\(exponent)"
+  }
+}
