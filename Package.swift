@@ -45,6 +45,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Passes", "ONNXText", "ONNXFormat"],
       path: "Tests/TestSupport"),
+    .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
     .testTarget(name: "ONNXTextTests", dependencies: ["TestSupport"]),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"]),
