@@ -22,6 +22,8 @@ public struct Dimension: Hashable, Sendable {
   public static let unknown = Dimension(.unknown)
 
   /// The extent, where it is a number.
+  // Swift 6.3.1 crashes in CopyPropagation where this is inlined next to a borrowed dimension.
+  @inline(never)
   public var fixedExtent: Int? {
     if case .fixed(let extent) = extent { return extent }
     return nil

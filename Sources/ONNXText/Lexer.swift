@@ -116,16 +116,17 @@ struct Lexer {
       position += 1
       kind = .punctuation(Unicode.Scalar(first))
     default:
-      throw failure("unexpected character '\(character(at: start))'", at: start)
+      throw failure("unexpected character \(character(at: start))", at: start)
     }
     return Token(kind: kind, start: start, end: position)
   }
 
   /// The character that begins at `offset`, for messages.
   private func character(at offset: Int) -> String {
+    guard source[offset] >= UInt8(ascii: " ") else { return "of code \(source[offset])" }
     var end = offset + 1
     while byte(at: end) & 0xC0 == 0x80 { end += 1 }
-    return String(decoding: source[offset..<end], as: UTF8.self)
+    return "'\(String(decoding: source[offset..<end], as: UTF8.self))'"
   }
 
   private mutating func skipIdentifier() {

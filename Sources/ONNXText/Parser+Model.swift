@@ -23,7 +23,12 @@ extension Parser {
     let name = try expectName("the name of the graph")
     model.graph = try parseGraph(name: name, imports: imports)
     while token.kind != .end {
-      model.functions.append(try parseFunction(imports: imports))
+      let place = token
+      let function = try parseFunction(imports: imports)
+      if model.functions.contains(where: { $0.name == function.name }) {
+        throw failure("function '\(function.name)' is already defined", at: place)
+      }
+      model.functions.append(function)
     }
     return model
   }

@@ -12,7 +12,9 @@ extension Parser {
     guard let elementType = type.elementType, let shape = type.fixedShape else {
       throw failure("data needs an element type and a shape of numbers", at: typePlace)
     }
-    guard let count = shape.checkedElementCount, elementType.byteCount(of: count) != nil else {
+    guard let count = shape.checkedElementCount,
+      elementType == .string || elementType.byteCount(of: count) != nil
+    else {
       throw failure("a tensor of this shape is too large", at: typePlace)
     }
     if isAt("[") {

@@ -76,8 +76,9 @@ extension Printer {
       text += " "
       write(tensor)
     } else {
-      // Without the sign, the text of a nameless tensor would be a mere type.
-      text += " ="
+      // Without the sign, the text of a nameless tensor would be a mere type; without the space, the
+      // sign and the end of the attributes would be an arrow.
+      text += " = "
     }
   }
 

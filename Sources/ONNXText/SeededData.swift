@@ -1,22 +1,9 @@
 import GraphIR
 
-/// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
-struct SplitMix64 {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var bits = state
-    bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-    return bits ^ (bits >> 31)
-  }
-}
-
 /// The tensor that elided data (`{...}`) stands for: a function of type, shape and name alone.
 ///
 /// Of a floating point or complex type, element (or part) k is the k-th number of a SplitMix64 whose
-/// first state is the 64-bit FNV-1a hash of the name's UTF-8: its topmost p bits as a fraction, minus
+/// seed is the 64-bit FNV-1a hash of the name's UTF-8: its topmost p bits as a fraction, minus
 /// 1/2, p being the precision of the type. That is uniform in [-0.5, 0.5), and exact. Of any other
 /// type, element k is k modulo the number of values that are not negative (booleans 0, 1, 0, 1, ...;
 /// strings "0", "1", ...; for floats of at most 8 bits, patterns of the lower quarter).
@@ -24,7 +11,7 @@ struct SplitMix64 {
 /// - Precondition: the shape's element count and its bytes fit into memory.
 public func seededTensor(_ type: ElementType, shape: [Int], name: String) -> Tensor {
   let count = shape.elementCount
-  var generator = SplitMix64(state: hash(name))
+  var generator = SplitMix64(seed: hash(name))
 
   func fractions<Number: BinaryFloatingPoint>(_ count: Int, as _: Number.Type) -> [Number] {
     let precision = Number.significandBitCount + 1

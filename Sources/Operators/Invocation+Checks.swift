@@ -1,7 +1,17 @@
 extension Invocation {
-  /// Whether the rank of every operand is known. Where one is not, nothing may be said of the axes of
-  /// the others: they would be cut, and it would not.
-  var hasAllRanks: Bool { operands.allSatisfy { $0 == nil || $0?.shape != nil } }
+  /// Whether the rank of every operand is known, and none is left out that is required. Where one is
+  /// not, nothing may be said of the axes of the others: they would be cut, and it would not.
+  var hasAllRanks: Bool {
+    operands.count >= signature.operands.lowerBound
+      && operands.enumerated().allSatisfy { index, operand in
+        operand.map { $0.shape != nil } ?? (index >= signature.operands.lowerBound)
+      }
+  }
+
+  /// Of the facts of all results that the operator has, those of the results that the node has.
+  func forResults(_ facts: [ValueFacts]) -> [ValueFacts] {
+    Array(facts.prefix(max(1, results.count)))
+  }
 
   /// An integer attribute that the node must have unless the signature gives a default; throws
   /// where it is missing or of another kind.
@@ -36,6 +46,14 @@ extension Invocation {
         throw malformed("operand \(index) is of type \(type.name)")
       }
     }
+  }
+
+  /// Throws where operand `index` is known not to be a vector of `count` elements.
+  func requireVector(_ index: Int, of count: Int?) throws(CompileError) {
+    guard let shape = shape(index) else { return }
+    guard shape.count == 1 else { throw malformed("operand \(index) has \(shape.count) axes") }
+    guard let extent = shape[0].fixedExtent, let count, extent != count else { return }
+    throw malformed("operand \(index) has \(extent) elements instead of \(count)")
   }
 
   /// Throws where the element types of operands `indices`, as far as they are known, differ.

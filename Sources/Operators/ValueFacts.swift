@@ -41,6 +41,9 @@ public struct ValueFacts: Sendable {
   /// The extents, where all are numbers.
   public var fixedShape: [Int]? { type?.fixedShape }
 
+  /// The extents, `nil` for each that is no number.
+  public var fixedExtents: [Int?]? { type?.shape?.map(\.fixedExtent) }
+
   /// The tensor, if the value is constant and its data is at hand.
   public var constant: Tensor? {
     if case .constant(let tensor) = contents, tensor.hasData { return tensor }

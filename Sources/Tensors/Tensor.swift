@@ -142,6 +142,7 @@ extension [Int] {
   public var rowMajorStrides: [Int] {
     var strides = [Int](repeating: 1, count: count)
     for axis in indices.dropLast().reversed() {
+      // Only where another extent is zero, and strides do not matter, can this wrap.
       strides[axis] = strides[axis + 1] &* self[axis + 1]
     }
     return strides

@@ -15,15 +15,16 @@ public struct Conv: Operator {
   public init() {}
 
   public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    try call.requireFloatingPoint(0, 1, 2)
     let type = call.elementType(0)
+    let group = try call.requiredInt("group")
+    guard group > 0 else { throw call.malformed("group is \(group)") }
     guard let input = call.shape(0), let weight = call.shape(1) else {
       return [ValueFacts(type, nil)]
     }
     guard input.count >= 3, weight.count == input.count else {
       throw call.malformed("X has \(input.count) axes and W has \(weight.count)")
     }
-    let group = call.int("group")!
-    guard group > 0 else { throw call.malformed("group is \(group)") }
     if let channels = input[1].fixedExtent, let perGroup = weight[1].fixedExtent {
       let (product, overflow) = perGroup.multipliedReportingOverflow(by: group)
       guard !overflow, product == channels else {
@@ -40,7 +41,7 @@ public struct Conv: Operator {
         throw call.malformed("B has \(length) elements for \(filters) filters")
       }
     }
-    guard let kernel = try kernel(call, weight) else {
+    guard let kernel = try ConvolutionGeometry.kernel(call, weight: weight) else {
       let spatial = [Dimension](repeating: .unknown, count: input.count - 2)
       return [ValueFacts(type, [input[0], weight[0]] + spatial)]
     }
@@ -48,19 +49,8 @@ public struct Conv: Operator {
     return [ValueFacts(type, [input[0], weight[0]] + geometry.output)]
   }
 
-  private func kernel(_ call: Invocation, _ weight: [Dimension]) throws(CompileError) -> [Int]? {
-    let spatial = weight[2...].compactMap(\.fixedExtent)
-    guard let declared = call.ints("kernel_shape") else {
-      return spatial.count == weight.count - 2 ? spatial : nil
-    }
-    if spatial.count == weight.count - 2, spatial != declared {
-      throw call.malformed("kernel_shape \(declared) is not that of W, \(spatial)")
-    }
-    return declared
-  }
-
   public func relate(_ call: Invocation, _ relations: inout Relations) {
-    guard let channels = call.shape(0)?[1].fixedExtent,
+    guard call.hasAllRanks, let channels = call.shape(0)?[1].fixedExtent,
       let filters = call.shape(1)?[0].fixedExtent
     else { return }
     let group = call.int("group")!
@@ -88,6 +78,7 @@ public struct Conv: Operator {
   public func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
+    _ = try resolve(call, on: operands)
     let (x, w) = (operands[0]!, operands[1]!)
     let spatialRank = x.rank - 2
     let geometry = try ConvolutionGeometry(
@@ -99,14 +90,14 @@ public struct Conv: Operator {
     let inputCount = x.shape[2...].reduce(1, *)
     let outputCount = output.reduce(1, *)
     let kernelCount = geometry.kernel.reduce(1, *)
-    let bias = operands[2...].first.flatMap { $0 }?.floats
+    let bias = operands.count > 2 ? operands[2]?.floats : nil
     let (rowIn, rowOut) = (x.shape.last!, output.last!)
     let last = spatialRank - 1
 
     // For each kernel position: where along the last axis an output row overlaps its input row, and
     // for each output row which input row it reads.
     let taps = (0..<kernelCount).map { flat in
-      Tap(geometry, flat, input: Array(x.shape[2...]), output: output)
+      ConvolutionTap(geometry, flat, input: Array(x.shape[2...]), output: output)
     }
     var y = [Float](repeating: 0, count: batch * filters * outputCount)
     x.floats.withUnsafeBufferPointer { source in
@@ -147,43 +138,6 @@ public struct Conv: Operator {
       for i in 0..<count { target[i] += weight * source[i] }
     } else {
       for i in 0..<count { target[i] += weight * source[i * step] }
-    }
-  }
-
-  /// One position of the kernel and the output elements to which it contributes.
-  private struct Tap {
-    /// Kernel index along the last axis.
-    let last: Int
-    /// Output indices along the last axis whose input lies within the image.
-    let columns: Range<Int>
-    /// Pairs of output row and input row, rows being all spatial axes but the last, flattened.
-    let rows: [(output: Int, input: Int)]
-
-    init(_ geometry: ConvolutionGeometry, _ flat: Int, input: [Int], output: [Int]) {
-      var position = [Int](repeating: 0, count: input.count)
-      var rest = flat
-      for axis in position.indices.reversed() {
-        position[axis] = rest % geometry.kernel[axis]
-        rest /= geometry.kernel[axis]
-      }
-      let lastAxis = input.count - 1
-      let inside = (0..<output[lastAxis]).filter {
-        (0..<input[lastAxis]).contains(
-          geometry.inputIndex($0, kernel: position[lastAxis], axis: lastAxis))
-      }
-      last = position[lastAxis]
-      columns = inside.isEmpty ? 0..<0 : inside[0]..<(inside[inside.count - 1] + 1)
-      var rows = [(output: 0, input: 0)]
-      for axis in 0..<lastAxis {
-        rows = rows.flatMap { row in
-          (0..<output[axis]).compactMap { index in
-            let source = geometry.inputIndex(index, kernel: position[axis], axis: axis)
-            guard (0..<input[axis]).contains(source) else { return nil }
-            return (row.output * output[axis] + index, row.input * input[axis] + source)
-          }
-        }
-      }
-      self.rows = rows
     }
   }
 

@@ -1,4 +1,5 @@
 /// Convolutions.
 let convolutionOperators: [any Operator] = [
-  Conv()
+  Conv(),
+  ConvTranspose(),
 ]

@@ -50,17 +50,16 @@ enum Broadcasting {
   /// Ties every axis of the operands to the result's axis that it becomes. An axis of extent one
   /// that is stretched asks for nothing; one whose extent is not known might be of any and pins.
   static func relate(_ call: Invocation, operands: Range<Int>, _ relations: inout Relations) {
-    guard call.hasAllRanks, let output = call.results.first?.shape else { return }
+    guard call.hasAllRanks, let output = call.results.first?.fixedExtents else { return }
     for index in operands {
-      guard let shape = call.shape(index), shape.count <= output.count else { return }
-      let offset = output.count - shape.count
-      for (axis, dimension) in shape.enumerated() {
+      let extents = call.operand(index)?.fixedExtents ?? []
+      guard !extents.isEmpty, extents.count <= output.count else { continue }
+      let offset = output.count - extents.count
+      for axis in extents.indices {
         let target = AxisReference.result(axis: offset + axis)
-        guard let extent = dimension.fixedExtent else {
+        if extents[axis] == nil {
           relations.pin(target, because: "an operand's extent along the axis is not known")
-          continue
-        }
-        if extent == output[offset + axis].fixedExtent {
+        } else if extents[axis] == output[offset + axis] {
           relations.equal(.operand(index, axis: axis), target)
         }
       }

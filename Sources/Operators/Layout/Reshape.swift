@@ -153,7 +153,11 @@ struct Reshape: Operator {
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
     let data = try call.tensor(0, of: operands)
-    return [data.reshaped(resolved.results[0].fixedShape!)]
+    let shape = resolved.results[0].fixedShape!
+    guard shape.elementCount == data.count else {
+      throw call.malformed("\(data.count) elements do not fit \(shape)")
+    }
+    return [data.reshaped(shape)]
   }
 
   func macs(_ call: Invocation) -> Int { 0 }

@@ -47,8 +47,9 @@ public struct BatchNormalization: Operator {
       channels = expected
     }
     let statistics = ValueFacts(call.elementType(3), channels)
-    return [ValueFacts(call.elementType(0), call.shape(0))]
-      + [ValueFacts](repeating: statistics, count: 4)
+    return call.forResults(
+      [ValueFacts(call.elementType(0), call.shape(0))]
+        + [ValueFacts](repeating: statistics, count: 4))
   }
 
   public func relate(_ call: Invocation, _ relations: inout Relations) {

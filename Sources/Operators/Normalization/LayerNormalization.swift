@@ -20,15 +20,13 @@ public struct LayerNormalization: Operator {
       throw call.malformed("stash_type is no floating point type")
     }
     guard let shape = call.shape(0) else {
-      return [ValueFacts(call.elementType(0), nil), ValueFacts(stash, nil), ValueFacts(stash, nil)]
+      let statistics = ValueFacts(stash, nil)
+      return call.forResults([ValueFacts(call.elementType(0), nil), statistics, statistics])
     }
     let axis = try TrailingNormalization.firstAxis(call, rank: shape.count, scales: 1..<3)
-    let reduced =
-      shape[..<axis] + [Dimension](repeating: .fixed(1), count: shape.count - axis)
-    return [
-      ValueFacts(call.elementType(0), shape), ValueFacts(stash, Array(reduced)),
-      ValueFacts(stash, Array(reduced)),
-    ]
+    let ones = [Dimension](repeating: .fixed(1), count: shape.count - axis)
+    let statistics = ValueFacts(stash, shape[..<axis] + ones)
+    return call.forResults([ValueFacts(call.elementType(0), shape), statistics, statistics])
   }
 
   public func relate(_ call: Invocation, _ relations: inout Relations) {
@@ -76,13 +74,11 @@ public struct LayerNormalization: Operator {
         y[index] += addends[offset]
       }
     }
-    let stash = resolved.results[1].elementType!
-    let reduced = resolved.results[1].fixedShape!
-    return [
-      Tensor(rounding: y, to: x.elementType, shape: x.shape),
-      Tensor(rounding: means, to: stash, shape: reduced),
-      Tensor(rounding: deviations, to: stash, shape: reduced),
-    ]
+    let result = Tensor(rounding: y, to: x.elementType, shape: x.shape)
+    return [result]
+      + zip(resolved.results.dropFirst(), [means, deviations]).map { facts, values in
+        Tensor(rounding: values, to: facts.elementType!, shape: facts.fixedShape!)
+      }
   }
 
   public func macs(_ call: Invocation) -> Int { 0 }

@@ -2,7 +2,10 @@
 let normalizationOperators: [any Operator] =
   [
     BatchNormalization(),
+    GroupNormalization(),
+    InstanceNormalization(),
     LRN(),
     LayerNormalization(),
+    LpNormalization(),
     RMSNormalization(),
   ] + Softmax.all

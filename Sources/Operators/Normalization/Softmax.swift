@@ -84,25 +84,18 @@ public struct Softmax: Operator {
     _ = try resolve(call, on: operands)
     let x = operands[0]!
     let axes = try axes(call, rank: x.rank)
-    let count = x.shape[axes].reduce(1, *)
-    let inner = x.shape[axes.upperBound...].reduce(1, *)
+    let lanes = AxisLanes(x.shape, axes: axes)
     var y = x.floats
-    guard !y.isEmpty else { return [x] }
-    if inner == 1 {
-      y.withUnsafeMutableBufferPointer { y in
-        for start in stride(from: 0, to: y.count, by: count) {
-          formula(UnsafeMutableBufferPointer(rebasing: y[start..<(start + count)]))
+    var run = [Float](repeating: 0, count: lanes.count)
+    y.withUnsafeMutableBufferPointer { y in
+      lanes.forEach { start in
+        if lanes.stride == 1 {
+          formula(UnsafeMutableBufferPointer(rebasing: y[start..<(start + lanes.count)]))
+          return
         }
-      }
-    } else {
-      var run = [Float](repeating: 0, count: count)
-      for outer in 0..<(y.count / (count * inner)) {
-        for position in 0..<inner {
-          let start = outer * count * inner + position
-          for index in 0..<count { run[index] = y[start + index * inner] }
-          run.withUnsafeMutableBufferPointer { formula($0) }
-          for index in 0..<count { y[start + index * inner] = run[index] }
-        }
+        for index in 0..<lanes.count { run[index] = y[start + index * lanes.stride] }
+        run.withUnsafeMutableBufferPointer { formula($0) }
+        for index in 0..<lanes.count { y[start + index * lanes.stride] = run[index] }
       }
     }
     return [Tensor(rounding: y, to: x.elementType, shape: x.shape)]

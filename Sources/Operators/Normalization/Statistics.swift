@@ -19,6 +19,32 @@ struct Statistics {
   }
 }
 
+extension Statistics {
+  /// `(x - mean) / sqrt(variance + epsilon) * scale + bias`, with the statistics of each of `groups`
+  /// groups of neighbouring channels of `x [N, C, ...]`, and scale and bias of each channel.
+  static func normalize(
+    _ x: Tensor, groups: Int, epsilon: Float, scale: [Float], bias: [Float]
+  ) -> [Float] {
+    var y = x.floats
+    guard !y.isEmpty else { return y }
+    let channels = x.shape[1]
+    let channelCount = x.shape[2...].reduce(1, *)
+    let count = channels / groups * channelCount
+    y.withUnsafeMutableBufferPointer { y in
+      for start in stride(from: 0, to: y.count, by: count) {
+        let run = UnsafeBufferPointer(rebasing: y[start..<(start + count)])
+        let statistics = Statistics(run, epsilon: epsilon)
+        for index in start..<(start + count) {
+          let channel = index / channelCount % channels
+          let standard = (Double(y[index]) - statistics.mean) * statistics.inverseDeviation
+          y[index] = Float(standard) * scale[channel] + bias[channel]
+        }
+      }
+    }
+    return y
+  }
+}
+
 /// What the normalisations over the last axes share: LayerNormalization and RMSNormalization.
 enum TrailingNormalization {
   /// The first axis that is normalised, once the operands are found to fit.

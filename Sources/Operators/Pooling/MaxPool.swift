@@ -16,7 +16,7 @@ public struct MaxPool: Operator {
     try call.requireFloatingPoint(0, or: [.int8, .uint8])
     _ = try call.requiredInt("storage_order")
     let shape = try Pooling.shape(call)
-    return [ValueFacts(call.elementType(0), shape), ValueFacts(.int64, shape)]
+    return call.forResults([ValueFacts(call.elementType(0), shape), ValueFacts(.int64, shape)])
   }
 
   public func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -106,7 +106,9 @@ public struct Reduce: Operator {
     let resolved = try resolve(call, on: operands)
     let shape = resolved.results[0].fixedShape!
     let x = operands[0]!
-    let reduced = try reducedAxes(resolved, rank: x.rank)!
+    guard let reduced = try reducedAxes(resolved, rank: x.rank) else {
+      throw call.malformed("the axes are no vector of integers")
+    }
     // Every element of Y takes the elements of X that it would broadcast to.
     let kept = zip(x.shape, reduced).map { $1 ? 1 : $0 }
     let targets = x.count == 0 ? [] : Broadcasting.offsets(of: kept, in: x.shape)

@@ -1,2 +1,6 @@
 /// Reductions, and what else runs along an axis.
-let reductionOperators: [any Operator] = Reduce.all
+let reductionOperators: [any Operator] =
+  [
+    CumSum(),
+    TopK(),
+  ] + ArgExtremum.all + Reduce.all

@@ -1,0 +1,49 @@
+/// InstanceNormalization (ONNX opset 7 to 28): `Y = (X - mean) / sqrt(variance + epsilon) * scale
+/// + B`, the statistics being those of each channel of each image; `X`, `Y [N, C, D1 ... Dn]`,
+/// `scale`, `B [C]`.
+///
+/// Channels: axis 0 of scale and B is the channel axis, and each channel stands by itself. The
+/// spatial axes are pinned, since the statistics run over them together.
+public struct InstanceNormalization: Operator {
+  public let signature = Signature(
+    "InstanceNormalization", operands: 3...3, attributes: ["epsilon": .float(1e-5)])
+
+  public init() {}
+
+  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    try call.requireFloatingPoint(0, 1, 2)
+    _ = try call.requiredFloat("epsilon")
+    if let shape = call.shape(0) {
+      guard shape.count >= 3 else { throw call.malformed("X has \(shape.count) axes") }
+      try call.requireVector(1, of: shape[1].fixedExtent)
+      try call.requireVector(2, of: shape[1].fixedExtent)
+    }
+    return [ValueFacts(call.elementType(0), call.shape(0))]
+  }
+
+  public func relate(_ call: Invocation, _ relations: inout Relations) {
+    guard call.hasAllRanks, let rank = call.shape(0)?.count else { return }
+    relations.equal(.operand(0, axis: 0), .result(axis: 0))
+    relations.equal(.operand(0, axis: 1), .result(axis: 1))
+    relations.equal(.operand(1, axis: 0), .result(axis: 1))
+    relations.equal(.operand(2, axis: 0), .result(axis: 1))
+    for axis in 2..<rank {
+      relations.pin(.operand(0, axis: axis), because: "it is normalised together with others")
+    }
+  }
+
+  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+
+  public func evaluate(
+    _ call: Invocation, _ operands: [Tensor?]
+  ) throws(CompileError) -> [Tensor] {
+    _ = try resolve(call, on: operands)
+    let x = operands[0]!
+    let y = Statistics.normalize(
+      x, groups: x.shape[1], epsilon: call.float("epsilon")!, scale: operands[1]!.floats,
+      bias: operands[2]!.floats)
+    return [Tensor(rounding: y, to: x.elementType, shape: x.shape)]
+  }
+
+  public func macs(_ call: Invocation) -> Int { 0 }
+}
