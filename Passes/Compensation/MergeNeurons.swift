@@ -105,8 +105,7 @@ public struct MergeNeurons: Pass {
       }
       // Channels made by anything but the maker and what follows from it cannot be scaled.
       let inputs = graph[graph[value].definingNode!].inputs.compactMap { $0 }
-      guard graph[value].definingNode == maker.node || inputs.contains(where: values.contains)
-      else {
+      guard graph[value].definingNode == maker.node || inputs.contains(where: values.contains) else {
         return false
       }
     }

@@ -96,8 +96,7 @@ public struct FoldBatchNorm: Pass {
 
     let old = layer.bias.map { graph[$0].constant!.floats.map(Double.init) }
     let bias = match.factor.indices.map { channel in
-      Float(
-        ((old?[channel] ?? 0) - match.mean[channel]) * match.factor[channel] + match.shift[channel])
+      Float(((old?[channel] ?? 0) - match.mean[channel]) * match.factor[channel] + match.shift[channel])
     }
     let tensor = Tensor(rounding: bias, to: weight.elementType, shape: [bias.count])
     if let bias = layer.bias {

@@ -3,10 +3,13 @@ public struct Annotations: Hashable, Sendable {
   public struct Entry: Hashable, Sendable {
     public var key: String
     public var value: String
+    /// As those of the annotations themselves.
+    public var unknownFields: [UInt8]
 
-    public init(key: String, value: String) {
+    public init(key: String, value: String, unknownFields: [UInt8] = []) {
       self.key = key
       self.value = value
+      self.unknownFields = unknownFields
     }
   }
 

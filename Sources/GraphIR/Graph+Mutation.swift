@@ -86,6 +86,7 @@ extension Graph {
     valueSlots[id.index]!.definition = .initializer(tensor)
     valueSlots[id.index]!.type = ValueType(
       .tensor(TensorType(tensor.elementType, fixed: tensor.shape)))
+    valueSlots[id.index]!.declaredInputType = nil
     advanceRevision()
   }
 
@@ -132,9 +133,13 @@ extension Graph {
     advanceRevision()
   }
 
-  /// Says that an initializer is also listed among the graph's inputs.
-  public mutating func listAsInput(_ id: ValueID, annotations: Annotations) {
+  /// Says that an initializer is also listed among the graph's inputs, of type `declaredType` where
+  /// that is not the tensor's.
+  public mutating func listAsInput(
+    _ id: ValueID, declaredType: ValueType? = nil, annotations: Annotations
+  ) {
     valueSlots[id.index]!.isListedAsInput = true
+    valueSlots[id.index]!.declaredInputType = declaredType
     valueSlots[id.index]!.inputAnnotations = annotations
     advanceRevision()
   }

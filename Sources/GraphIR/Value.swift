@@ -44,6 +44,8 @@ public struct Value: Sendable {
   public var isListedAsInput = false
   /// Of such an initializer: what the input's `ValueInfoProto` carries.
   public var inputAnnotations = Annotations.none
+  /// Of such an initializer: the type that the input declares, where it is not the tensor's.
+  public internal(set) var declaredInputType: ValueType?
 
   init(name: String, type: ValueType?, definition: Definition) {
     self.name = name

@@ -42,15 +42,13 @@ struct BodyImporter {
   /// Makes `value` the one called `name`. The name must be new.
   mutating func bind(_ name: String, to value: ValueID) { values[name] = value }
 
-  /// Checks that a value may be called `name`.
+  /// Checks that a value may be called `name`. `role` is what diagnostics call it without a name.
   func checkNew(_ name: String, _ role: String, at location: Location? = nil) throws(CompileError) {
     guard !name.isEmpty else {
       throw CompileError(.malformed, "\(role) has no name", at: location)
     }
     guard values[name] == nil else {
-      throw CompileError(
-        .malformed, "\(role) '\(name)' has the name of another value",
-        at: location ?? .value(name))
+      throw CompileError(.malformed, "\(role) has the name of another value", at: .value(name))
     }
   }
 

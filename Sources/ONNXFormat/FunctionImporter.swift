@@ -47,8 +47,8 @@ struct FunctionImporter {
 
     var declared: [String: ValueType] = [:]
     for info in infos { declared[text(info.pointee.name)] = try body.type(of: info) }
-    for input in texts(function.input, function.n_input) {
-      try body.checkNew(input, "function input", at: place)
+    for (index, input) in texts(function.input, function.n_input).enumerated() {
+      try body.checkNew(input, "input \(index) of the function", at: place)
       body.bind(input, to: body.graph.addInput(name: input, type: declared[input]))
     }
     let nodes = messages(function.node, function.n_node)

@@ -75,7 +75,8 @@ struct GraphExporter {
     for id in graph.initializers where graph[id].isListedAsInput {
       inputs.append(
         types.valueInfo(
-          name: names[id], type: graph[id].type, annotations: graph[id].inputAnnotations))
+          name: names[id], type: graph[id].declaredInputType ?? graph[id].type,
+          annotations: graph[id].inputAnnotations))
     }
     proto.pointee.n_input = inputs.count
     proto.pointee.input = arena.pointers(inputs)

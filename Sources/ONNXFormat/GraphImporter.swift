@@ -74,15 +74,14 @@ struct GraphImporter {
         text($0.pointee.values?.pointee.name)
       })
     var listed: Set<String> = []
-    for input in messages(proto.input, proto.n_input) {
+    for (index, input) in messages(proto.input, proto.n_input).enumerated() {
       let name = text(input.pointee.name)
-      try body.checkNew(name, "graph input")
+      try body.checkNew(name, "input \(index) of the graph")
       guard listed.insert(name).inserted else {
         throw CompileError(.malformed, "two graph inputs have this name", at: .value(name))
       }
-      let type = try body.type(of: input)
       if constants.contains(name) || sparse.contains(name) { continue }
-      let id = body.graph.addInput(name: name, type: type)
+      let id = body.graph.addInput(name: name, type: try body.type(of: input))
       body.graph.setAnnotations(of: id, to: annotations(of: input))
       body.bind(name, to: id)
     }
@@ -93,27 +92,33 @@ struct GraphImporter {
     for input in messages(proto.input, proto.n_input) { listed[text(input.pointee.name)] = input }
 
     let importer = TensorImporter(session: session)
-    for tensor in messages(proto.initializer, proto.n_initializer) {
+    for (index, tensor) in messages(proto.initializer, proto.n_initializer).enumerated() {
       let name = text(tensor.pointee.name)
-      try body.checkNew(name, "initializer")
+      try body.checkNew(name, "initializer \(index) of the graph")
       let id = body.graph.addInitializer(name: name, try importer.tensor(tensor, name: name))
       body.graph.setAnnotations(of: id, to: annotations(of: tensor))
       body.graph.setExternalLocation(of: id, to: externalLocation(of: tensor))
-      if let input = listed[name] {
-        body.graph.listAsInput(id, annotations: annotations(of: input))
-      }
+      if let input = listed[name] { try list(id, as: input) }
       body.bind(name, to: id)
     }
-    for sparse in messages(proto.sparse_initializer, proto.n_sparse_initializer) {
+    let sparseInitializers = messages(proto.sparse_initializer, proto.n_sparse_initializer)
+    for (index, sparse) in sparseInitializers.enumerated() {
       let name = text(sparse.pointee.values?.pointee.name)
-      try body.checkNew(name, "sparse initializer")
+      try body.checkNew(name, "sparse initializer \(index) of the graph")
       let id = body.graph.addSparseInitializer(
         name: name, type: try sparseType(sparse, name: name), encoded: serialized(sparse))
-      if let input = listed[name] {
-        body.graph.listAsInput(id, annotations: annotations(of: input))
-      }
+      if let input = listed[name] { try list(id, as: input) }
       body.bind(name, to: id)
     }
+  }
+
+  private mutating func list(
+    _ id: ValueID, as input: Message<Onnx__ValueInfoProto>
+  ) throws(CompileError) {
+    let type = try body.type(of: input)
+    body.graph.listAsInput(
+      id, declaredType: type == body.graph[id].type ? nil : type,
+      annotations: annotations(of: input))
   }
 
   private func externalLocation(of tensor: Message<Onnx__TensorProto>) -> String? {
@@ -142,9 +147,11 @@ struct GraphImporter {
     _ outputs: [Message<Onnx__ValueInfoProto>], isNested: Bool
   ) throws(CompileError) {
     var names: Set<String> = []
-    for output in outputs {
+    for (index, output) in outputs.enumerated() {
       let name = text(output.pointee.name)
-      guard !name.isEmpty else { throw CompileError(.malformed, "a graph output has no name") }
+      guard !name.isEmpty else {
+        throw CompileError(.malformed, "output \(index) of the graph has no name")
+      }
       guard let value = body.values[name] else {
         throw CompileError(.malformed, "the graph output is not defined", at: .value(name))
       }

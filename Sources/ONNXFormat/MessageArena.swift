@@ -82,7 +82,12 @@ final class MessageArena {
   func entries(
     _ entries: [Annotations.Entry]
   ) -> UnsafeMutablePointer<Message<Onnx__StringStringEntryProto>?>? {
-    pointers(entries.map { entry($0.key, $0.value) })
+    pointers(
+      entries.map {
+        let proto = entry($0.key, $0.value)
+        attach(unknownFields: $0.unknownFields, to: proto)
+        return proto
+      })
   }
 
   func entry(_ key: String, _ value: String) -> Message<Onnx__StringStringEntryProto> {

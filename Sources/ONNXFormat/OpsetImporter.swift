@@ -20,7 +20,8 @@ enum OpsetImporter {
       let version = Int(proto.pointee.version)
       let isStandard = domain.isEmpty || domain == "ai.onnx"
       guard domains.insert(isStandard ? "" : domain).inserted else {
-        throw CompileError(.malformed, "operator set '\(domain)' is imported twice")
+        throw CompileError(
+          .malformed, "operator set '\(isStandard ? "ai.onnx" : domain)' is imported twice")
       }
       guard !isStandard || supportedVersions.contains(version) else {
         throw CompileError(

@@ -80,7 +80,9 @@ extension Annotations {
     self.init(
       docString: text(docString),
       metadata: messages(metadata, metadataCount).map {
-        Entry(key: text($0.pointee.key), value: text($0.pointee.value))
+        Entry(
+          key: text($0.pointee.key), value: text($0.pointee.value),
+          unknownFields: unknownFieldBytes(of: $0))
       },
       unknownFields: unknownFieldBytes(of: message))
   }

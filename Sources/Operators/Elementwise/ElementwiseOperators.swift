@@ -1,4 +1,5 @@
 /// The operators that compute each element from the elements at its place.
 let elementwiseOperators: [any Operator] =
-  [Clip(), Gelu(), Where()] as [any Operator] + BinaryElementwise.all + Comparison.all
-  + UnaryElementwise.all + VariadicElementwise.all
+  [Clip(), Gelu(), Mod(), Pow(), PRelu(), Where()] as [any Operator] + BinaryElementwise.all
+  + Comparison.all + Logical.all + ParametricActivation.all + UnaryElementwise.all
+  + VariadicElementwise.all

@@ -1,5 +1,6 @@
-/// The operators that move elements and compute nothing.
-let layoutOperators: [any Operator] = [
-  Cast(), Concat(), Dropout(), Expand(), Flatten(), Gather(), Identity(), Reshape(), Slice(),
-  Split(), Squeeze(), Transpose(), Unsqueeze(),
-]
+/// The operators that move or convert elements and compute nothing.
+let layoutOperators: [any Operator] =
+  [
+    Cast(), CastLike(), Concat(), Dropout(), Expand(), Flatten(), Gather(), Identity(), Pad(),
+    Reshape(), Slice(), Split(), Squeeze(), Tile(), Transpose(), Unsqueeze(),
+  ] as [any Operator] + DepthToSpace.all

@@ -1,0 +1,36 @@
+/// CastLike (ONNX opset 15 to 28): every element converted to the element type of the second operand,
+/// as `Cast` does it.
+///
+/// Channels: every axis of the first operand goes with itself; the second may be of any shape, and
+/// cutting it changes nothing.
+struct CastLike: Operator {
+  let signature = Signature(
+    "CastLike", opsets: 15...28, operands: 2...2,
+    attributes: ["round_mode": .string(Array("up".utf8)), "saturate": .int(1)])
+
+  func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    [ValueFacts(call.elementType(1), call.shape(0))]
+  }
+
+  func relate(_ call: Invocation, _ relations: inout Relations) {
+    for axis in (call.shape(0) ?? []).indices {
+      relations.equal(.operand(0, axis: axis), .result(axis: axis))
+    }
+    for axis in (call.shape(1) ?? []).indices { relations.free(.operand(1, axis: axis)) }
+  }
+
+  func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+
+  func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
+    _ = try resolve(call, on: operands)
+    let operand = try call.tensor(0, of: operands)
+    let type = try call.tensor(1, of: operands).elementType
+    guard let converted = operand.converted(to: type) else {
+      throw call.unsupported(
+        "a cast from \(operand.elementType.name) to \(type.name) is not evaluated")
+    }
+    return [converted]
+  }
+
+  func macs(_ call: Invocation) -> Int { 0 }
+}

@@ -1,0 +1,100 @@
+"""Hostile files end with a documented exit code and a message, quickly, and without an output.
+
+usage: PRUNEC=path/to/prunec python -m unittest invalid_tests
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Fixtures/Invalid"))
+
+import make  # noqa: E402
+
+SECONDS = 2
+MEGABYTES = 256
+# A message says where: a byte, node, value, file or folder by name.
+PLACE = re.compile(r"byte \d+|node '|value '|'[^']+'|the (file|model|graph)")
+
+
+class Outcome:
+    """One run of prunec: how it ended, what it said, what it took."""
+
+    def __init__(self, source, target):
+        with tempfile.TemporaryFile() as messages:
+            start = time.monotonic()
+            process = subprocess.Popen(
+                [os.environ["PRUNEC"], source, "-o", target],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=messages,
+            )
+            timer_end = start + 60
+            while True:
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    break
+                if time.monotonic() > timer_end:
+                    process.kill()
+                    timer_end = float("inf")
+                time.sleep(0.002)
+            self.seconds = time.monotonic() - start
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.code = process.returncode
+            self.megabytes = usage.ru_maxrss / 1024
+            messages.seek(0)
+            self.message = messages.read().decode(errors="replace")
+
+
+class InvalidTests(unittest.TestCase):
+    def check(self, source, folder, expected):
+        target = os.path.join(folder, "out", "small.onnx")
+        outcome = Outcome(source, target)
+        said = outcome.message[-500:]
+        self.assertGreaterEqual(outcome.code, 0, f"ended by signal {-outcome.code}: {said}")
+        self.assertIn(outcome.code, make.expected_codes(expected), said)
+        self.assertLess(outcome.seconds, SECONDS)
+        self.assertLess(outcome.megabytes, MEGABYTES)
+        self.assertLess(len(outcome.message), 4096, "the message is too long to be read")
+        if outcome.code == make.DONE:
+            os.remove(target)
+        else:
+            self.assertIn("error: ", outcome.message)
+            self.assertRegex(outcome.message, PLACE)
+        self.assertEqual(os.listdir(os.path.dirname(target)), [])
+
+    def test_invalid_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "out"))
+            for name, (_, expected) in make.CASES.items():
+                with self.subTest(case=name):
+                    path = make.make(folder, name)
+                    self.check(path, folder, expected)
+                    os.remove(path)
+
+    def test_invalid_paths(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "out"))
+            for name, (path, expected) in make.PATHS.items():
+                with self.subTest(case=name):
+                    self.check(os.path.join(folder, path), folder, expected)
+
+    def test_files_are_the_same_every_time(self):
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+            for name in make.CASES:
+                if name.startswith("external_") or name == "random_bytes":
+                    first = pathlib.Path(make.make(one, name)).read_bytes()
+                    self.assertEqual(first, pathlib.Path(make.make(two, name)).read_bytes(), name)
+
+    def test_there_are_enough(self):
+        self.assertGreaterEqual(len(make.CASES), 30)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,249 @@
+import Foundation
+import GraphIR
+import Testing
+
+@testable import ONNXFormat
+
+@Suite struct ExportTests {
+  private let folder: URL
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: "export-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
+  private func path(_ name: String) -> String { folder.appending(path: name).path }
+
+  private func files() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+  }
+
+  /// A model that adds a constant of `count` elements.
+  private func model(count: Int = 4) -> Model {
+    var graph = Graph(name: "g", opsetImports: [OpsetImport("", 17)])
+    let x = graph.addInput(name: "x", type: .tensor(.float32, [.fixed(count)]))
+    let w = graph.addInitializer(name: "w", Tensor((0..<count).map(Float.init), shape: [count]))
+    let add = graph.insert(
+      OperationName("Add"), name: "add", inputs: [x, w],
+      outputs: [("sum", .tensor(.float32, [.fixed(count)]))], at: .atEnd)
+    graph.addOutput(name: "y", graph[add].outputs[0]!)
+    return Model(irVersion: 8, graph: graph)
+  }
+
+  private func operations(_ graph: Graph) -> [String] {
+    graph.nodes.map { id in
+      let node = graph[id]
+      let names = { (values: [ValueID?]) in
+        values.map { $0.map { graph[$0].name } ?? "" }.joined(separator: ",")
+      }
+      return "\(names(node.outputs))=\(node.operation)(\(names(node.inputs)))"
+    }
+  }
+
+  // MARK: Names
+
+  @Test func resultTakesTheNameOfTheOutput() throws {
+    let graph = try importModel(bytes: serialize(model())).model.graph
+    #expect(operations(graph) == ["y=Add(x,w)"])
+    #expect(graph.outputs.map(\.name) == ["y"])
+  }
+
+  @Test func outputsOfOneValueGetIdentities() throws {
+    var model = model()
+    model.graph.addOutput(name: "sum", model.graph.outputs[0].value)
+    let graph = try importModel(bytes: serialize(model)).model.graph
+    #expect(operations(graph) == ["sum=Add(x,w)", "y=Identity(sum)"])
+    #expect(graph.outputs.map(\.name) == ["y", "sum"])
+  }
+
+  @Test func outputsThatAreInputsOrConstantsGetIdentities() throws {
+    var model = model()
+    model.graph.addOutput(name: "copy", model.graph.inputs[0])
+    model.graph.addOutput(name: "constant", model.graph.initializers[0])
+    model.graph.addOutput(name: "x", model.graph.inputs[0])
+    model.graph.addOutput(name: "w", model.graph.initializers[0])
+    let graph = try importModel(bytes: serialize(model)).model.graph
+    #expect(operations(graph) == ["y=Add(x,w)", "copy=Identity(x)", "constant=Identity(w)"])
+    #expect(graph.outputs.map(\.name) == ["y", "copy", "constant", "x", "w"])
+  }
+
+  @Test func nameOfAnOutputWins() throws {
+    var model = model()
+    let neg = model.graph.insert(
+      OperationName("Neg"), name: "", inputs: [model.graph.inputs[0]], outputs: [("negated", nil)],
+      at: .atEnd)
+    model.graph.addOutput(name: "w", model.graph[neg].outputs[0]!)
+    let graph = try importModel(bytes: serialize(model)).model.graph
+    #expect(operations(graph) == ["y=Add(x,w_1)", "w=Neg(x)"])
+  }
+
+  @Test func outputCannotHaveTheNameOfAnotherInput() throws {
+    var model = model()
+    model.graph.addOutput(name: "x", model.graph.outputs[0].value)
+    let error = #expect(throws: CompileError.self) { try serialize(model) }
+    #expect(error?.kind == .malformed)
+  }
+
+  @Test func captureIsWrittenUnderTheNameAround() throws {
+    var branch = Graph(name: "b", opsetImports: [OpsetImport("", 17)])
+    let captured = branch.addCapture(name: "anything", type: nil)
+    let neg = branch.insert(
+      OperationName("Neg"), name: "", inputs: [captured], outputs: [("w", nil)], at: .atEnd)
+    branch.addOutput(name: "w", branch[neg].outputs[0]!)
+    var model = model()
+    let id = model.graph.insert(
+      OperationName("If"), name: "", inputs: [model.graph.inputs[0]],
+      captures: [model.graph.outputs[0].value], outputs: [("r", nil)],
+      attributes: [Attribute("then_branch", .graph(branch))], at: .atEnd)
+    model.graph.addOutput(name: "r", model.graph[id].outputs[0]!)
+
+    let graph = try importModel(bytes: serialize(model)).model.graph
+    let node = try #require(graph.nodes.first { graph[$0].operation.type == "If" })
+    #expect(graph[node].captures.map { graph[$0].name } == ["y"])
+    let inner = try #require(graph[node].attributes[0].graphs.first)
+    #expect(operations(inner) == ["w_1=Neg(y)"])
+    #expect(Verifier.violations(in: graph).isEmpty)
+  }
+
+  // MARK: Files
+
+  @Test func weightsAreBorrowedFromTheFile() throws {
+    try exportModel(model(count: 5000), to: path("m.onnx"))
+    let imported = try importModel(path: path("m.onnx"))
+    let tensor = try #require(imported.model.graph[imported.model.graph.initializers[0]].constant)
+    #expect(tensor == Tensor((0..<5000).map(Float.init), shape: [5000]))
+    #expect(imported.sourceFiles == [FileIdentity(path: path("m.onnx"))!])
+    // The file stays mapped, whatever becomes of its name.
+    try FileManager.default.removeItem(atPath: path("m.onnx"))
+    #expect(tensor.floats[4999] == 4999)
+  }
+
+  @Test func sameModelGivesSameBytes() throws {
+    try exportModel(model(), to: path("m.onnx"))
+    let written = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path("m.onnx"))))
+    #expect(try written == serialize(model()))
+    #expect(try written == serialize(importModel(bytes: written).model))
+    #expect(try files() == ["m.onnx"])
+  }
+
+  @Test func inputIsNotOverwritten() throws {
+    try exportModel(model(), to: path("m.onnx"))
+    try FileManager.default.createSymbolicLink(
+      atPath: path("link.onnx"), withDestinationPath: "m.onnx")
+    let imported = try importModel(path: path("m.onnx"))
+    var options = ExportOptions(sourceFiles: imported.sourceFiles)
+    for name in ["m.onnx", "link.onnx"] {
+      let error = #expect(throws: CompileError.self) {
+        try exportModel(imported.model, to: path(name), options: options)
+      }
+      #expect(error?.kind == .usage)
+    }
+    options.inPlace = true
+    try exportModel(imported.model, to: path("link.onnx"), options: options)
+    #expect(try files() == ["link.onnx", "m.onnx"])
+    #expect(FileIdentity(path: path("link.onnx")) == FileIdentity(path: path("m.onnx")))
+    _ = try importModel(path: path("m.onnx"))
+  }
+
+  @Test func failureLeavesNothing() throws {
+    try FileManager.default.createDirectory(
+      atPath: path("taken.onnx"), withIntermediateDirectories: false)
+    for target in ["taken.onnx", "nowhere/m.onnx"] {
+      let error = #expect(throws: CompileError.self) {
+        try exportModel(model(), to: path(target), options: ExportOptions(externalData: .always))
+      }
+      #expect(error?.kind == .inputOutput)
+    }
+    // The data file cannot get its name, after both files have been written.
+    try FileManager.default.createDirectory(
+      atPath: path("m.onnx.data"), withIntermediateDirectories: false)
+    #expect(throws: CompileError.self) {
+      try exportModel(
+        model(count: 5000), to: path("m.onnx"), options: ExportOptions(externalData: .always))
+    }
+    #expect(try files() == ["m.onnx.data", "taken.onnx"])
+  }
+
+  @Test func absentTensorsAreNotWritten() throws {
+    var model = model()
+    model.graph.setTensor(
+      of: model.graph.initializers[0], to: Tensor(absent: .float32, shape: [4]))
+    let error = #expect(throws: CompileError.self) { try exportModel(model, to: path("m.onnx")) }
+    #expect(error?.kind == .usage)
+    #expect(try files().isEmpty)
+  }
+
+  @Test func devicesAreWrittenTo() throws {
+    try exportModel(model(), to: "/dev/null")
+    #expect(FileManager.default.fileExists(atPath: "/dev/null"))
+  }
+
+  // MARK: External data
+
+  @Test func externalDataGoesOutAndIn() throws {
+    let original = model(count: 5000)
+    try exportModel(original, to: path("m.onnx"), options: ExportOptions(externalData: .always))
+    #expect(try files() == ["m.onnx", "m.onnx.data"])
+    let imported = try importModel(path: path("m.onnx"))
+    let id = imported.model.graph.initializers[0]
+    #expect(imported.model.graph[id].externalLocation == "m.onnx.data")
+    #expect(
+      imported.model.graph[id].constant == original.graph[original.graph.initializers[0]].constant)
+    #expect(imported.sourceFiles.count == 2)
+
+    // Having come from a file of their own, weights go to one again; and not over the first.
+    try exportModel(imported.model, to: path("n.onnx"))
+    #expect(try files() == ["m.onnx", "m.onnx.data", "n.onnx", "n.onnx.data"])
+    try exportModel(
+      imported.model, to: path("m.onnx"),
+      options: ExportOptions(inPlace: true, sourceFiles: imported.sourceFiles))
+    _ = try importModel(path: path("m.onnx"))
+  }
+
+  @Test func smallTensorsStayInTheModel() throws {
+    try exportModel(model(), to: path("m.onnx"), options: ExportOptions(externalData: .always))
+    #expect(try files() == ["m.onnx"])
+  }
+
+  @Test func absentExternalDataCanBeAllowed() throws {
+    try exportModel(
+      model(count: 5000), to: path("m.onnx"), options: ExportOptions(externalData: .always))
+    try FileManager.default.removeItem(atPath: path("m.onnx.data"))
+    let error = #expect(throws: CompileError.self) { try importModel(path: path("m.onnx")) }
+    #expect(error?.kind == .inputOutput)
+    #expect(error?.diagnostics.first?.location == .value("w"))
+    let imported = try importModel(
+      path: path("m.onnx"), options: ImportOptions(allowAbsentExternalData: true))
+    #expect(imported.model.graph[imported.model.graph.initializers[0]].constant?.hasData == false)
+    #expect(imported.warnings.count == 1)
+  }
+
+  /// Makes the model's data file something else, and returns the error of reading it.
+  private func errorAfter(_ change: (String) throws -> Void) throws -> CompileError? {
+    try exportModel(
+      model(count: 5000), to: path("m.onnx"), options: ExportOptions(externalData: .always))
+    try change(path("m.onnx.data"))
+    return #expect(throws: CompileError.self) { try importModel(path: path("m.onnx")) }
+  }
+
+  @Test func linksAreNotFollowed() throws {
+    let manager = FileManager.default
+    let symbolic = try errorAfter { data in
+      try manager.moveItem(atPath: data, toPath: path("elsewhere"))
+      try manager.createSymbolicLink(atPath: data, withDestinationPath: path("elsewhere"))
+    }
+    #expect(symbolic?.kind == .inputOutput)
+    #expect(symbolic?.diagnostics.first?.notes.count == 1)
+    try manager.removeItem(atPath: path("m.onnx.data"))
+    let hard = try errorAfter { data in try manager.linkItem(atPath: data, toPath: path("second")) }
+    #expect(hard?.kind == .inputOutput)
+  }
+
+  @Test func shortDataIsRefused() throws {
+    let error = try errorAfter { data in
+      try Data(count: 100).write(to: URL(fileURLWithPath: data))
+    }
+    #expect(error?.kind == .malformed)
+    #expect(error?.diagnostics.first?.location == .value("w"))
+  }
+}
