@@ -5,7 +5,8 @@ import CommandLineSupport
 struct PrunecOpt: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prunec-opt",
-    abstract: "Run passes on a model (.onnx or ONNX's textual syntax) and print the result as text.")
+    abstract: "Run passes on a model (.onnx or ONNX's textual syntax) and print the result as text."
+  )
 
   @Argument(help: "The model (.onnx, or .onnxtxt for text).")
   var model: String

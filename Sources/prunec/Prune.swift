@@ -68,7 +68,9 @@ struct Prune: ParsableCommand {
     progress.finish()
     result.setSizes(before: file.byteCount, after: written)
     ExitStatus.writeError((file.warnings + result.warnings).map { $0.rendered(file: model) })
-    if passes.timePasses { PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) }) }
+    if passes.timePasses {
+      PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })
+    }
     try outputs.write(result)
   }
 
@@ -96,7 +98,8 @@ struct AmountOptions: ParsableArguments {
   @Option(help: "Where channels are looked for: global or uniform.")
   var scope: Scope = .global
 
-  @Option(help: ArgumentHelp("Round channel counts to multiples: auto or a number.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Round channel counts to multiples: auto or a number.", valueName: "n"))
   var align: String = "auto"
 
   @Option(help: ArgumentHelp("Most that a budget takes from a group.", valueName: "fraction"))
