@@ -18,7 +18,8 @@ import PassKit
 /// Legal (worth it: masked and shrunk graph stay equal in any case) where
 /// 1. exactly one linear layer makes the group's channels, one row a channel, from constants;
 /// 2. every consumer of the channels is an ungrouped linear layer with a constant weight of its own;
-/// 3. every other node that the channels pass through is a mask or positively homogeneous.
+/// 3. every other node that the channels pass through is a mask, or positively homogeneous and the
+///    same for all of them: no constant of its own lies along them.
 ///
 /// Options: `threshold` (cosine, default 0.45), `scale` (norm, least-squares; default least-squares).
 public struct MergeNeurons: Pass {
@@ -82,7 +83,11 @@ public struct MergeNeurons: Pass {
       else { return nil }
       consumers.append((user, member))
     }
-    guard !consumers.isEmpty, passesThroughHomogeneousNodes(members, maker, users, graph, facts)
+    let weights =
+      [maker.weight] + consumers.map { $0.layer.weight } + (maker.bias.map { [$0] } ?? [])
+    guard !consumers.isEmpty,
+      members.keys.allSatisfy({ graph[$0.value].constant == nil || weights.contains($0.value) }),
+      passesThroughHomogeneousNodes(members, maker, users, graph, facts)
     else { return nil }
     let merges = self.merges(maker, removed, graph)
     return merges.isEmpty ? nil : Plan(merges: merges, consumers: consumers)
@@ -94,6 +99,11 @@ public struct MergeNeurons: Pass {
   ) -> Bool {
     let values = Set(members.keys.map(\.value)).filter { graph[$0].definingNode != nil }
     let ends = Set(users.map(\.node))
+    // A sum over the channels is homogeneous too, but consumes them.
+    let kept = Dictionary(uniqueKeysWithValues: members.keys.map { ($0, [Int]()) })
+    guard MaskPlace.all(in: graph, facts, kept).allSatisfy({ ends.contains($0.node) }) else {
+      return false
+    }
     var visited: Set<NodeID> = []
     for value in values.sorted() {
       for use in graph[value].uses {
@@ -105,7 +115,8 @@ public struct MergeNeurons: Pass {
       }
       // Channels made by anything but the maker and what follows from it cannot be scaled.
       let inputs = graph[graph[value].definingNode!].inputs.compactMap { $0 }
-      guard graph[value].definingNode == maker.node || inputs.contains(where: values.contains) else {
+      guard graph[value].definingNode == maker.node || inputs.contains(where: values.contains)
+      else {
         return false
       }
     }
