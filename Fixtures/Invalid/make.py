@@ -304,6 +304,7 @@ CASES = {
     "nested_branches": (nested_branches, MALFORMED),
     "empty_submessages": (lambda: model(graph([RELU], extra=block(1, b"") * 5_000_000)), MALFORMED),
     "empty_entries": (lambda: model(graph([RELU]), extra=block(14, b"") * 5_000_000), MALFORMED),
+    "tiny_nodes": (lambda: model(graph([RELU] + [block(4, "A")] * 1_500_000)), MALFORMED),
     "unknown_fields": (lambda: model(graph([RELU]), extra=integer(99, 1) * 3_500_000), MALFORMED),
     "truncated_varint": (integer(1, 8) + b"\x40\xff\xff", MALFORMED),
     "overlong_varint": (integer(1, 8) + b"\x40" + b"\xff" * 11, MALFORMED),

@@ -27,6 +27,16 @@ struct AxisTable {
     var elements: Range<Int> { base..<(base + extent) }
   }
 
+  /// Longer axes are not numbered: no axis of channels comes near.
+  private static let extentLimit = 1 << 18
+
+  /// Nor is any axis once so many elements are numbered: a few numbers of a small file could otherwise
+  /// ask for any amount of memory. A model earns more by its weights.
+  private static func elementLimit(of graph: Graph) -> Int {
+    let weights = graph.initializers.reduce(0) { $0 + (graph[$1].constant?.byteCount ?? 0) }
+    return (1 << 22) + weights / 256
+  }
+
   /// In order of their elements' numbers.
   private(set) var slots: [Slot] = []
   private(set) var elementCount = 0
@@ -37,12 +47,16 @@ struct AxisTable {
   init(_ graph: Graph, _ facts: GraphFacts) {
     firstSlot = [Int](repeating: -1, count: graph.valueIDBound)
     ranks = [Int](repeating: 0, count: graph.valueIDBound)
+    let elementLimit = Self.elementLimit(of: graph)
     for id in graph.valueIDs {
       guard let shape = facts[id].shape else { continue }
       firstSlot[Int(id.rawValue)] = slots.count
       ranks[Int(id.rawValue)] = shape.count
       for (index, dimension) in shape.enumerated() {
-        let extent = dimension.fixedExtent ?? 0
+        let known = dimension.fixedExtent ?? 0
+        let isNumbered =
+          (0...Self.extentLimit).contains(known) && elementCount + known <= elementLimit
+        let extent = isNumbered ? known : 0
         slots.append(Slot(axis: Axis(id, index), base: elementCount, extent: extent))
         elementCount += extent
       }

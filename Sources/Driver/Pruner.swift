@@ -40,8 +40,7 @@ public struct Pruner: Sendable {
     manager.print = print
     try manager.run(on: &graph, &context)
 
-    let masked = try maskedGraph(graph, &context)
-    let check = try check(graph, against: masked, context)
+    let check = check(graph, context)
     if let check, let comparison = check.comparison, comparison.maxRelative > options.tolerance {
       throw CompileError(
         .checkFailed,
@@ -55,9 +54,9 @@ public struct Pruner: Sendable {
     let report = try PruneReport(
       original: model.graph, pruned: graph, options, context, manager.records, check)
     var prunedModel = model
-    prunedModel.graph = graph
+    prunedModel.graph = try lowered(graph)
     var maskedModel = model
-    maskedModel.graph = masked
+    maskedModel.graph = try lowered(context.maskedGraph ?? graph)
     return Result(
       model: prunedModel, masked: maskedModel, report: report,
       plan: SlicingPlan(original: model.graph, context), warnings: context.warnings)
@@ -81,24 +80,20 @@ public struct Pruner: Sendable {
     context.warnings += unknown
   }
 
-  /// The graph that the pruned one must agree with, in standard operators.
-  private func maskedGraph(
-    _ graph: Graph, _ context: inout PassContext
-  ) throws(CompileError) -> Graph {
-    var masked = context.maskedGraph ?? graph
+  /// The graph in standard operators: with masks, where a pipeline has left some, that any runtime can
+  /// execute.
+  private func lowered(_ graph: Graph) throws(CompileError) -> Graph {
+    var lowered = graph
+    var context = PassContext(original: graph)
     var manager = try PassManager(Pipeline("lower-masks"), registry: allPasses)
-    var scratch = PassContext(original: masked)
-    try manager.run(on: &masked, &scratch)
-    return masked
+    try manager.run(on: &lowered, &context)
+    return lowered
   }
 
-  private func check(
-    _ graph: Graph, against masked: Graph, _ context: PassContext
-  ) throws(CompileError) -> EquivalenceCheck? {
-    guard options.check, context.maskedGraph != nil else { return nil }
+  private func check(_ graph: Graph, _ context: PassContext) -> EquivalenceCheck? {
+    guard options.check, let masked = context.maskedGraph else { return nil }
     progress?("check")
-    return try EquivalenceCheck(
-      graph, expected: context.maskedGraph ?? masked, seed: UInt64(options.seed))
+    return EquivalenceCheck(graph, expected: masked, seed: UInt64(options.seed))
   }
 }
 

@@ -64,6 +64,7 @@ struct BodyImporter {
   /// Appends the nodes, in an order in which values are defined before they are used.
   mutating func appendNodes(_ nodes: [Message<Onnx__NodeProto>]) throws(CompileError) {
     try checkResults(of: nodes)
+    values.reserveCapacity(values.count + nodes.count)
     let order = try NodeOrder(of: nodes, in: session)
     if let misplaced = order.firstMisplaced {
       session.warn(
@@ -75,7 +76,7 @@ struct BodyImporter {
 
   /// Results are checked against each other before anything refers to them by name.
   private func checkResults(of nodes: [Message<Onnx__NodeProto>]) throws(CompileError) {
-    var seen: Set<String> = []
+    var seen = Set<String>(minimumCapacity: nodes.count)
     for node in nodes {
       for name in texts(node.pointee.output, node.pointee.n_output) where !name.isEmpty {
         guard values[name] == nil, seen.insert(name).inserted else {

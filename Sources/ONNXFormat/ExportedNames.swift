@@ -39,6 +39,7 @@ struct ExportedNames {
   ) throws(CompileError) {
     self.enclosing = enclosing
     names = Array(repeating: nil, count: graph.valueIDBound)
+    positions.reserveCapacity(graph.valueIDBound)
     for (id, name) in zip(graph.captures, captures) { assign(name, to: id, at: -1) }
     for id in graph.inputs {
       let name = graph[id].name

@@ -34,6 +34,7 @@ struct GraphScope {
   private mutating func collect(
     _ nodes: [Message<Onnx__NodeProto>], outputs: [String], in session: ImportSession
   ) {
+    defined.reserveCapacity(defined.count + nodes.count)
     for node in nodes { defined.formUnion(texts(node.pointee.output, node.pointee.n_output)) }
     for node in nodes {
       for name in names(usedBy: node, in: session) { use(name) }
@@ -61,6 +62,7 @@ func subgraphs(of node: Message<Onnx__NodeProto>) -> [Message<Onnx__GraphProto>]
 func capturedNames(
   of node: Message<Onnx__NodeProto>, in session: ImportSession
 ) -> [String] {
+  guard node.pointee.n_attribute > 0 else { return [] }
   let graphs = subgraphs(of: node)
   if graphs.count <= 1 { return graphs.first.map { session.scope(of: $0).free } ?? [] }
   var seen: Set<String> = []

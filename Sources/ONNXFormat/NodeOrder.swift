@@ -14,7 +14,7 @@ struct NodeOrder {
   /// Throws `.malformed`, naming a node and the values in between, where values depend on
   /// themselves.
   init(of nodes: [Message<Onnx__NodeProto>], in session: ImportSession) throws(CompileError) {
-    var producers: [String: Int] = [:]
+    var producers = [String: Int](minimumCapacity: nodes.count)
     for (index, node) in nodes.enumerated() {
       for name in texts(node.pointee.output, node.pointee.n_output) where !name.isEmpty {
         producers[name] = index

@@ -1,8 +1,11 @@
 /// Reproducible inputs for running a graph: the same seed gives the same tensors everywhere.
 public struct SeededInputs: Sendable {
   private let seed: UInt64
-  /// The extent given to every axis whose extent is not a number.
+  /// The extent given to every axis but the first whose extent is not a number.
   private let freeExtent: Int
+  /// The extent given to a first axis, the batch, that is not a number.
+  private static let batch = 2
+  private static let elementLimit = 1 << 24
 
   public init(seed: UInt64 = 0, freeExtent: Int = 2) {
     self.seed = seed
@@ -17,14 +20,14 @@ public struct SeededInputs: Sendable {
     return try graph.inputs.map { (id) throws(CompileError) -> Tensor in
       let value = graph[id]
       guard let type = value.tensorType, let elementType = type.elementType,
-        let shape = type.shape,
-        let count = shape.map({ $0.fixedExtent ?? freeExtent }).checkedElementCount,
-        count <= 1 << 31
+        let extents = type.shape?.enumerated().map({ axis, dimension in
+          dimension.fixedExtent ?? (axis == 0 ? Self.batch : freeExtent)
+        }),
+        let count = extents.checkedElementCount, count <= Self.elementLimit
       else {
         throw CompileError(
           .unsupported, "no input can be made up for its type", at: .value(value.name))
       }
-      let extents = shape.map { $0.fixedExtent ?? freeExtent }
       switch elementType {
       case .float32, .float64, .float16, .bfloat16:
         return Tensor(

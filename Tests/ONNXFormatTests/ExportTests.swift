@@ -200,6 +200,23 @@ import Testing
     _ = try importModel(path: path("m.onnx"))
   }
 
+  @Test func modelsBeyondTwoGibibytesNeedExternalData() throws {
+    // A file with a hole takes no room, and is only mapped.
+    let count = 600_000_000
+    try #require(FileManager.default.createFile(atPath: path("weights"), contents: nil))
+    try #require(truncate(path("weights"), count * 4) == 0)
+    let tensor = WireMessage.tensor("w", [count])
+      .block(13, WireMessage().text(1, "location").text(2, "weights")).integer(14, 1)
+    let bytes = WireMessage.model(.graph([.relu], initializers: [tensor])).bytes
+    try Data(bytes).write(to: URL(fileURLWithPath: path("m.onnx")))
+    let model = try importModel(path: path("m.onnx")).model
+    let error = #expect(throws: CompileError.self) {
+      try exportModel(model, to: path("n.onnx"), options: ExportOptions(externalData: .never))
+    }
+    #expect(error?.kind == .usage)
+    #expect(try files() == ["m.onnx", "weights"])
+  }
+
   @Test func smallTensorsStayInTheModel() throws {
     try exportModel(model(), to: path("m.onnx"), options: ExportOptions(externalData: .always))
     #expect(try files() == ["m.onnx"])

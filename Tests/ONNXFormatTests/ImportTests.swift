@@ -47,6 +47,20 @@ import Testing
     WireMessage().text(1, name).block(6, graph).integer(20, 5)
   }
 
+  @Test func deepestNestingFitsTheStack() throws {
+    var inner = WireMessage.graph([.node("Neg", ["x"], ["z"])], inputs: [], outputs: [.value("z")])
+    // Each level is three messages deep: graph, node, attribute.
+    for _ in 0..<30 {
+      let node = WireMessage.node("If", ["c"], ["z"]).block(5, graphAttribute("then_branch", inner))
+      inner = .graph([node], inputs: [], outputs: [.value("z")])
+    }
+    let node = WireMessage.node("If", ["c"], ["y"]).block(5, graphAttribute("then_branch", inner))
+    let model = WireMessage.model(.graph([node], inputs: [.value("x"), .value("c")]))
+    let imported = try importModel(bytes: model.bytes)
+    let again = try importModel(bytes: serialize(imported.model))
+    #expect(try serialize(again.model) == serialize(imported.model))
+  }
+
   @Test func initializersListedAsInputsAreConstants() throws {
     let (graph, _) = try graph(
       .graph(
