@@ -17,7 +17,8 @@ import PassKit
 ///
 /// Legal (worth it: masked and shrunk graph stay equal in any case) where
 /// 1. exactly one linear layer makes the group's channels, one row a channel, from constants;
-/// 2. every consumer of the channels is an ungrouped linear layer with a constant weight of its own;
+/// 2. every consumer of the channels is an ungrouped linear layer with a constant weight of its own,
+///    in single precision and with data;
 /// 3. every other node that the channels pass through is a mask, or positively homogeneous and the
 ///    same for all of them: no constant of its own lies along them.
 ///
@@ -79,7 +80,8 @@ public struct MergeNeurons: Pass {
     var consumers: [(layer: LinearLayer, member: ChannelGroup.Member)] = []
     for user in users {
       guard let inputAxis = user.inputAxis, let member = members[Axis(user.weight, inputAxis)],
-        graph[user.weight].uses.count == 1, graph[user.weight].constant?.elementType == .float32
+        graph[user.weight].uses.count == 1, let weight = graph[user.weight].constant,
+        weight.elementType == .float32, weight.hasData
       else { return nil }
       consumers.append((user, member))
     }
