@@ -28,8 +28,10 @@ import PassKit
 ///
 /// Legal (worth it: masked and shrunk graph stay equal in any case) where
 /// 1. exactly one linear layer makes the group's channels, one row a channel, from constants;
-/// 2. every consumer of the channels is an ungrouped linear layer with a constant weight of its own;
-/// 3. every other node that the channels pass through is a mask or positively homogeneous.
+/// 2. every consumer of the channels is an ungrouped linear layer with a constant weight of its own,
+///    in single precision and with data;
+/// 3. every other node that the channels pass through is a mask, or positively homogeneous and the
+///    same for all of them: no constant of its own lies along them.
 ///
 /// Options: `threshold` (cosine of twins, default 0.45), `scale` of twins (norm, the ratio of norms; or
 /// least-squares, that times the cosine; default norm), `rest` (spread or drop; default spread).
@@ -100,11 +102,15 @@ public struct MergeNeurons: Pass {
     var consumers: [(layer: LinearLayer, member: ChannelGroup.Member)] = []
     for user in users {
       guard let inputAxis = user.inputAxis, let member = members[Axis(user.weight, inputAxis)],
-        graph[user.weight].uses.count == 1, graph[user.weight].constant?.elementType == .float32
+        graph[user.weight].uses.count == 1, let weight = graph[user.weight].constant,
+        weight.elementType == .float32, weight.hasData
       else { return nil }
       consumers.append((user, member))
     }
+    let weights =
+      [maker.weight] + consumers.map { $0.layer.weight } + (maker.bias.map { [$0] } ?? [])
     guard !consumers.isEmpty,
+      members.keys.allSatisfy({ graph[$0.value].constant == nil || weights.contains($0.value) }),
       let between = homogeneousNodes(members, maker, users, graph, facts),
       let takeover = takeover(
         maker, removed,
@@ -120,6 +126,11 @@ public struct MergeNeurons: Pass {
   ) -> [NodeID]? {
     let values = Set(members.keys.map(\.value)).filter { graph[$0].definingNode != nil }
     let ends = Set(users.map(\.node))
+    // A sum over the channels is homogeneous too, but consumes them.
+    let kept = Dictionary(uniqueKeysWithValues: members.keys.map { ($0, [Int]()) })
+    guard MaskPlace.all(in: graph, facts, kept).allSatisfy({ ends.contains($0.node) }) else {
+      return nil
+    }
     var visited: Set<NodeID> = []
     for value in values.sorted() {
       for use in graph[value].uses {
