@@ -44,7 +44,7 @@ public struct FoldConstants: Pass {
     guard node.captures.isEmpty, node.attributes.allSatisfy({ $0.graphs.isEmpty }),
       node.outputs.allSatisfy({ $0 != nil }), let (found, call) = facts.invocation(of: id)
     else { return nil }
-    let known = node.outputs.compactMap { constant(facts[$0!]) }
+    let known = node.outputs.compactMap { facts[$0!].knownTensor }
     if known.count == node.outputs.count { return known }
 
     let operands = node.inputs.map { $0.flatMap { graph[$0].constant } }
@@ -79,14 +79,5 @@ public struct FoldConstants: Pass {
       else { return nil }
       return Follower(Axis(operand, a.axis), follows: Axis(initializer, b.axis))
     }
-  }
-
-  /// The value as a constant, if inference knows all of it.
-  private func constant(_ facts: ValueFacts) -> Tensor? {
-    if let tensor = facts.constant { return tensor }
-    guard facts.elementType == .int64, let shape = facts.fixedShape,
-      let integers = facts.constantIntegers
-    else { return nil }
-    return Tensor(integers, shape: shape)
   }
 }

@@ -47,7 +47,7 @@ struct Prune: ParsableCommand {
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
     var exportOptions = ExportOptions(inPlace: inPlace, sourceFiles: file.sourceFiles)
     exportOptions.externalData = outputs.externalData ? .always : .automatic
-    try refuseOverwriting(file)
+    try refuseUnsuitableFiles(file)
 
     var pruner = Pruner(options)
     pruner.managerOptions = passes.managerOptions
@@ -68,16 +68,34 @@ struct Prune: ParsableCommand {
     progress.finish()
     result.setSizes(before: file.byteCount, after: ModelFile.writtenSize(output))
     ExitStatus.writeError((file.warnings + result.warnings).map { $0.rendered(file: model) })
-    if passes.timePasses { PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) }) }
+    if passes.timePasses {
+      PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })
+    }
     try outputs.write(result)
   }
 
-  /// Fails before any work where the output would replace the input.
-  private func refuseOverwriting(_ file: ModelFile) throws {
-    guard !inPlace, let identity = FileIdentity(path: output), file.sourceFiles.contains(identity)
-    else { return }
-    throw LocatedError(
-      CompileError(.usage, "the output is the input; say --in-place if that is meant"), in: output)
+  /// Fails before any work where a file would replace the input or another one, or could not be
+  /// written.
+  private func refuseUnsuitableFiles(_ file: ModelFile) throws {
+    for path in outputs.files + (inPlace ? [] : [output]) {
+      guard let identity = FileIdentity(path: path), file.sourceFiles.contains(identity) else {
+        continue
+      }
+      let advice = path == output ? "; say --in-place if that is meant" : ""
+      throw LocatedError(CompileError(.usage, "the output is the input\(advice)"), in: path)
+    }
+    var targets: Set<String> = []
+    for path in outputs.files + [output] {
+      let url = URL(fileURLWithPath: path).standardizedFileURL
+      guard targets.insert(url.path).inserted else {
+        throw LocatedError(CompileError(.usage, "two outputs go to the same file"), in: path)
+      }
+      guard access(url.deletingLastPathComponent().path, W_OK) == 0 else {
+        throw LocatedError(
+          CompileError(.inputOutput, "cannot be written: \(String(cString: strerror(errno)))"),
+          in: path)
+      }
+    }
   }
 }
 
@@ -96,7 +114,8 @@ struct AmountOptions: ParsableArguments {
   @Option(help: "Where channels are looked for: global or uniform.")
   var scope: Scope = .global
 
-  @Option(help: ArgumentHelp("Round channel counts to multiples: auto or a number.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Round channel counts to multiples: auto or a number.", valueName: "n"))
   var align: String = "auto"
 
   @Option(help: ArgumentHelp("Most that a budget takes from a group.", valueName: "fraction"))
@@ -211,6 +230,9 @@ struct OutputOptions: ParsableArguments {
 
   @Flag(name: [.customShort("q"), .long], help: "Print nothing but warnings and errors.")
   var quiet = false
+
+  /// The files that are written besides the output.
+  var files: [String] { [report, plan, emitMasked].compactMap { $0 } }
 
   func write(_ result: Pruner.Result) throws {
     if let report {
