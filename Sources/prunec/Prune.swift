@@ -62,11 +62,11 @@ struct Prune: ParsableCommand {
         try exportModel(result.masked, to: path, options: ExportOptions())
       }
     }
-    try LocatedError.at(output) { () throws(CompileError) in
+    let written = try LocatedError.at(output) { () throws(CompileError) in
       try exportModel(result.model, to: output, options: exportOptions)
     }
     progress.finish()
-    result.setSizes(before: file.byteCount, after: ModelFile.writtenSize(output))
+    result.setSizes(before: file.byteCount, after: written)
     ExitStatus.writeError((file.warnings + result.warnings).map { $0.rendered(file: model) })
     if passes.timePasses {
       PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })

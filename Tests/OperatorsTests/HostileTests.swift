@@ -102,6 +102,7 @@ import Testing
       call.results = Array(results.prefix(call.results.count))
       var relations = Relations()
       subject.relate(call, &relations)
+      for relation in relations.list { #expect(call.contradiction(of: relation) == nil) }
       _ = subject.macs(call)
     }
   }
