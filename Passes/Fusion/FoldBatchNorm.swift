@@ -35,7 +35,8 @@ public struct FoldBatchNorm: Pass {
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
       let parameters = graph[match.normalization].inputs[1...4].map { $0! }
       perform(match, &graph)
-      let axis = Axis(graph[match.layer.node].inputs[match.layer.weightOperand]!, match.layer.outputAxis)
+      let axis = Axis(
+        graph[match.layer.node].inputs[match.layer.weightOperand]!, match.layer.outputAxis)
       context.followers += parameters.map { Follower(Axis($0, 0), follows: axis) }
     }
   }
@@ -96,7 +97,8 @@ public struct FoldBatchNorm: Pass {
 
     let old = layer.bias.map { graph[$0].constant!.floats.map(Double.init) }
     let bias = match.factor.indices.map { channel in
-      Float(((old?[channel] ?? 0) - match.mean[channel]) * match.factor[channel] + match.shift[channel])
+      Float(
+        ((old?[channel] ?? 0) - match.mean[channel]) * match.factor[channel] + match.shift[channel])
     }
     let tensor = Tensor(rounding: bias, to: weight.elementType, shape: [bias.count])
     if let bias = layer.bias {

@@ -37,7 +37,8 @@ public struct LowerMasks: Pass {
   private func find(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Match? {
     guard graph[id].operation.isMask, let (_, call) = facts.invocation(of: id),
       let type = call.operand(0)?.type, type.elementType?.isFloatingPoint == true,
-      let rank = type.shape?.count, let axis = try? call.normalizedAxis(call.int("axis")!, rank: rank),
+      let rank = type.shape?.count,
+      let axis = try? call.normalizedAxis(call.int("axis")!, rank: rank),
       type.shape![axis].fixedExtent != nil
     else { return nil }
     return Match(
@@ -49,7 +50,8 @@ public struct LowerMasks: Pass {
     var builder = Builder(match, graph)
     let result: ValueID
     switch match.fill {
-    case .zero: result = builder.add("Mul", [match.operand, builder.constant("mask", builder.mask)])
+    case .zero:
+      result = builder.add("Mul", [match.operand, builder.constant("mask", builder.mask)])
     case .moments: result = builder.addMoments()
     }
     graph = builder.graph

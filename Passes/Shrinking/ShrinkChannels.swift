@@ -48,7 +48,8 @@ public struct ShrinkChannels: Pass {
       guard isMasked(place, graph, facts, kept) else {
         throw CompileError(
           .unsupported,
-          "reads channels that are to be removed without masking them", at: graph.location(of: place.node)
+          "reads channels that are to be removed without masking them",
+          at: graph.location(of: place.node)
         )
       }
     }
@@ -124,7 +125,8 @@ public struct ShrinkChannels: Pass {
         graph.setTensor(of: old, to: tensor)
         return
       }
-      let stem = index < graph[node].inputs.count ? graph[node].inputs[index].map { graph[$0].name } : nil
+      let stem =
+        index < graph[node].inputs.count ? graph[node].inputs[index].map { graph[$0].name } : nil
       let name = graph.uniqueName((stem ?? graph[node].name) + ".shrunk")
       graph.setInput(index, of: node, to: graph.addInitializer(name: name, tensor))
     }

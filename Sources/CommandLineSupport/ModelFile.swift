@@ -1,5 +1,5 @@
-@_exported import ONNXFormat
 import Foundation
+@_exported import ONNXFormat
 @_exported import ONNXText
 
 /// A model read from a file of either form, with what is needed to write it again.

@@ -23,7 +23,9 @@ public struct MaskedChannels: Sendable {
         guard let (group, channel) = coupling.channel(of: axis, index: index),
           coupling.groups[group].pin == nil
         else {
-          let pin = coupling.channel(of: axis, index: index).flatMap { coupling.groups[$0.group].pin }
+          let pin = coupling.channel(of: axis, index: index).flatMap {
+            coupling.groups[$0.group].pin
+          }
           throw CompileError(
             .unsupported, "masks index \(index), which cannot be removed",
             at: graph.location(of: id), notes: pin.map { ["pinned: \($0)"] } ?? [])

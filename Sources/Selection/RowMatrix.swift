@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// The rows of a layer's weight, one per output channel, with the bias as a last column.
 public struct RowMatrix: Sendable {
   public let rows: Int
@@ -67,10 +69,8 @@ public struct RowMatrix: Sendable {
     return sums.map(Float.init)
   }
 
-  /// The inner product of two rows.
-  public func product(_ a: Int, _ b: Int) -> Float {
-    withRow(a) { x in withRow(b) { y in Self.dot(x, y) } }
-  }
+  /// The inner products of all pairs of rows, `[rows, rows]`.
+  public var gram: [Float] { LinearAlgebra.gram(of: elements, rows: rows, columns: columns) }
 
   // Sixteen partial sums: enough for the compiler to use vectors, which one running sum forbids.
   private static func dot(_ x: UnsafeBufferPointer<Float>, _ y: UnsafeBufferPointer<Float>) -> Float
