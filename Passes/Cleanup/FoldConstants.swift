@@ -51,7 +51,9 @@ public struct FoldConstants: Pass {
     guard zip(node.inputs, operands).allSatisfy({ $0 == nil || $1?.hasData == true }) else {
       return nil
     }
-    let operandBytes = operands.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+    let operandBytes = Set(node.inputs).reduce(0) { bytes, input in
+      bytes + (input.flatMap { graph[$0].constant }?.byteCount ?? 0)
+    }
     for output in node.outputs {
       guard let type = facts[output!].type, let elementType = type.elementType,
         let count = type.fixedShape?.checkedElementCount,
