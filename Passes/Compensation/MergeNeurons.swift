@@ -96,7 +96,7 @@ public struct MergeNeurons: Pass {
     let members = Dictionary(uniqueKeysWithValues: group.members.map { ($0.axis, $0) })
     let makers = layers.filter { members[Axis($0.weight, $0.outputAxis)] != nil }
     guard makers.count == 1, let maker = makers.first,
-      members[Axis(maker.weight, maker.outputAxis)]!.multiplicity == 1
+      let made = members[Axis(maker.weight, maker.outputAxis)], made.multiplicity == 1
     else { return nil }
     let users = layers.filter { members[Axis($0.data, $0.dataAxis)] != nil }
     var consumers: [(layer: LinearLayer, member: ChannelGroup.Member)] = []
@@ -113,7 +113,7 @@ public struct MergeNeurons: Pass {
       members.keys.allSatisfy({ graph[$0.value].constant == nil || weights.contains($0.value) }),
       let between = homogeneousNodes(members, maker, users, graph, facts),
       let takeover = takeover(
-        maker, removed,
+        maker, rows: made.indices.map(Int.init), removed,
         isRectified: between.contains { graph[$0].operation == OperationName("Relu") }, graph)
     else { return nil }
     return Plan(takeover: takeover, consumers: consumers)
@@ -150,12 +150,18 @@ public struct MergeNeurons: Pass {
     return visited.sorted()
   }
 
+  /// `channels` are the maker's rows that are the group's channels, in order.
   private func takeover(
-    _ maker: LinearLayer, _ removed: Set<Int>, isRectified: Bool, _ graph: Graph
+    _ maker: LinearLayer, rows channels: [Int], _ removed: Set<Int>, isRectified: Bool,
+    _ graph: Graph
   ) -> Takeover? {
-    guard let weight = graph[maker.weight].constant, weight.hasData else { return nil }
-    let rows = RowMatrix(
-      weight, axis: maker.outputAxis, bias: maker.bias.flatMap { graph[$0].constant })
+    guard var weight = graph[maker.weight].constant, weight.hasData else { return nil }
+    var bias = maker.bias.flatMap { graph[$0].constant }
+    if channels != Array(0..<weight.shape[maker.outputAxis]) {
+      weight = weight.keeping(channels, alongAxis: maker.outputAxis)
+      bias = bias?.keeping(channels, alongAxis: 0)
+    }
+    let rows = RowMatrix(weight, axis: maker.outputAxis, bias: bias)
     let gram = rows.gram
     let norms = (0..<rows.rows).map { gram[$0 * rows.rows + $0].squareRoot() }
     // A row of zeros, or one that is not finite, is no help to any other.

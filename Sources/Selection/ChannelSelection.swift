@@ -145,12 +145,12 @@ public struct ChannelSelection {
     }
   }
 
-  /// The counts left when every channel scored below `threshold` goes.
-  private func counts(threshold: Float) -> [Int] {
+  /// The counts left when group i loses `lost[i]` channels.
+  private func counts(losing lost: [Int]) -> [Int] {
     coupling.groups.indices.map { index in
       if let count = fixed[index] { return settled(count, index) }
-      let above = scores[index].reduce(0) { $0 + ($1 >= threshold ? 1 : 0) }
-      return settled(max(floors[index], aligned(above, index)), index)
+      let left = coupling.groups[index].count - lost[index]
+      return settled(max(floors[index], aligned(left, index)), index)
     }
   }
 
@@ -211,13 +211,27 @@ public struct ChannelSelection {
     switch scope {
     case .uniform: return { counts(ratio: $0) }
     case .global:
-      let ranked = scores.indices.filter { fixed[$0] == nil }.flatMap { scores[$0] }.sorted()
+      let ranking = ranking
       return { strength in
-        guard !ranked.isEmpty, strength > 0 else { return counts(threshold: -.infinity) }
-        let rank = Int(strength * Double(ranked.count))
-        return counts(threshold: rank < ranked.count ? ranked[rank] : .infinity)
+        var lost = [Int](repeating: 0, count: coupling.groups.count)
+        for group in ranking.prefix(Int(strength * Double(ranking.count))) { lost[group] += 1 }
+        return counts(losing: lost)
       }
     }
+  }
+
+  /// The groups that lose a channel, one after the other, when the least important channels of all go
+  /// first. Among equal scores every group loses the same share: weights may well be all alike.
+  private var ranking: [Int] {
+    var channels: [(score: Float, share: Double, group: Int)] = []
+    for (index, group) in coupling.groups.enumerated() where fixed[index] == nil {
+      for (position, channel) in order[index].enumerated() {
+        let share = Double(position) / Double(group.count)
+        channels.append((scores[index][channel], share, index))
+      }
+    }
+    return channels.sorted { ($0.score, $0.share, $0.group) < ($1.score, $1.share, $1.group) }
+      .map(\.group)
   }
 
   private func percent(_ fraction: Double) -> String {

@@ -47,7 +47,7 @@ struct Prune: ParsableCommand {
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
     var exportOptions = ExportOptions(inPlace: inPlace, sourceFiles: file.sourceFiles)
     exportOptions.externalData = outputs.externalData ? .always : .automatic
-    try refuseOverwriting(file)
+    try refuseUnsuitableFiles(file)
 
     var pruner = Pruner(options)
     pruner.managerOptions = passes.managerOptions
@@ -74,12 +74,28 @@ struct Prune: ParsableCommand {
     try outputs.write(result)
   }
 
-  /// Fails before any work where the output would replace the input.
-  private func refuseOverwriting(_ file: ModelFile) throws {
-    guard !inPlace, let identity = FileIdentity(path: output), file.sourceFiles.contains(identity)
-    else { return }
-    throw LocatedError(
-      CompileError(.usage, "the output is the input; say --in-place if that is meant"), in: output)
+  /// Fails before any work where a file would replace the input or another one, or could not be
+  /// written.
+  private func refuseUnsuitableFiles(_ file: ModelFile) throws {
+    for path in outputs.files + (inPlace ? [] : [output]) {
+      guard let identity = FileIdentity(path: path), file.sourceFiles.contains(identity) else {
+        continue
+      }
+      let advice = path == output ? "; say --in-place if that is meant" : ""
+      throw LocatedError(CompileError(.usage, "the output is the input\(advice)"), in: path)
+    }
+    var targets: Set<String> = []
+    for path in outputs.files + [output] {
+      let url = URL(fileURLWithPath: path).standardizedFileURL
+      guard targets.insert(url.path).inserted else {
+        throw LocatedError(CompileError(.usage, "two outputs go to the same file"), in: path)
+      }
+      guard access(url.deletingLastPathComponent().path, W_OK) == 0 else {
+        throw LocatedError(
+          CompileError(.inputOutput, "cannot be written: \(String(cString: strerror(errno)))"),
+          in: path)
+      }
+    }
   }
 }
 
@@ -214,6 +230,9 @@ struct OutputOptions: ParsableArguments {
 
   @Flag(name: [.customShort("q"), .long], help: "Print nothing but warnings and errors.")
   var quiet = false
+
+  /// The files that are written besides the output.
+  var files: [String] { [report, plan, emitMasked].compactMap { $0 } }
 
   func write(_ result: Pruner.Result) throws {
     if let report {
