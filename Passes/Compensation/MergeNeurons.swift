@@ -192,7 +192,7 @@ public struct MergeNeurons: Pass {
       let moments = SecondMoments(gram: gram, norms: norms, isRectified: isRectified)
       spread(single, &takeover, moments)
     }
-    return takeover
+    return takeover.factors.contains { $0 != 0 } ? takeover : nil
   }
 
   private static let ridge = 1e-3

@@ -30,9 +30,7 @@ public struct LowerMasks: Pass {
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) { perform(match, &graph) }
-    if !graph.nodes.contains(where: { graph[$0].operation.domain == Mask.domain }) {
-      graph.opsetImports.removeAll { $0.domain == Mask.domain }
-    }
+    graph.dropMaskImport()
   }
 
   private func find(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Match? {

@@ -34,7 +34,9 @@ public struct ShrinkChannels: Pass {
     context.maskedGraph = graph
     perform(plan, &graph)
     try verify(graph, try context.facts(of: graph), plan, before: facts)
-    context.shrinkage = Shrinkage(keptIndices: plan.kept)
+    context.shrinkage = context.shrinkage ?? Shrinkage(keptIndices: [:])
+    context.shrinkage!.append(plan.kept)
+    context.scores?.keep(plan.kept)
   }
 
   // MARK: Find
@@ -98,6 +100,7 @@ public struct ShrinkChannels: Pass {
       graph.replaceAllUses(of: graph[id].outputs[0]!, with: graph[id].inputs[0]!)
       graph.erase(id)
     }
+    graph.dropMaskImport()
     for axis in plan.kept.keys.sorted() {
       guard let value = graph.value(axis.value) else { continue }
       let indices = plan.kept[axis]!

@@ -24,3 +24,13 @@ extension OperationName {
   /// Whether this is prunec's own Mask operator.
   public var isMask: Bool { domain == Mask.domain && type == "Mask" }
 }
+
+extension Graph {
+  /// Takes the import of prunec's own operators away once nothing uses them: no other runtime knows
+  /// them.
+  public mutating func dropMaskImport() {
+    if !nodes.contains(where: { self[$0].operation.domain == Mask.domain }) {
+      opsetImports.removeAll { $0.domain == Mask.domain }
+    }
+  }
+}

@@ -97,8 +97,12 @@ public struct PassManager: Sendable {
           revision = graph.revision
           try run(inner, on: &graph, &context)
           rounds += 1
-          precondition(rounds < Self.fixpointLimit, "the passes of a fixpoint do not settle")
           if let limit = options.stopAfter, records.count >= limit { return }
+          guard rounds < Self.fixpointLimit else {
+            throw CompileError(
+              .usage, "the passes of a fixpoint do not settle",
+              notes: ["they still change the graph in round \(rounds)"])
+          }
         } while graph.revision != revision
       }
     }

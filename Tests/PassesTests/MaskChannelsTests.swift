@@ -257,4 +257,13 @@ import Testing
       error?.diagnostics[0].message
         == "mask-channels must come after score-channels: it removes what scores least")
   }
+
+  /// Masking masks again what is masked already, and never settles.
+  @Test func aFixpointThatDoesNotSettle() {
+    let error = compileError {
+      _ = try PassRun("score-channels,fixpoint(mask-channels{ratio=0.5})", on: network)
+    }
+    #expect(error?.kind == .usage)
+    #expect(error?.diagnostics[0].message == "the passes of a fixpoint do not settle")
+  }
 }

@@ -59,6 +59,49 @@ import Testing
     #expect(weight.floats == [1, 29])
   }
 
+  private func consumer(_ activation: String, w: String, options: String) throws -> [Float] {
+    let run = try PassRun(
+      "merge-neurons{\(options)}",
+      on: """
+        main (float[1,2] x) => (float[1,1] y)
+        <float[3,2] w = {\(w)}, float[1,3] v = {10, 1, 2}>
+        {
+          h = Gemm <transB = 1> (x, w)
+          r = \(activation) (h)
+          m = ai.prunec.Mask <axis = 1, keep = [1, 2]> (r)
+          y = Gemm <transB = 1> (m, v)
+        }
+        """)
+    return try #require(run.graph.value(named: "v").flatMap { run.graph[$0].constant }).floats
+  }
+
+  private func isClose(_ actual: [Float], _ expected: [Float]) -> Bool {
+    actual.count == expected.count && zip(actual, expected).allSatisfy { abs($0 - $1) < 1e-4 }
+  }
+
+  /// Without a twin, 3 4 is 0.6 times 5 0 and 0.8 times 0 5; the ridge takes a thousandth of that.
+  @Test func spreadOverAllKeptChannels() throws {
+    let weight = try consumer("Identity", w: "3, 4, 5, 0, 0, 5", options: "threshold=1")
+    #expect(isClose(weight, [10, 1 + 6 / 1.001, 2 + 8 / 1.001]))
+  }
+
+  /// Behind a Relu, rows at right angles have moments `|a| |b| / 2 pi`, and a row with itself half
+  /// its square. For 0 2, 1 0 and 0 -1 the equations are `(a + b / pi) / 2 = 1 / pi` and
+  /// `(a / pi + b) / 2 = 0`, for opposite rows have none in common.
+  @Test func spreadBehindARelu() throws {
+    let weight = try consumer("Relu", w: "0, 2, 1, 0, 0, -1", options: "threshold=0.45")
+    let (diagonal, side) = (0.5 * 1.001, 1 / (2 * Double.pi))
+    let determinant = diagonal * diagonal - side * side
+    let a = diagonal * 2 * side / determinant
+    let b = -side * 2 * side / determinant
+    #expect(isClose(weight, [10, Float(1 + 10 * a), Float(2 + 10 * b)]))
+  }
+
+  @Test func channelsWithoutATwinCanBeDropped() throws {
+    let options = "threshold=1 rest=drop"
+    #expect(try consumer("Relu", w: "3, 4, 5, 0, 0, 5", options: options) == [10, 1, 2])
+  }
+
   @Test func mergedAndShrunkAgree() throws {
     let run = try PassRun(
       "score-channels,mask-channels{ratio=0.5 align=1},merge-neurons{threshold=0},shrink-channels",
@@ -85,6 +128,7 @@ import Testing
   @Test(arguments: [
     ("threshold=2", "threshold=2 is not a number from -1.0 to 1.0"),
     ("scale=ratio", "scale=ratio is not one of norm, least-squares"),
+    ("rest=keep", "rest=keep is not one of spread, drop"),
   ])
   func wrongOptions(_ options: String, _ message: String) {
     let error = compileError {

@@ -64,6 +64,35 @@ import Testing
     #expect(run.context.maskedGraph?.nodeCount == 3)
   }
 
+  private let chain = """
+    main (float[1,2] x) => (float[1,1] y)
+    <float[8,2] w = {4, 0, 8, 0, 1, 0, 7, 0, 3, 0, 6, 0, 2, 0, 5, 0}, float[1,8] v = {...}>
+    {
+      h = Gemm <transB = 1> (x, w)
+      y = Gemm <transB = 1> (h, v)
+    }
+    """
+
+  /// Channels can be taken out twice: scores follow the first cut, and what is recorded counts the
+  /// channels of the original.
+  @Test func twice() throws {
+    let cut = "mask-channels{ratio=0.5 align=1},shrink-channels"
+    let run = try PassRun("score-channels,\(cut),\(cut)", on: chain)
+    let original = run.context.original
+    let kept = try #require(run.context.shrinkage).keptIndices
+    #expect(kept[Axis(original.value(named: "w")!, 0)] == [1, 3])
+    #expect(kept[Axis(original.value(named: "v")!, 1)] == [1, 3])
+    #expect(run.graph.value(named: "w").flatMap { run.graph[$0].constant }?.floats == [8, 0, 7, 0])
+  }
+
+  /// Nothing of prunec's own operators is left, not even their import.
+  @Test func noImportIsLeft() throws {
+    let run = try PassRun(
+      "score-channels,mask-channels{ratio=0.5 align=1},shrink-channels", on: chain)
+    #expect(run.context.maskedGraph?.opsetVersion(of: Mask.domain) == 1)
+    #expect(run.graph.opsetVersion(of: Mask.domain) == nil)
+  }
+
   /// The same weights with data that is not at hand are cut all the same: only their shapes count.
   @Test func weightsWithoutData() throws {
     let run = try PassRun(
