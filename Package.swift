@@ -69,6 +69,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
     .testTarget(name: "ONNXTextTests", dependencies: ["TestSupport"]),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"]),
+    .testTarget(name: "PassesTests", dependencies: ["Passes", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -9,7 +9,7 @@ import PassKit
 /// Legal where
 /// 1. every operand is a constant whose data is at hand, or inference knows every element of an
 ///    integer result (an extent that is a number);
-/// 2. the node is understood and has no subgraph.
+/// 2. the node is understood, has no subgraph and leaves out no result.
 ///
 /// Folding must not make the model larger: a result of more than 16 KiB that is larger than the
 /// node's operands stays a node (`ConstantOfShape` of a whole weight).

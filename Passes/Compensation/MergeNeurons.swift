@@ -28,8 +28,10 @@ import PassKit
 ///
 /// Legal (worth it: masked and shrunk graph stay equal in any case) where
 /// 1. exactly one linear layer makes the group's channels, one row a channel, from constants;
-/// 2. every consumer of the channels is an ungrouped linear layer with a constant weight of its own;
-/// 3. every other node that the channels pass through is a mask or positively homogeneous.
+/// 2. every consumer of the channels is an ungrouped linear layer with a constant weight of its own,
+///    in single precision and with data;
+/// 3. every other node that the channels pass through is a mask, or positively homogeneous and the
+///    same for all of them: no constant of its own lies along them.
 ///
 /// Options: `threshold` (cosine of twins, default 0.45), `scale` of twins (norm, the ratio of norms; or
 /// least-squares, that times the cosine; default norm), `rest` (spread or drop; default spread).
@@ -94,20 +96,24 @@ public struct MergeNeurons: Pass {
     let members = Dictionary(uniqueKeysWithValues: group.members.map { ($0.axis, $0) })
     let makers = layers.filter { members[Axis($0.weight, $0.outputAxis)] != nil }
     guard makers.count == 1, let maker = makers.first,
-      members[Axis(maker.weight, maker.outputAxis)]!.multiplicity == 1
+      let made = members[Axis(maker.weight, maker.outputAxis)], made.multiplicity == 1
     else { return nil }
     let users = layers.filter { members[Axis($0.data, $0.dataAxis)] != nil }
     var consumers: [(layer: LinearLayer, member: ChannelGroup.Member)] = []
     for user in users {
       guard let inputAxis = user.inputAxis, let member = members[Axis(user.weight, inputAxis)],
-        graph[user.weight].uses.count == 1, graph[user.weight].constant?.elementType == .float32
+        graph[user.weight].uses.count == 1, let weight = graph[user.weight].constant,
+        weight.elementType == .float32, weight.hasData
       else { return nil }
       consumers.append((user, member))
     }
+    let weights =
+      [maker.weight] + consumers.map { $0.layer.weight } + (maker.bias.map { [$0] } ?? [])
     guard !consumers.isEmpty,
+      members.keys.allSatisfy({ graph[$0.value].constant == nil || weights.contains($0.value) }),
       let between = homogeneousNodes(members, maker, users, graph, facts),
       let takeover = takeover(
-        maker, removed,
+        maker, rows: made.indices.map(Int.init), removed,
         isRectified: between.contains { graph[$0].operation == OperationName("Relu") }, graph)
     else { return nil }
     return Plan(takeover: takeover, consumers: consumers)
@@ -120,6 +126,11 @@ public struct MergeNeurons: Pass {
   ) -> [NodeID]? {
     let values = Set(members.keys.map(\.value)).filter { graph[$0].definingNode != nil }
     let ends = Set(users.map(\.node))
+    // A sum over the channels is homogeneous too, but consumes them.
+    let kept = Dictionary(uniqueKeysWithValues: members.keys.map { ($0, [Int]()) })
+    guard MaskPlace.all(in: graph, facts, kept).allSatisfy({ ends.contains($0.node) }) else {
+      return nil
+    }
     var visited: Set<NodeID> = []
     for value in values.sorted() {
       for use in graph[value].uses {
@@ -139,12 +150,18 @@ public struct MergeNeurons: Pass {
     return visited.sorted()
   }
 
+  /// `channels` are the maker's rows that are the group's channels, in order.
   private func takeover(
-    _ maker: LinearLayer, _ removed: Set<Int>, isRectified: Bool, _ graph: Graph
+    _ maker: LinearLayer, rows channels: [Int], _ removed: Set<Int>, isRectified: Bool,
+    _ graph: Graph
   ) -> Takeover? {
-    guard let weight = graph[maker.weight].constant, weight.hasData else { return nil }
-    let rows = RowMatrix(
-      weight, axis: maker.outputAxis, bias: maker.bias.flatMap { graph[$0].constant })
+    guard var weight = graph[maker.weight].constant, weight.hasData else { return nil }
+    var bias = maker.bias.flatMap { graph[$0].constant }
+    if channels != Array(0..<weight.shape[maker.outputAxis]) {
+      weight = weight.keeping(channels, alongAxis: maker.outputAxis)
+      bias = bias?.keeping(channels, alongAxis: 0)
+    }
+    let rows = RowMatrix(weight, axis: maker.outputAxis, bias: bias)
     let gram = rows.gram
     let norms = (0..<rows.rows).map { gram[$0 * rows.rows + $0].squareRoot() }
     // A row of zeros, or one that is not finite, is no help to any other.

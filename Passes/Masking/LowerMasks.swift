@@ -9,7 +9,8 @@ import PassKit
 ///
 ///     mean = Sum(x m) / k;  d = (x - mean) m;  y = d + mean + Sqrt(Sum(d d) / k) c
 ///
-/// Legal where the operand's rank, its extent along the axis and its element type are known.
+/// Legal where the operand's rank and its extent along the axis are known, and its element type is a
+/// floating point type.
 public struct LowerMasks: Pass {
   public static let name = "lower-masks"
   public static let summary = "express masks by standard operators"

@@ -132,18 +132,25 @@ public struct ChannelSelection {
     return min(count, max(nearest, min(multiple, count), 1))
   }
 
+  /// `kept`, or all where a single channel would go of an axis that is normalised over: a mask cannot
+  /// preserve its moments by one element.
+  private func settled(_ kept: Int, _ index: Int) -> Int {
+    let count = coupling.groups[index].count
+    return normalized.contains(index) && count - kept == 1 ? count : kept
+  }
+
   private func counts(ratio: Double) -> [Int] {
     coupling.groups.indices.map { index in
-      fixed[index] ?? max(floors[index], kept(index, ratio: ratio))
+      settled(fixed[index] ?? max(floors[index], kept(index, ratio: ratio)), index)
     }
   }
 
   /// The counts left when group i loses `lost[i]` channels.
   private func counts(losing lost: [Int]) -> [Int] {
     coupling.groups.indices.map { index in
-      if let count = fixed[index] { return count }
+      if let count = fixed[index] { return settled(count, index) }
       let left = coupling.groups[index].count - lost[index]
-      return max(floors[index], aligned(left, index))
+      return settled(max(floors[index], aligned(left, index)), index)
     }
   }
 
@@ -157,7 +164,9 @@ public struct ChannelSelection {
     let kept: [Int]
     switch budget {
     case .ratio(let ratio):
-      kept = coupling.groups.indices.map { fixed[$0] ?? self.kept($0, ratio: ratio) }
+      kept = coupling.groups.indices.map {
+        settled(fixed[$0] ?? self.kept($0, ratio: ratio), $0)
+      }
     case .macs(let fraction):
       kept = try counts(fraction, "MACs", scope) { cost.macs(keeping: $0) }
     case .parameters(let fraction):
@@ -165,8 +174,6 @@ public struct ChannelSelection {
     }
     var removed: [Int: Set<Int>] = [:]
     for (index, group) in coupling.groups.enumerated() where kept[index] < group.count {
-      // A mask cannot preserve the moments of an axis by one element: a single channel stays.
-      if normalized.contains(index), group.count - kept[index] == 1 { continue }
       removed[index] = Set(order[index].prefix(group.count - kept[index]))
     }
     return removed

@@ -24,7 +24,7 @@ public struct GroupScoring {
       for layer in LinearLayer.all(in: graph, facts) { score(layer) }
     case .bnScale:
       for id in graph.nodes where graph[id].operation == OperationName("BatchNormalization") {
-        if let scale = graph[id].inputs[1], let tensor = graph[scale].constant {
+        if let scale = graph[id].inputs[1], let tensor = graph[scale].constant, tensor.hasData {
           axisScores[Axis(scale, 0)] = tensor.floats.map(abs)
         }
       }
