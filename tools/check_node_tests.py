@@ -4,8 +4,9 @@ Usage:
 
     python tools/check_node_tests.py [--prunec-opt PROGRAM] [--only GLOB] [--verbose]
 
-Every node test is a small model with recorded inputs and outputs. Two things are asked of each
-whose operators prunec knows:
+Every node test is a small model with recorded inputs and outputs; so are the tests that onnx keeps
+in files, which PyTorch exported, and which are brought to a later operator set where theirs is too
+old for prunec. Two things are asked of each whose operators prunec knows:
 
 * evaluation: with the inputs as initializers, fold-constants must leave nothing but the outputs,
   and they must be the recorded ones within onnx's tolerances;
@@ -33,6 +34,7 @@ from pathlib import Path
 
 import numpy
 import onnx
+import onnx.version_converter
 from onnx import TensorProto, helper, numpy_helper
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -43,15 +45,19 @@ COMPUTED_TYPES = {
     TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64,
     TensorProto.BOOL, TensorProto.STRING,
 }
+# The operator sets that prunec starts with, and that older models are brought to.
+FIRST_OPSET, LATER_OPSET = 7, 13
+OLD_PRELU = "before opset 7 slopes did not broadcast, which onnx's converter leaves as it is"
 # Cases of known operators that may fail, and why. A pattern that matches no failure is an error.
 EVALUATION_EXCEPTIONS = {
     "test_attention_4d_causal_fp16_expanded":
         "over the tolerance by the rounding of intermediate results to float16",
     "test_batchnorm_*_training_mode": "training is not evaluated",
+    "test_PReLU_?d_multiparam": OLD_PRELU,
     "test_tile": "folding would make the model larger",
     "test_training_dropout*": "training draws random numbers",
 }
-INFERENCE_EXCEPTIONS = {}
+INFERENCE_EXCEPTIONS = {"test_PReLU_?d_multiparam": OLD_PRELU}
 
 PASSED, UNKNOWN, EXCEPTED, FAILED = "passed", "unknown", "excepted", "failed"
 
@@ -66,13 +72,53 @@ class Finding:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class Case:
+    """A model with recorded inputs and outputs."""
+
+    name: str
+    model: onnx.ModelProto
+    data_sets: list
+    rtol: float
+    atol: float
+
+
 def load_cases():
-    """onnx's node tests: generating them warns of the overflows that they are about."""
+    """All of onnx's tests: generating them warns of the overflows that they are about."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from onnx.backend.test.loader import load_model_tests
 
-        return load_model_tests(kind="node")
+        generated = load_model_tests(kind="node")
+        stored = [test for kind in ("simple", "pytorch-operator", "pytorch-converted")
+                  for test in load_model_tests(kind=kind)]
+    return [Case(test.name, test.model, test.data_sets, test.rtol, test.atol)
+            for test in generated] + sorted(map(stored_case, stored), key=lambda case: case.name)
+
+
+def stored_case(test):
+    """A test that onnx keeps in a folder."""
+    model = onnx.load(os.path.join(test.model_dir, "model.onnx"))
+    if model.opset_import[0].version < FIRST_OPSET:
+        model = onnx.version_converter.convert_version(model, LATER_OPSET)
+    # Early versions of the format list initializers as inputs.
+    names = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in names]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    model.ir_version = max(model.ir_version, 4)
+    folder = os.path.join(test.model_dir, "test_data_set_0")
+    data = tuple([stored_tensor(os.path.join(folder, f"{kind}_{index}.pb"), value)
+                  for index, value in enumerate(values)]
+                 for kind, values in [("input", model.graph.input), ("output", model.graph.output)])
+    return Case(test.name, model, [data], test.rtol, test.atol)
+
+
+def stored_tensor(path, value):
+    """The recorded value in a file; None for what is no tensor."""
+    if value.type.WhichOneof("value") != "tensor_type" or not os.path.exists(path):
+        return None
+    return onnx.load_tensor(path)
 
 
 class Program:

@@ -1,4 +1,4 @@
-"""onnx's backend node tests hold for every operator that prunec knows.
+"""onnx's backend tests hold for every operator that prunec knows.
 
 usage: PRUNEC_OPT=path/to/prunec-opt python -m unittest backend_node_tests
 """
@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import check_node_tests as node_tests  # noqa: E402
 
 # So many cases passed when this was written: fewer would mean that operators got lost.
-FEWEST_PASSED = 1000
+FEWEST_PASSED = 1100
 
 
 class BackendNodeTests(unittest.TestCase):
