@@ -67,6 +67,9 @@ let package = Package(
       path: "Tests/TestSupport"),
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"]),
+    .testTarget(
+      name: "CommandLineSupportTests", dependencies: layers(below: "") + ["CommandLineSupport"]),
     .testTarget(name: "ONNXTextTests", dependencies: ["TestSupport"]),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"]),
     .testTarget(name: "PassesTests", dependencies: ["Passes", "TestSupport"]),
