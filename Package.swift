@@ -15,6 +15,13 @@ func layers(below module: String) -> [Target.Dependency] {
   stack.prefix { $0 != module }.map { .byName(name: $0) }
 }
 
+/// One test target for each module.
+let tests: [Target] = (stack + ["LinearAlgebra", "ONNXText", "ONNXFormat"]).map { module in
+  .testTarget(
+    name: module + "Tests",
+    dependencies: layers(below: "") + ["LinearAlgebra", "ONNXText", "ONNXFormat", "TestSupport"])
+}
+
 let package = Package(
   name: "prunec",
   products: [
@@ -28,7 +35,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
   ],
   targets: [
     .systemLibrary(
@@ -65,14 +71,6 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: layers(below: "") + ["ONNXText", "ONNXFormat"],
       path: "Tests/TestSupport"),
-    .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
-    .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"]),
-    .testTarget(
-      name: "CommandLineSupportTests", dependencies: layers(below: "") + ["CommandLineSupport"]),
-    .testTarget(name: "ONNXTextTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"]),
-    .testTarget(name: "PassesTests", dependencies: ["Passes", "TestSupport"]),
-  ],
+  ] + tests,
   swiftLanguageModes: [.v6]
 )

@@ -140,9 +140,16 @@ public struct ShrinkChannels: Pass {
   private func verify(
     _ graph: Graph, _ facts: GraphFacts, _ plan: Plan, before: GraphFacts
   ) throws(CompileError) {
-    for id in graph.valueIDs {
-      // Constants follow by what their nodes say; what they make of them shows in their results.
-      guard graph[id].constant == nil, let shape = facts[id].shape else { continue }
+    // Constants that operators asked for, such as a Gather's indices, are as long as they made them.
+    let adapted = Set(
+      plan.adaptations.flatMap { node, changes in
+        changes.compactMap { change -> ValueID? in
+          guard case .operand(let index, _) = change else { return nil }
+          return graph[node].inputs[index]
+        }
+      })
+    for id in graph.valueIDs where !adapted.contains(id) {
+      guard let shape = facts[id].shape else { continue }
       for (axis, dimension) in shape.enumerated() {
         let expected: Dimension.Extent? =
           if let kept = plan.kept[Axis(id, axis)] { .fixed(kept.count) } else {

@@ -60,6 +60,9 @@ struct CouplingBuilder {
     for id in graph.initializers where graph[id].constant == nil {
       pin(id, PinReason("is a sparse constant", at: .value(graph[id].name)))
     }
+    for id in graph.initializers where graph[id].uses.isEmpty {
+      pin(id, PinReason("is not used", at: .value(graph[id].name)))
+    }
     for output in graph.outputs {
       pin(output.value, PinReason("is an output of the graph", at: .value(output.name)))
     }

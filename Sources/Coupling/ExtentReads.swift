@@ -7,7 +7,7 @@ enum ExtentReads {
     var used = Set<Int>()
     for use in graph[value].uses {
       guard case .operand(let id, 0) = use,
-        let picked = pickedIndices(by: id, length: length, facts)
+        let picked = pickedIndices(by: id, length: length, graph, facts)
       else { return Array(0..<length) }
       used.formUnion(picked)
     }
@@ -19,7 +19,9 @@ enum ExtentReads {
   ///
   /// No list of operators: the node is evaluated on a vector of marked elements, and picks if nothing
   /// but marks comes out.
-  private static func pickedIndices(by id: NodeID, length: Int, _ facts: GraphFacts) -> [Int]? {
+  private static func pickedIndices(
+    by id: NodeID, length: Int, _ graph: Graph, _ facts: GraphFacts
+  ) -> [Int]? {
     guard let (found, call) = facts.invocation(of: id) else { return nil }
     var generator = SplitMix64(seed: 0)
     let marks = (0..<length).map { _ in Int(generator.next() >> 24) }
@@ -33,8 +35,11 @@ enum ExtentReads {
       inferred.allSatisfy({ ($0.fixedShape?.checkedElementCount ?? .max) <= length }),
       let results = try? found.evaluate(marked, operands.map { $0?.constant })
     else { return nil }
+    let used = zip(results, graph[id].outputs).filter { _, output in
+      output.map { !graph[$0].uses.isEmpty } ?? false
+    }
     var picked: [Int] = []
-    for element in results.flatMap(\.integers) {
+    for element in used.flatMap(\.0.integers) {
       guard let index = marks.firstIndex(of: element) else { return nil }
       picked.append(index)
     }

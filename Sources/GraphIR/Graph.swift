@@ -116,7 +116,8 @@ public struct Graph: Sendable {
   /// How diagnostics speak of a node: by name, or by its first output where it has none.
   public func location(of id: NodeID) -> Location {
     let node = self[id]
-    let output = node.outputs.lazy.compactMap { $0 }.first.map { self[$0].name } ?? ""
+    // The verifier asks too, of nodes that may be wrong.
+    let output = node.outputs.lazy.compactMap { $0 }.first.flatMap { value($0)?.name } ?? ""
     return .node(
       name: node.name.isEmpty ? output : node.name, operation: node.operation.description)
   }

@@ -1,0 +1,234 @@
+import Driver
+import Foundation
+import ONNXFormat
+import ONNXText
+import TestSupport
+import Testing
+
+/// A trained model of `Fixtures/Models`.
+func fixture(_ name: String) throws -> Model {
+  let path = packageDirectory.appending(path: "Fixtures/Models/\(name).onnx").path
+  return try importModel(path: path).model
+}
+
+/// Half of all channels, exactly, with weights that are slices of the original's.
+func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions {
+  var options = PruneOptions()
+  options.budget = .ratio(0.5)
+  options.guards.alignment = .multiple(1)
+  options.compensation = .none
+  change(&options)
+  return options
+}
+
+@Suite struct PrunerTests {
+  private static let small = """
+    main (float[N,8] x) => (float[N,4] y)
+    <float[8,32] w1 = {...}, float[32] b1 = {...}, float[32,16] w2 = {...}, float[16,4] w3 = {...}>
+    {
+      [fc1] a = Gemm (x, w1, b1)
+      [relu] r = Relu (a)
+      [fc2] b = MatMul (r, w2)
+      [fc3] y = MatMul (b, w3)
+    }
+    """
+
+  @Test func lenet() throws {
+    let model = try fixture("lenet300")
+    let result = try Pruner(halving()).prune(model)
+    let report = result.report
+    // 784-300-100-10 becomes 784-150-50-10.
+    #expect(report.before.parameters == 784 * 300 + 300 + 300 * 100 + 100 + 100 * 10 + 10)
+    #expect(report.after.parameters == 784 * 150 + 150 + 150 * 50 + 50 + 50 * 10 + 10)
+    #expect(report.before.macs == 784 * 300 + 300 * 100 + 100 * 10)
+    #expect(report.after.macs == 784 * 150 + 150 * 50 + 50 * 10)
+    #expect(report.layers.map(\.channelsBefore) == [300, 100, 10])
+    #expect(report.layers.map(\.channelsAfter) == [150, 50, 10])
+    let free = report.groups.filter { $0.pinned == nil }
+    #expect(free.map(\.channelsBefore) == [300, 100])
+    #expect(free.map(\.channelsAfter) == [150, 50])
+    #expect(report.check.status == "passed")
+    #expect(try #require(report.check.maxRelative) < 1e-5)
+    #expect(report.pipeline == halving().pipelineText)
+    #expect(report.passes.last?.name == "eliminate-dead-nodes")
+    #expect(Verifier.violations(in: result.model.graph) == [])
+    #expect(differences(between: model, and: try fixture("lenet300")) == [], "the original stays")
+  }
+
+  /// The masked model is the original with some channels masked, in operators that any runtime has.
+  @Test func maskedModel() throws {
+    let model = try parseModel(Self.small)
+    let result = try Pruner(halving()).prune(model)
+    let graph = result.masked.graph
+    #expect(graph.opsetImports.map(\.domain) == [""])
+    #expect(
+      graph.nodes.map { graph[$0].operation.type }.sorted() == [
+        "Gemm", "MatMul", "MatMul", "Mul", "Mul", "Relu",
+      ])
+    let inputs = try SeededInputs(seed: 4).tensors(for: model.graph)
+    let comparison = Comparison(
+      try ReferenceEvaluator(result.model.graph).run(inputs),
+      expected: try ReferenceEvaluator(graph).run(inputs))
+    #expect(comparison.maxRelative < 1e-5)
+  }
+
+  @Test func sameOptionsSameBytes() throws {
+    let bytes = try (0..<2).map { _ in
+      var options = PruneOptions()
+      options.guards.minChannels = 2
+      return try serialize(Pruner(options).prune(parseModel(Self.small)).model)
+    }
+    #expect(bytes[0] == bytes[1])
+  }
+
+  @Test func checkCanBeLeftOut() throws {
+    let result = try Pruner(halving { $0.check = false }).prune(parseModel(Self.small))
+    #expect(result.report.check.status == "skipped")
+    #expect(result.report.check.maxRelative == nil)
+  }
+
+  /// Channels that are masked after shrinking are missing from what the result must agree with.
+  @Test func failingCheck() throws {
+    let wrong =
+      "score-channels,mask-channels{ratio=0.5 align=1},shrink-channels,"
+      + "score-channels,mask-channels{ratio=0.5 align=1}"
+    let error = #expect(throws: CompileError.self) {
+      try Pruner(halving { $0.pipeline = wrong }).prune(parseModel(Self.small))
+    }
+    #expect(error?.kind == .checkFailed)
+    #expect(
+      error?.diagnostics[0].message.hasPrefix(
+        "the pruned model does not compute what the masked original does") == true)
+    let unchecked = halving {
+      $0.pipeline = wrong
+      $0.check = false
+    }
+    #expect(throws: Never.self) { try Pruner(unchecked).prune(parseModel(Self.small)) }
+  }
+
+  @Test func budgetOutOfReach() throws {
+    let options = halving { $0.budget = .macs(0.01) }
+    let error = #expect(throws: CompileError.self) {
+      try Pruner(options).prune(parseModel(Self.small))
+    }
+    #expect(error?.kind == .checkFailed)
+  }
+
+  @Test func usageErrors() {
+    for pipeline in [
+      "shrink-chanels", "mask-channels", "score-channels{criterion=l3}", "fixpoint(",
+    ] {
+      let error = #expect(throws: CompileError.self) {
+        try Pruner(halving { $0.pipeline = pipeline }).prune(parseModel(Self.small))
+      }
+      #expect(error?.kind == .usage, "\(pipeline)")
+    }
+  }
+
+  private static let unknown = """
+    main (float[N,8] x) => (float[N,4] y)
+    <float[8,6] w1 = {...}, float[6,6] w2 = {...}, float[6,4] w3 = {...}, float[N,6] b, float[N,6] c>
+    {
+      [fc1] a = MatMul (x, w1)
+      [odd1] b = com.example.Odd (a)
+      [odd2] c = com.example.Odd (b)
+      [fc2] d = MatMul (c, w2)
+      [fc3] y = MatMul (d, w3)
+    }
+    """
+
+  @Test func unknownOperators() throws {
+    let result = try Pruner(halving()).prune(parseModel(Self.unknown))
+    #expect(result.report.layers.map(\.channelsAfter) == [6, 3, 4])
+    #expect(result.report.check.status == "impossible")
+    #expect(result.report.check.reason?.contains("odd1") == true)
+    // Said once for an operator, not for every node.
+    #expect(
+      result.warnings.map(\.message) == [
+        "operator com.example.Odd is not known in opset 1",
+        "the result has not been checked: node 'odd1' (com.example.Odd): error: cannot be evaluated",
+      ])
+  }
+
+  @Test func strictModeRefusesUnknownOperators() throws {
+    let error = #expect(throws: CompileError.self) {
+      try Pruner(halving { $0.isStrict = true }).prune(parseModel(Self.unknown))
+    }
+    #expect(error?.kind == .unsupported)
+    #expect(
+      error?.diagnostics.map { $0.location?.description } == [
+        "node 'odd1' (com.example.Odd)", "node 'odd2' (com.example.Odd)",
+      ])
+    let result = try Pruner(halving { $0.isStrict = true }).prune(parseModel(Self.small))
+    #expect(result.report.check.status == "passed")
+  }
+
+  @Test func reportAsJSON() throws {
+    let result = try Pruner(halving()).prune(parseModel(Self.small))
+    let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(result.report))
+    let report = try #require(json as? [String: Any])
+    #expect(report["schema_version"] as? Int == 1)
+    #expect(
+      report.keys.sorted() == [
+        "after", "before", "check", "groups", "layers", "passes", "pipeline", "schema_version",
+        "warnings",
+      ])
+    for key in ["before", "after"] {
+      let size = try #require(report[key] as? [String: Any])
+      #expect(size.keys.sorted() == ["bytes", "macs", "nodes", "parameters"])
+    }
+  }
+
+  @Test func inspection() throws {
+    let inspection = try Inspection(of: parseModel(Self.small), direction: .inner)
+    #expect(inspection.parameters == 8 * 32 + 32 + 32 * 16 + 16 * 4)
+    #expect(inspection.macs == 8 * 32 + 32 * 16 + 16 * 4)
+    let group = inspection.groups[0]
+    #expect((group.name, group.channels) == ("fc1", 32))
+    #expect(group.parameters == 8 * 32 + 32 + 32 * 16)
+    #expect(group.macs == 8 * 32 + 32 * 16)
+    #expect(group.members.filter(\.isInitializer).map(\.value) == ["w1", "b1", "w2"])
+    let last = inspection.groups.last { $0.name == "fc3" }
+    #expect(last?.pinned == "value 'y': is an output of the graph")
+    #expect(last?.parameters == 0)
+  }
+}
+
+@Suite struct PruneOptionTests {
+  @Test func pipelines() {
+    #expect(
+      PruneOptions().pipelineText
+        == "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,eliminate-dead-nodes),"
+        + "fold-batch-norm,score-channels{criterion=l2},"
+        + "mask-channels{macs=0.5 scope=global align=auto max-ratio=0.9 min-channels=8},"
+        + "merge-neurons,shrink-channels,"
+        + "fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
+    let options = halving {
+      $0.criterion = .random
+      $0.seed = 7
+      $0.scope = .uniform
+      $0.guards.keep = ["a b"]
+      $0.guards.ratios = [("c*", 0.25)]
+    }
+    #expect(options.pipelineText.contains("score-channels{criterion=random seed=7}"))
+    #expect(
+      options.pipelineText.contains(
+        "mask-channels{ratio=0.5 scope=uniform align=1 max-ratio=0.9 min-channels=8 "
+          + "keep=\"a b\" ratio-for=c*=0.25}"))
+    #expect(!options.pipelineText.contains("merge-neurons"))
+    #expect(halving { $0.pipeline = "a,b" }.pipelineText == "a,b")
+  }
+
+  /// The scale of a normalization can only be measured while it is there.
+  @Test func scalesAreScoredBeforeTheyAreFolded() throws {
+    let text = halving { $0.criterion = .bnScale }.pipelineText
+    let score = try #require(text.range(of: "score-channels"))
+    let fold = try #require(text.range(of: "fold-batch-norm"))
+    #expect(score.lowerBound < fold.lowerBound)
+  }
+
+  @Test(arguments: [PruneOptions(), halving { $0.criterion = .bnScale }])
+  func pipelinesRoundTrip(options: PruneOptions) throws {
+    #expect(try Pipeline(options.pipelineText).description == options.pipelineText)
+  }
+}

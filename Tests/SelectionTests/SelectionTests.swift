@@ -1,0 +1,172 @@
+import Selection
+import TestSupport
+import Testing
+
+/// Budgets, scopes, alignment and guards, on chains of layers with scores given by hand.
+@Suite struct SelectionTests {
+  /// Two hidden layers of 32 and 16 channels.
+  private static let chain = """
+    main (float[N,8] x) => (float[N,4] y)
+    <float[8,32] w1 = {...}, float[32,16] w2 = {...}, float[16,4] w3 = {...}>
+    {
+      [fc1] a = MatMul (x, w1)
+      [fc2] b = MatMul (a, w2)
+      [fc3] y = MatMul (b, w3)
+    }
+    """
+
+  /// Scores that rise with the channel's index, those of the second layer ten times the first's.
+  private func scores(_ model: CoupledModel) -> ChannelScores {
+    var scores = ChannelScores(criterion: "test")
+    for (index, group) in model.coupling.groups.enumerated() where group.pin == nil {
+      let factor: Float = index == 0 ? 1 : 10
+      scores.set(
+        (0..<group.count).map { factor * Float($0 + 1) }, for: group, in: model.coupling)
+    }
+    return scores
+  }
+
+  private func removed(
+    _ budget: Budget, scope: Scope = .global, _ guards: Guards,
+    text: String = chain
+  ) throws -> [Int: Set<Int>] {
+    let model = try CoupledModel(text)
+    return try ChannelSelection(
+      model.graph, model.facts, model.coupling, scores(model), guards: guards
+    ).removed(budget: budget, scope: scope)
+  }
+
+  /// The numbers of channels removed from the two hidden layers.
+  private func counts(
+    _ budget: Budget, scope: Scope = .global, _ change: (inout Guards) -> Void = { _ in }
+  ) throws -> [Int] {
+    var guards = Guards()
+    guards.alignment = .multiple(1)
+    guards.minChannels = 1
+    change(&guards)
+    let removed = try self.removed(budget, scope: scope, guards)
+    return [removed[0]?.count ?? 0, removed[1]?.count ?? 0]
+  }
+
+  @Test func ratioTakesTheLeastOfEveryGroup() throws {
+    var guards = Guards()
+    guards.alignment = .multiple(1)
+    let removed = try self.removed(.ratio(0.5), guards)
+    #expect(removed[0] == Set(0..<16))
+    #expect(removed[1] == Set(0..<8))
+    #expect(removed.count == 2)
+  }
+
+  /// round(n (1 - R)) channels stay, and one always does.
+  @Test func ratioRounds() throws {
+    #expect(try counts(.ratio(0.3)) == [10, 5])
+    #expect(try counts(.ratio(0)) == [0, 0])
+    #expect(try counts(.ratio(1)) == [31, 15])
+  }
+
+  @Test func globalScopeComparesGroups() throws {
+    // The second layer scores ten times the first: only its least channel is among the eleven.
+    #expect(try counts(.parameters(0.7)) == [10, 1])
+    #expect(try counts(.parameters(1)) == [0, 0])
+  }
+
+  @Test func uniformScopeTreatsGroupsAlike() throws {
+    let found = try counts(.macs(0.5), scope: .uniform)
+    #expect(found[0] > 0)
+    #expect(abs(found[0] - 2 * found[1]) <= 1)
+  }
+
+  @Test(arguments: [Scope.global, .uniform], [0.9, 0.6, 0.4])
+  func budgetsAreKept(scope: Scope, fraction: Double) throws {
+    let model = try CoupledModel(Self.chain)
+    let cost = CutCost(model.graph, model.facts, model.coupling)
+    let whole = model.coupling.groups.map(\.count)
+    for budget in [Budget.macs(fraction), .parameters(fraction)] {
+      var guards = Guards()
+      guards.alignment = .multiple(1)
+      let removed = try self.removed(budget, scope: scope, guards)
+      let kept = whole.indices.map { whole[$0] - (removed[$0]?.count ?? 0) }
+      let reached =
+        if case .macs = budget {
+          Double(cost.macs(keeping: kept)) / Double(cost.macs(keeping: whole))
+        } else {
+          Double(cost.parameters(keeping: kept)) / Double(cost.parameters(keeping: whole))
+        }
+      #expect(reached <= fraction)
+      #expect(reached > fraction - 0.1, "no more goes than has to")
+    }
+  }
+
+  @Test func alignmentToMultiples() throws {
+    // 32 * 0.6 = 19.2 and 16 * 0.6 = 9.6 channels, to the nearest multiple.
+    #expect(try counts(.ratio(0.4)) == [13, 6])
+    #expect(try counts(.ratio(0.4)) { $0.alignment = .multiple(4) } == [12, 4])
+    #expect(try counts(.ratio(0.4)) { $0.alignment = .multiple(8) } == [16, 8])
+    #expect(try counts(.ratio(0.4)) { $0.alignment = .multiple(64) } == [0, 0])
+    #expect(try counts(.ratio(0.4)) { $0.alignment = .auto } == [12, 4])
+  }
+
+  @Test func guardsOfBudgets() throws {
+    // As far as it may go: half of the first layer, and the second layer's limit.
+    #expect(try counts(.parameters(0.25)) { $0.maxRatio = 0.75 } == [16, 12])
+    #expect(try counts(.parameters(0.275)) { $0.minChannels = 5 } == [16, 11])
+    let error = #expect(throws: CompileError.self) { try counts(.parameters(0.1)) }
+    #expect(error?.kind == .checkFailed)
+    #expect(
+      error?.diagnostics[0].message
+        == "parameters cannot be brought to 10.0 %: 20.2 % is as far as it goes")
+  }
+
+  @Test func keptGroups() throws {
+    #expect(try counts(.ratio(0.5)) { $0.keep = ["fc1"] } == [0, 8])
+    #expect(try counts(.ratio(0.5)) { $0.keep = ["w3"] } == [16, 0])
+    #expect(try counts(.ratio(0.5)) { $0.keep = ["*"] } == [0, 0])
+  }
+
+  @Test func ratiosOfGroups() throws {
+    #expect(try counts(.ratio(0.5)) { $0.ratios = [("fc2", 0.25)] } == [16, 4])
+    // The last match wins, and what is kept is kept.
+    #expect(try counts(.ratio(0.5)) { $0.ratios = [("fc*", 0.25), ("fc2", 0)] } == [8, 0])
+    #expect(
+      try counts(.ratio(0.5)) {
+        $0.ratios = [("fc*", 0.25)]
+        $0.keep = ["fc1"]
+      } == [0, 4])
+  }
+
+  @Test func patternsThatMatchNothing() throws {
+    for change in [
+      { (guards: inout Guards) in guards.keep = ["conv*"] },
+      { guards in guards.ratios = [("fc9", 0.5)] },
+    ] {
+      let error = #expect(throws: CompileError.self) { try counts(.ratio(0.5), change) }
+      #expect(error?.kind == .usage)
+    }
+    // A pinned group is matched too: it is kept already.
+    #expect(try counts(.ratio(0.5)) { $0.keep = ["fc3"] } == [16, 8])
+  }
+
+  /// A mask of the moments of an axis needs none or two removed channels.
+  @Test func normalizedAxesNeverLoseASingleChannel() throws {
+    let text = """
+      main (float[N,5,3] x) => (float[N,5,2] y)
+      <float[3,4] w1 = {...}, float[4] s = {...}, float[4] b = {...}, float[4,2] w2 = {...}>
+      {
+        [fc1] t = MatMul (x, w1)
+        [norm] n = LayerNormalization (t, s, b)
+        [fc2] y = MatMul (n, w2)
+      }
+      """
+    var guards = Guards()
+    guards.alignment = .multiple(1)
+    #expect(try removed(.ratio(0.25), guards, text: text) == [:])
+    #expect(try removed(.ratio(0.5), guards, text: text) == [0: [0, 1]])
+  }
+
+  @Test func globs() {
+    #expect(Glob("layer*.conv?").matches("layer1.0.conv2"))
+    #expect(!Glob("layer*.conv?").matches("layer1.conv"))
+    #expect(Glob("[ab]").matches("b"))
+    #expect(!Glob("a").matches("ab"))
+  }
+}

@@ -1,0 +1,168 @@
+import ONNXText
+import Semantics
+import Testing
+
+extension GraphFacts {
+  /// The facts of a model in ONNX's textual syntax.
+  fileprivate init(of text: String) throws { self = try GraphFacts(of: parseModel(text).graph) }
+}
+
+/// The shape of a named value as text: `N 4 ? 8`; `none` where the rank is not known.
+private func shape(of name: String, _ text: String) throws -> String {
+  let graph = try parseModel(text).graph
+  let facts = try GraphFacts(of: graph)
+  guard let shape = facts[graph.value(named: name)!].shape else { return "none" }
+  return shape.map { dimension in
+    switch dimension.extent {
+    case .fixed(let extent): "\(extent)"
+    case .symbol(let symbol): symbol
+    case .unknown: "?"
+    }
+  }.joined(separator: " ")
+}
+
+@Suite struct GraphFactsTests {
+  /// Exporters write stale shapes: what is inferred is right, and the user hears of it.
+  @Test func inferenceOverrulesDeclarations() throws {
+    let text = """
+      main (float[N,3] x) => (float[N,4] y)
+      <float[3,4] w = {...}, float[N,5] t, float[N,4,1] u>
+      {
+        t = MatMul (x, w)
+        u = Relu (t)
+        y = Relu (u)
+      }
+      """
+    #expect(try shape(of: "t", text) == "N 4")
+    #expect(try shape(of: "u", text) == "N 4")
+    #expect(
+      try GraphFacts(of: text).warnings.map(\.description) == [
+        "value 't': warning: axis 1 is declared with extent 5 but has 4",
+        "value 'u': warning: is declared with 3 axes but has 2",
+      ])
+  }
+
+  /// What inference leaves open, a declaration may tell.
+  @Test func declarationsFillGaps() throws {
+    let text = """
+      main (float[N,3] x) => (float[2,3] y)
+      <float[2,3] r, float[7] u>
+      {
+        r = Relu (x)
+        u = com.example.Odd (r)
+        y = Relu (r)
+      }
+      """
+    #expect(try shape(of: "r", text) == "2 3")
+    #expect(try shape(of: "u", text) == "7")
+    #expect(try shape(of: "y", text) == "2 3")
+    #expect(try GraphFacts(of: text).warnings == [])
+  }
+
+  @Test func nodesThatAreNotUnderstood() throws {
+    let text = """
+      <ir_version: 10, opset_import: ["" : 21, "com.example" : 1]>
+      main (float[N,3] x) => (float[] y)
+      {
+        a = com.example.Odd (x)
+        b = Relu <slope = 1> (x)
+        c = not.imported.Foo (x)
+        y = Add (a, b)
+      }
+      """
+    let graph = try parseModel(text).graph
+    let facts = try GraphFacts(of: graph)
+    let reasons = graph.nodes.map { id -> String in
+      if case .notUnderstood(let because) = facts.resolution(of: id) { return because }
+      return "understood"
+    }
+    #expect(
+      reasons == [
+        "operator com.example.Odd is not known in opset 1",
+        "attribute 'slope' of Relu is not known", "operator not.imported.Foo is not known",
+        "understood",
+      ])
+    #expect(graph.nodes.map { facts.invocation(of: $0) != nil } == [false, false, false, true])
+    #expect(try shape(of: "y", text) == "none")
+  }
+
+  @Test(arguments: [
+    ("y = Relu (x, x)", "has 2 operands, expected 1"),
+    ("y, z = Relu (x)", "has 2 results, expected 1"),
+    ("y = Concat <axis = 1> ()", "has 0 operands, expected at least 1"),
+    ("y = MatMul (x, \"\")", "operand 1 is left out"),
+    ("y = LeakyRelu <alpha = \"1\"> (x)", "attribute 'alpha' is of the wrong kind"),
+  ])
+  func malformedNodes(node: String, message: String) throws {
+    let text = "main (float[2,3] x) => (float[] y) { [n] \(node) }"
+    let error = #expect(throws: CompileError.self) { try GraphFacts(of: text) }
+    #expect(error?.kind == .malformed)
+    #expect(error?.diagnostics[0].message == message)
+    #expect(error?.diagnostics[0].location?.description.hasPrefix("node 'n'") == true)
+  }
+}
+
+/// Shapes that are computed at run time, as exporters emit them.
+@Suite struct ShapeArithmeticTests {
+  /// PyTorch's `x.view(x.size(0), -1)` and its like.
+  @Test func batchIntoATarget() throws {
+    let text = """
+      main (float[N,3,4,4] x) => (float[] y)
+      <int64 zero = {0}, int64[1] axes = {0}, int64[1] rest = {48}, int64[1] free = {-1}>
+      {
+        s = Shape (x)
+        n = Gather (s, zero)
+        v = Unsqueeze (n, axes)
+        t = Concat <axis = 0> (v, rest)
+        y = Reshape (x, t)
+        u = Concat <axis = 0> (v, free)
+        z = Reshape (x, u)
+      }
+      """
+    #expect(try shape(of: "y", text) == "N 48")
+    #expect(try shape(of: "z", text) == "N 48")
+  }
+
+  @Test func arithmeticOnExtents() throws {
+    let text = """
+      main (float[N,6,4] x) => (float[] y)
+      <int64[1] one = {1}, int64[1] two = {2}, int64[1] three = {3}, int64[1] zero = {0}, int64 i1 = {1},
+       int64[1] axes = {0}>
+      {
+        s = Shape (x)
+        n = Slice (s, zero, one)
+        last = Slice (s, two, three)
+        c = Gather (s, i1)
+        half = Div (c, two)
+        d = Mul (half, last)
+        e = Cast <to = 7> (d)
+        t = Concat <axis = 0> (n, two, e)
+        y = Reshape (x, t)
+        f = Shape <start = 1> (y)
+        g = ReduceProd <keepdims = 1> (f, axes)
+      }
+      """
+    #expect(try shape(of: "y", text) == "N 2 12")
+    let graph = try parseModel(text).graph
+    let facts = try GraphFacts(of: graph)
+    #expect(facts[graph.value(named: "f")!].constantIntegers == [2, 12])
+    #expect(facts[graph.value(named: "s")!].integers == [.symbol("N"), .fixed(6), .fixed(4)])
+  }
+
+  @Test func constantsInEveryForm() throws {
+    let text = """
+      main (float[N,8] x) => (float[] y)
+      <int64[2] stored = {2, 4}>
+      {
+        batch = Constant <value_ints = [-1]> ()
+        copy = Identity (stored)
+        t = Concat <axis = 0> (batch, copy)
+        y = Reshape (x, t)
+        shape = Constant <value = int64[3] {4, -1, 2}> ()
+        z = Reshape (x, shape)
+      }
+      """
+    #expect(try shape(of: "y", text) == "N 2 4")
+    #expect(try shape(of: "z", text) == "4 N 2")
+  }
+}
