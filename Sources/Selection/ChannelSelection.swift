@@ -203,7 +203,27 @@ public struct ChannelSelection {
       let middle = (low + high) / 2
       if cost(candidates(middle)) <= limit { high = middle } else { low = middle }
     }
-    return candidates(high)
+    return scope == .global ? refined(candidates(high), limit, cost) : candidates(high)
+  }
+
+  /// Gives channels back, the most important of the removed ones first, as far as the limit allows:
+  /// where counts are aligned the search takes coarse steps.
+  private func refined(_ counts: [Int], _ limit: Int, _ cost: ([Int]) -> Int) -> [Int] {
+    var kept = counts
+    var open = kept.indices.filter { fixed[$0] == nil && kept[$0] < coupling.groups[$0].count }
+    func nextScore(_ index: Int) -> Float {
+      scores[index][order[index][coupling.groups[index].count - kept[index] - 1]]
+    }
+    while let index = open.max(by: { (nextScore($0), $1) < (nextScore($1), $0) }) {
+      var more = kept
+      more[index] = settled(
+        min(coupling.groups[index].count, kept[index] + multiples[index]), index)
+      if cost(more) <= limit { kept = more }
+      if kept != more || kept[index] == coupling.groups[index].count {
+        open.removeAll { $0 == index }
+      }
+    }
+    return kept
   }
 
   /// Counts for every strength from 0 (nothing goes) to 1 (all that may go does), decreasing.
