@@ -2,6 +2,26 @@
 
 import PackageDescription
 
+/// The modules that stand on each other, lowest first.
+let stack = [
+  "Tensors", "GraphIR", "Operators", "Semantics", "Coupling", "Selection", "PassKit", "Passes",
+  "Driver",
+  "CommandLineSupport",
+]
+
+/// All modules of the stack below one. Each is named, not only the next: modules re-export what they
+/// stand on, and the build has to notice when the layout of a type further down changes.
+func layers(below module: String) -> [Target.Dependency] {
+  stack.prefix { $0 != module }.map { .byName(name: $0) }
+}
+
+/// One test target for each module.
+let tests: [Target] = (stack + ["LinearAlgebra", "ONNXText", "ONNXFormat"]).map { module in
+  .testTarget(
+    name: module + "Tests",
+    dependencies: layers(below: "") + ["LinearAlgebra", "ONNXText", "ONNXFormat", "TestSupport"])
+}
+
 let package = Package(
   name: "prunec",
   products: [
@@ -9,52 +29,48 @@ let package = Package(
     .executable(name: "prunec-opt", targets: ["prunec-opt"]),
     .library(
       name: "PrunecKit",
-      targets: ["GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Coupling", "PassKit", "Passes", "Driver"]),
+      targets: [
+        "GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Coupling", "PassKit", "Passes", "Driver",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
   ],
   targets: [
     .systemLibrary(
       name: "CProtobufC", pkgConfig: "libprotobuf-c",
       providers: [.apt(["libprotobuf-c-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "CONNX", dependencies: ["CProtobufC"], exclude: ["onnx.proto"]),
 
     .target(name: "Tensors"),
-    .target(name: "GraphIR", dependencies: ["Tensors"]),
-    .target(name: "ONNXText", dependencies: ["GraphIR"]),
-    .target(name: "ONNXFormat", dependencies: ["GraphIR", "CONNX"]),
-    .target(name: "Operators", dependencies: ["GraphIR"]),
-    .target(name: "Semantics", dependencies: ["Operators"]),
-    .target(name: "Coupling", dependencies: ["Semantics"]),
-    .target(name: "Selection", dependencies: ["Coupling"]),
-    .target(name: "PassKit", dependencies: ["Selection"]),
-    .target(name: "Passes", dependencies: ["PassKit"], path: "Passes"),
-
-    .target(name: "Driver", dependencies: ["Passes"]),
+    .target(name: "GraphIR", dependencies: layers(below: "GraphIR")),
+    .target(name: "ONNXText", dependencies: layers(below: "Operators")),
+    .target(name: "ONNXFormat", dependencies: layers(below: "Operators") + ["CONNX"]),
+    .target(name: "Operators", dependencies: layers(below: "Operators")),
+    .target(name: "Semantics", dependencies: layers(below: "Semantics")),
+    .target(name: "Coupling", dependencies: layers(below: "Coupling")),
+    .target(
+      name: "Selection", dependencies: layers(below: "Selection") + ["LinearAlgebra"]),
+    .target(name: "PassKit", dependencies: layers(below: "PassKit")),
+    .target(
+      name: "Passes", dependencies: layers(below: "Passes") + ["LinearAlgebra"], path: "Passes"),
+    .target(name: "Driver", dependencies: layers(below: "Driver")),
     .target(
       name: "CommandLineSupport",
-      dependencies: [
-        "Driver", "ONNXFormat", "ONNXText",
+      dependencies: layers(below: "CommandLineSupport") + [
+        "ONNXFormat", "ONNXText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .executableTarget(name: "prunec", dependencies: ["CommandLineSupport"]),
-    .executableTarget(name: "prunec-opt", dependencies: ["CommandLineSupport"]),
+
+    .executableTarget(name: "prunec", dependencies: layers(below: "")),
+    .executableTarget(name: "prunec-opt", dependencies: layers(below: "")),
 
     .target(
-      name: "TestSupport", dependencies: ["Passes", "ONNXText", "ONNXFormat"],
+      name: "TestSupport", dependencies: layers(below: "") + ["ONNXText", "ONNXFormat"],
       path: "Tests/TestSupport"),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
-    .testTarget(name: "GraphIRTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "OperatorsTests", dependencies: ["Operators"]),
-    .testTarget(name: "SemanticsTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "CouplingTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "SelectionTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "PassKitTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "DriverTests", dependencies: ["Driver", "TestSupport"]),
-    .testTarget(name: "ONNXTextTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"]),
-  ],
+  ] + tests,
   swiftLanguageModes: [.v6]
 )

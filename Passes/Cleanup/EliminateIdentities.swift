@@ -36,7 +36,8 @@ public struct EliminateIdentities: Pass {
     switch node.operation.type {
     case "Identity": return true
     case "Dropout":
-      let isMaskUsed = node.outputs.count > 1 && node.outputs[1].map { !graph[$0].uses.isEmpty } == true
+      let isMaskUsed =
+        node.outputs.count > 1 && node.outputs[1].map { !graph[$0].uses.isEmpty } == true
       let training = call.operand(2)
       return !isMaskUsed && (training == nil || training?.constant?.integers == [0])
     case "Reshape", "Expand", "Cast":

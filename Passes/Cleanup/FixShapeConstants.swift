@@ -45,7 +45,8 @@ public struct FixShapeConstants: Pass {
         guard extent > 0 else { return nil }
         target.append(extent)
       case .symbol where axis < operand.count && operand[axis].extent == dimension.extent:
-        guard !node.attributes.contains(where: { $0.name == "allowzero" }) || call.int("allowzero") == 0
+        guard
+          !node.attributes.contains(where: { $0.name == "allowzero" }) || call.int("allowzero") == 0
         else { return nil }
         target.append(0)
       default:

@@ -9,7 +9,7 @@ import PassKit
 /// Legal where
 /// 1. every operand is a constant whose data is at hand, or inference knows every element of an
 ///    integer result (an extent that is a number);
-/// 2. the node is understood and has no subgraph.
+/// 2. the node is understood, has no subgraph and leaves out no result.
 ///
 /// Folding must not make the model larger: a result of more than 16 KiB that is larger than the
 /// node's operands stays a node (`ConstantOfShape` of a whole weight).
@@ -44,14 +44,16 @@ public struct FoldConstants: Pass {
     guard node.captures.isEmpty, node.attributes.allSatisfy({ $0.graphs.isEmpty }),
       node.outputs.allSatisfy({ $0 != nil }), let (found, call) = facts.invocation(of: id)
     else { return nil }
-    let known = node.outputs.compactMap { constant(facts[$0!]) }
+    let known = node.outputs.compactMap { facts[$0!].knownTensor }
     if known.count == node.outputs.count { return known }
 
     let operands = node.inputs.map { $0.flatMap { graph[$0].constant } }
     guard zip(node.inputs, operands).allSatisfy({ $0 == nil || $1?.hasData == true }) else {
       return nil
     }
-    let operandBytes = operands.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+    let operandBytes = Set(node.inputs).reduce(0) { bytes, input in
+      bytes + (input.flatMap { graph[$0].constant }?.byteCount ?? 0)
+    }
     for output in node.outputs {
       guard let type = facts[output!].type, let elementType = type.elementType,
         let count = type.fixedShape?.checkedElementCount,
@@ -79,14 +81,5 @@ public struct FoldConstants: Pass {
       else { return nil }
       return Follower(Axis(operand, a.axis), follows: Axis(initializer, b.axis))
     }
-  }
-
-  /// The value as a constant, if inference knows all of it.
-  private func constant(_ facts: ValueFacts) -> Tensor? {
-    if let tensor = facts.constant { return tensor }
-    guard facts.elementType == .int64, let shape = facts.fixedShape,
-      let integers = facts.constantIntegers
-    else { return nil }
-    return Tensor(integers, shape: shape)
   }
 }

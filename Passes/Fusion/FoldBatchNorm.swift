@@ -10,7 +10,7 @@ import PassKit
 ///
 /// Legal where
 /// 1. the normalization is in inference mode and only its first result is used;
-/// 2. scale, B, mean and var are constants with data;
+/// 2. scale, B, mean and var are constants with data, one element a channel, and s is finite;
 /// 3. the layer has a bias operand (Conv, ungrouped ConvTranspose, Gemm with alpha and beta 1), its
 ///    weight and bias are constants with data, and a Gemm's bias is a vector of M elements;
 /// 4. nothing but the normalization uses the layer's result.
@@ -35,7 +35,8 @@ public struct FoldBatchNorm: Pass {
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
       let parameters = graph[match.normalization].inputs[1...4].map { $0! }
       perform(match, &graph)
-      let axis = Axis(graph[match.layer.node].inputs[match.layer.weightOperand]!, match.layer.outputAxis)
+      let axis = Axis(
+        graph[match.layer.node].inputs[match.layer.weightOperand]!, match.layer.outputAxis)
       context.followers += parameters.map { Follower(Axis($0, 0), follows: axis) }
     }
   }
@@ -43,9 +44,7 @@ public struct FoldBatchNorm: Pass {
   private func find(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Match? {
     let node = graph[id]
     guard node.operation == OperationName("BatchNormalization"),
-      let (_, call) = facts.invocation(of: id),
-      node.outputs.dropFirst().allSatisfy({ $0 == nil || graph[$0!].uses.isEmpty }),
-      !call.attributes.contains(where: { $0.name == "training_mode" && call.int($0.name) != 0 }),
+      let (_, call) = facts.invocation(of: id), isInference(node, call, graph),
       let operand = node.inputs[0], graph[operand].uses.count == 1,
       let producer = graph[operand].definingNode,
       let layer = LinearLayer(producer, graph, facts), layer.resultAxis == 1,
@@ -64,6 +63,13 @@ public struct FoldBatchNorm: Pass {
     return Match(
       normalization: id, layer: layer, factor: factor, shift: parameters[1].map(Double.init),
       mean: parameters[2].map(Double.init))
+  }
+
+  private func isInference(_ node: Node, _ call: Invocation, _ graph: Graph) -> Bool {
+    let others = node.outputs.dropFirst().compactMap { $0 }
+    // Before opset 14 a node trains if it has further results, used or not.
+    guard call.opset >= 14 else { return others.isEmpty }
+    return call.int("training_mode") == 0 && others.allSatisfy { graph[$0].uses.isEmpty }
   }
 
   private func isFoldable(_ layer: LinearLayer, _ graph: Graph, _ facts: GraphFacts) -> Bool {
@@ -96,7 +102,8 @@ public struct FoldBatchNorm: Pass {
 
     let old = layer.bias.map { graph[$0].constant!.floats.map(Double.init) }
     let bias = match.factor.indices.map { channel in
-      Float(((old?[channel] ?? 0) - match.mean[channel]) * match.factor[channel] + match.shift[channel])
+      Float(
+        ((old?[channel] ?? 0) - match.mean[channel]) * match.factor[channel] + match.shift[channel])
     }
     let tensor = Tensor(rounding: bias, to: weight.elementType, shape: [bias.count])
     if let bias = layer.bias {

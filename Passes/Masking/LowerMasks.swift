@@ -9,7 +9,8 @@ import PassKit
 ///
 ///     mean = Sum(x m) / k;  d = (x - mean) m;  y = d + mean + Sqrt(Sum(d d) / k) c
 ///
-/// Legal where the operand's rank, its extent along the axis and its element type are known.
+/// Legal where the operand's rank and its extent along the axis are known, and its element type is a
+/// floating point type.
 public struct LowerMasks: Pass {
   public static let name = "lower-masks"
   public static let summary = "express masks by standard operators"
@@ -29,15 +30,14 @@ public struct LowerMasks: Pass {
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) { perform(match, &graph) }
-    if !graph.nodes.contains(where: { graph[$0].operation.domain == Mask.domain }) {
-      graph.opsetImports.removeAll { $0.domain == Mask.domain }
-    }
+    graph.dropMaskImport()
   }
 
   private func find(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Match? {
     guard graph[id].operation.isMask, let (_, call) = facts.invocation(of: id),
       let type = call.operand(0)?.type, type.elementType?.isFloatingPoint == true,
-      let rank = type.shape?.count, let axis = try? call.normalizedAxis(call.int("axis")!, rank: rank),
+      let rank = type.shape?.count,
+      let axis = try? call.normalizedAxis(call.int("axis")!, rank: rank),
       type.shape![axis].fixedExtent != nil
     else { return nil }
     return Match(
@@ -49,7 +49,8 @@ public struct LowerMasks: Pass {
     var builder = Builder(match, graph)
     let result: ValueID
     switch match.fill {
-    case .zero: result = builder.add("Mul", [match.operand, builder.constant("mask", builder.mask)])
+    case .zero:
+      result = builder.add("Mul", [match.operand, builder.constant("mask", builder.mask)])
     case .moments: result = builder.addMoments()
     }
     graph = builder.graph

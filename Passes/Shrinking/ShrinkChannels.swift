@@ -8,8 +8,8 @@ import PassKit
 ///     z = Conv(m, V)
 ///
 /// Legal where
-/// 1. every masked index belongs to a group of channels that may be cut, and with it goes the whole
-///    channel, wherever it lies;
+/// 1. every masked index belongs to a group of channels that may be cut and of which one stays; with
+///    it goes the whole channel, wherever it lies;
 /// 2. every node that sums or normalises over a cut axis of computed data reads it through a mask
 ///    that leaves out exactly the cut indices, with the fill that its kind of node needs;
 /// 3. every operator says how its attributes and constants follow.
@@ -34,7 +34,9 @@ public struct ShrinkChannels: Pass {
     context.maskedGraph = graph
     perform(plan, &graph)
     try verify(graph, try context.facts(of: graph), plan, before: facts)
-    context.shrinkage = Shrinkage(keptIndices: plan.kept)
+    context.shrinkage = context.shrinkage ?? Shrinkage(keptIndices: [:])
+    context.shrinkage!.append(plan.kept)
+    context.scores?.keep(plan.kept)
   }
 
   // MARK: Find
@@ -66,12 +68,11 @@ public struct ShrinkChannels: Pass {
   private func isMasked(
     _ place: MaskPlace, _ graph: Graph, _ facts: GraphFacts, _ kept: [Axis: [Int]]
   ) -> Bool {
-    guard let mask = graph[place.key.axis.value].definingNode, graph[mask].operation.isMask,
-      let (_, call) = facts.invocation(of: mask)
+    guard let node = graph[place.key.axis.value].definingNode,
+      let mask = MaskNode(node, graph, facts)
     else { return false }
-    return call.int("axis") == place.key.axis.index
-      && call.string("fill") == place.key.fill.rawValue
-      && call.ints("keep") == kept[place.key.axis]
+    return mask.axis.index == place.key.axis.index && mask.fill == place.key.fill
+      && mask.keep == kept[place.key.axis]
   }
 
   private static func cut(at id: NodeID, _ graph: Graph, _ kept: [Axis: [Int]]) -> Cut {
@@ -99,12 +100,14 @@ public struct ShrinkChannels: Pass {
       graph.replaceAllUses(of: graph[id].outputs[0]!, with: graph[id].inputs[0]!)
       graph.erase(id)
     }
+    graph.dropMaskImport()
     for axis in plan.kept.keys.sorted() {
       guard let value = graph.value(axis.value) else { continue }
       let indices = plan.kept[axis]!
       if let tensor = value.constant {
         graph.setTensor(of: axis.value, to: tensor.keeping(indices, alongAxis: axis.index))
-      } else if var type = value.tensorType, type.shape != nil {
+      } else if var type = value.tensorType, type.shape?.indices.contains(axis.index) == true {
+        // A stale declaration may have fewer axes than the value; it stays as wrong as it was.
         type.shape![axis.index].extent = .fixed(indices.count)
         graph.setType(of: axis.value, to: ValueType(.tensor(type)))
       }
@@ -125,9 +128,9 @@ public struct ShrinkChannels: Pass {
         graph.setTensor(of: old, to: tensor)
         return
       }
-      let stem =
-        index < graph[node].inputs.count ? graph[node].inputs[index].map { graph[$0].name } : nil
-      let name = graph.uniqueName((stem ?? graph[node].name) + ".shrunk")
+      let old = index < graph[node].inputs.count ? graph[node].inputs[index] : nil
+      let stem = graph[old ?? graph[node].outputs.lazy.compactMap { $0 }.first!].name
+      let name = graph.uniqueName(stem + ".shrunk")
       graph.setInput(index, of: node, to: graph.addInitializer(name: name, tensor))
     }
   }

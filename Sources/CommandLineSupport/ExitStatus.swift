@@ -64,6 +64,7 @@ public struct LocatedError: Error {
   }
 
   /// Runs `body`, and says of its errors that they are about `file`.
+  @discardableResult
   public static func at<R>(_ file: String, _ body: () throws(CompileError) -> R) throws -> R {
     do {
       return try body()

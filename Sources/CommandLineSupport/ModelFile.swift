@@ -1,5 +1,5 @@
-@_exported import ONNXFormat
 import Foundation
+@_exported import ONNXFormat
 @_exported import ONNXText
 
 /// A model read from a file of either form, with what is needed to write it again.
@@ -34,11 +34,8 @@ public struct ModelFile {
     }
   }
 
-  /// The size of a model that has been written to `path`, with its external data.
-  public static func writtenSize(_ path: String) -> Int { size(path) + size(path + ".data") }
-
   /// The size of a file; 0 where there is none.
-  public static func size(_ path: String) -> Int {
+  private static func size(_ path: String) -> Int {
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)
     return (attributes?[.size] as? NSNumber)?.intValue ?? 0
   }

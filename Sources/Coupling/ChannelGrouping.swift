@@ -24,7 +24,8 @@ struct ChannelGrouping {
       channels[group].append(number)
     }
 
-    let described = channels.map { Self.describe($0, classes, builder) }
+    let makers = Self.makers(builder)
+    let described = channels.map { Self.describe($0, classes, builder, makers) }
     let order =
       described.indices.filter { described[$0]?.pin == nil && described[$0] != nil }
       + described.indices.filter { described[$0]?.pin != nil }
@@ -42,7 +43,8 @@ struct ChannelGrouping {
   /// The group of the given classes; `nil` where it has no channels worth speaking of: pinned axes
   /// that no layer's weights lie on.
   private static func describe(
-    _ numbers: [Int], _ classes: ElementClasses, _ builder: CouplingBuilder
+    _ numbers: [Int], _ classes: ElementClasses, _ builder: CouplingBuilder,
+    _ makers: [Axis: String]
   ) -> ChannelGroup? {
     let table = builder.table
     var members: [ChannelGroup.Member] = []
@@ -67,22 +69,21 @@ struct ChannelGrouping {
     }
     let pin = builder.reasons[Int(classes.pins[numbers[0]])]
     let graph = builder.graph
-    let producer = members.lazy.compactMap { producerName($0, graph) }.first
-    if pin != nil, producer == nil { return nil }
+    let maker = members.lazy.compactMap { makers[$0.axis] }.first
+    if pin != nil, maker == nil { return nil }
     return ChannelGroup(
       count: numbers.count, members: members, pin: pin,
-      name: producer ?? graph[members[0].axis.value].name)
+      name: maker ?? graph[members[0].axis.value].name)
   }
 
-  /// The name of the node that makes the member's channels out of weights: one with an initializer
-  /// of at least two axes among its operands.
-  private static func producerName(_ member: ChannelGroup.Member, _ graph: Graph) -> String? {
-    guard let node = graph[member.axis.value].definingNode else { return nil }
-    let hasWeight = graph[node].inputs.contains { input in
-      input.flatMap { graph[$0].constant }.map { $0.rank >= 2 } ?? false
+  /// The axes on which layers put the channels they make, with the names of the layers.
+  private static func makers(_ builder: CouplingBuilder) -> [Axis: String] {
+    var makers: [Axis: String] = [:]
+    for layer in LinearLayer.all(in: builder.graph, builder.facts) {
+      guard case .node(let name, _) = builder.graph.location(of: layer.node) else { continue }
+      makers[Axis(layer.result, layer.resultAxis)] = name
     }
-    guard hasWeight, case .node(let name, _) = graph.location(of: node) else { return nil }
-    return name
+    return makers
   }
 }
 

@@ -28,6 +28,8 @@ public struct Pruner: Sendable {
   /// strict, and a failed check where a budget cannot be met or the proof fails.
   public func prune(_ model: Model) throws(CompileError) -> Result {
     var graph = model.graph
+    // Before IR version 4 the inputs had to list every initializer, which did not make them inputs.
+    if model.irVersion < 4 { graph.unlistInitializers() }
     var context = PassContext(original: graph)
     context.couplingOptions.direction = options.direction
     let facts = try context.facts(of: graph)

@@ -144,6 +144,15 @@ extension Graph {
     advanceRevision()
   }
 
+  /// Says of every initializer that the graph's inputs do not list it, so that no caller replaces it.
+  public mutating func unlistInitializers() {
+    for id in initializers {
+      valueSlots[id.index]!.isListedAsInput = false
+      valueSlots[id.index]!.declaredInputType = nil
+    }
+    advanceRevision()
+  }
+
   /// Sets the declared type of the graph output at `index`.
   public mutating func setDeclaredType(ofOutput index: Int, to type: ValueType?) {
     outputs[index].declaredType = type

@@ -5,26 +5,27 @@ import GraphIR
 
 /// Writes `model` to the file at `path`, and large weights to one beside it where `options` or the
 /// model ask for it. Either file appears whole or not at all. The same model gives the same bytes.
+/// Returns how many bytes have been written, those of external data included.
 ///
 /// Throws `.usage` where the file is one the model was read from, unless `options.inPlace`, where a
 /// model of 2 GiB is to go into one file, and for tensors without data; `.malformed` for a signature
 /// that a file cannot express; `.inputOutput` where a file cannot be written.
+@discardableResult
 public func exportModel(
   _ model: Model, to path: String, options: ExportOptions = ExportOptions()
-) throws(CompileError) {
+) throws(CompileError) -> Int {
   // A symbolic link stays one; what it leads to is replaced.
   let path = resolvingLinks(path)
   try checkOverwriting(path, options)
-  try withExtendedLifetime(model) { () throws(CompileError) in
+  return try withExtendedLifetime(model) { () throws(CompileError) -> Int in
     let dataPath = path + ".data"
     let arena = MessageArena()
     let (proto, plan) = try message(for: model, dataPath: dataPath, options, arena)
     guard let plan, !plan.entries.isEmpty else {
-      try write(proto, to: path)
-      return
+      return try write(proto, to: path)
     }
     try checkOverwriting(dataPath, options)
-    try write(proto, to: path, with: plan, to: dataPath)
+    return try write(proto, to: path, with: plan, to: dataPath)
   }
 }
 
@@ -84,12 +85,15 @@ private func checkOverwriting(_ path: String, _ options: ExportOptions) throws(C
   throw CompileError(.usage, "'\(path)' is a file that the model was read from")
 }
 
-private func write(_ proto: Message<Onnx__ModelProto>, to path: String) throws(CompileError) {
+private func write(
+  _ proto: Message<Onnx__ModelProto>, to path: String
+) throws(CompileError) -> Int {
   let file = try OutputFile(path: path)
   pack(proto, into: file)
   try file.finish()
   try file.commit()
   OutputFile.synchronizeFolder(of: path)
+  return file.byteCount
 }
 
 /// Both files are complete before either gets its name; the data comes first, since a model without
@@ -97,7 +101,7 @@ private func write(_ proto: Message<Onnx__ModelProto>, to path: String) throws(C
 private func write(
   _ proto: Message<Onnx__ModelProto>, to path: String,
   with plan: ExternalDataPlan, to dataPath: String
-) throws(CompileError) {
+) throws(CompileError) -> Int {
   let file = try OutputFile(path: path)
   let dataFile = try OutputFile(path: dataPath)
   for entry in plan.entries {
@@ -117,6 +121,7 @@ private func write(
     throw error
   }
   OutputFile.synchronizeFolder(of: path)
+  return file.byteCount + dataFile.byteCount
 }
 
 /// A protobuf-c buffer that appends to a file.

@@ -5,6 +5,8 @@ import GraphIR
 struct GraphExporter {
   let arena: MessageArena
   let plan: ExternalDataPlan?
+  /// Whether the inputs list every initializer, as they had to before IR version 4.
+  var listsInitializers = false
 
   /// The message for `graph`; `captures` are the names around it of what it captures.
   ///
@@ -72,7 +74,7 @@ struct GraphExporter {
     var inputs = graph.inputs.map {
       types.valueInfo(name: names[$0], type: graph[$0].type, annotations: graph[$0].annotations)
     }
-    for id in graph.initializers where graph[id].isListedAsInput {
+    for id in graph.initializers where graph[id].isListedAsInput || listsInitializers {
       inputs.append(
         types.valueInfo(
           name: names[id], type: graph[id].declaredInputType ?? graph[id].type,

@@ -27,7 +27,9 @@ struct ModelExporter {
     let imports = opsetImports(model.graph.opsetImports)
     proto.pointee.n_opset_import = imports.count
     proto.pointee.opset_import = arena.pointers(imports)
-    proto.pointee.graph = try GraphExporter(arena: arena, plan: plan).graph(model.graph)
+    let graphs = GraphExporter(
+      arena: arena, plan: plan, listsInitializers: model.irVersion < 4)
+    proto.pointee.graph = try graphs.graph(model.graph)
     var functions: [Message<Onnx__FunctionProto>] = []
     for function in model.functions { functions.append(try self.function(function)) }
     proto.pointee.n_functions = functions.count

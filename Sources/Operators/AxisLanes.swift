@@ -13,11 +13,8 @@ struct AxisLanes {
 
   init(_ shape: [Int], axis: Int) { self.init(shape, axes: axis..<(axis + 1)) }
 
-  /// Calls `body` with the offset of the first element of every lane, in row-major order.
-  @inline(__always)
-  func forEach(_ body: (Int) -> Void) {
-    for row in 0..<outer {
-      for position in 0..<stride { body(row * count * stride + position) }
-    }
+  /// The offset of the first element of every lane, in row-major order.
+  var starts: [Int] {
+    (0..<outer).flatMap { row in (0..<stride).map { row * count * stride + $0 } }
   }
 }

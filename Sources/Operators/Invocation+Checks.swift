@@ -87,10 +87,12 @@ extension Operator {
       operands: operands.map { $0.map { ValueFacts(constant: $0) } },
       results: call.results.map { _ in .unknown }, location: call.location)
     resolved.results = try inferFacts(resolved)
+    // A few numbers of a small file can ask for any amount of memory: what is no larger than the data
+    // at hand is fine, anything else within reason.
+    let largest = operands.reduce(0) { max($0, $1?.count ?? 0) }
     for shape in operands.compactMap(\.?.shape) + resolved.results.map(\.fixedShape) {
-      // A few numbers of a small file can ask for any amount of memory, and an extent of zero makes
-      // loops over the others pointless, not harmless.
-      let limit = shape?.contains(0) ?? false ? 1 << 20 : 1 << 29
+      // An extent of zero makes loops over the others pointless, not harmless.
+      let limit = shape?.contains(0) ?? false ? 1 << 20 : min(max(largest + 1, 1 << 25), 1 << 29)
       let count = shape?.map { $0 == 0 ? 1 : $0 }.checkedElementCount
       guard let count, count < limit else {
         throw CompileError(

@@ -21,10 +21,18 @@ extension Invocation {
       return try optionalInts(name).map { .known($0) } ?? .absent
     }
     guard let operand = operand(index) else { return .absent }
-    if let rank = operand.rank, rank > 1 {
+    try requireIntegerList(index)
+    return operand.constantIntegers.map { .known($0) } ?? .unknown
+  }
+
+  /// Throws where operand `index` is known to be anything but a vector, or scalar, of integers.
+  func requireIntegerList(_ index: Int) throws(CompileError) {
+    if let rank = operand(index)?.rank, rank > 1 {
       throw malformed("operand \(index) has \(rank) axes instead of one")
     }
-    return operand.constantIntegers.map { .known($0) } ?? .unknown
+    if let type = elementType(index), type != .int64, type != .int32 {
+      throw malformed("operand \(index) is of type \(type.name) instead of int64")
+    }
   }
 
   /// What makes such integers `values`.

@@ -1,4 +1,11 @@
 extension Tensor {
+  /// Calls `body` with the elements as float32: those of a float32 tensor as they lie in memory, which
+  /// spares a large weight the copy that `floats` would be.
+  func withFloats<R>(_ body: (UnsafeBufferPointer<Float>) -> R) -> R {
+    guard elementType == .float32, hasData else { return floats.withUnsafeBufferPointer(body) }
+    return withElements(as: Float.self, body)
+  }
+
   /// The elements as `Double`, exact for every floating point type; integers and booleans are
   /// converted.
   var doubles: [Double] {

@@ -50,6 +50,16 @@ public struct ValueFacts: Sendable {
     return nil
   }
 
+  /// The constant, or the tensor of integers every one of which is known as a number.
+  public var knownTensor: Tensor? {
+    if let constant { return constant }
+    guard let elementType, elementType.isInteger || elementType == .bool,
+      let shape = fixedShape, let numbers = constantIntegers,
+      shape.checkedElementCount == numbers.count
+    else { return nil }
+    return Tensor(wrapping: numbers, to: elementType, shape: shape)
+  }
+
   /// The elements of an integer or boolean scalar or vector, as far as they are known.
   public var integers: [SymbolicInteger]? {
     switch contents {

@@ -13,30 +13,30 @@ public struct MaskedChannels: Sendable {
     var masks: [NodeID] = []
     var removed: [Int: Set<Int>] = [:]
     for id in graph.nodes where graph[id].operation.isMask {
-      guard let (_, call) = facts.invocation(of: id), let operand = graph[id].inputs[0] else {
-        continue
+      let location = graph.location(of: id)
+      guard let mask = MaskNode(id, graph, facts), let extent = coupling.extent(of: mask.axis)
+      else {
+        throw CompileError(.unsupported, "masks an axis whose extent is not known", at: location)
       }
       masks.append(id)
-      let axis = Axis(operand, call.int("axis")!)
-      let keep = Set(call.ints("keep")!)
-      for index in 0..<(coupling.extent(of: axis) ?? 0) where !keep.contains(index) {
-        guard let (group, channel) = coupling.channel(of: axis, index: index),
-          coupling.groups[group].pin == nil
-        else {
-          let pin = coupling.channel(of: axis, index: index).flatMap { coupling.groups[$0.group].pin }
+      let keep = Set(mask.keep)
+      for index in 0..<extent where !keep.contains(index) {
+        let channel = coupling.channel(of: mask.axis, index: index)
+        let pin = channel.flatMap { coupling.groups[$0.group].pin }
+        guard let (group, number) = channel, pin == nil else {
           throw CompileError(
-            .unsupported, "masks index \(index), which cannot be removed",
-            at: graph.location(of: id), notes: pin.map { ["pinned: \($0)"] } ?? [])
+            .unsupported, "masks index \(index), which cannot be removed", at: location,
+            notes: pin.map { ["pinned: \($0)"] } ?? [])
         }
-        removed[group, default: []].insert(channel)
+        removed[group, default: []].insert(number)
+        guard removed[group]!.count < coupling.groups[group].count else {
+          throw CompileError(
+            .unsupported, "masks the last channel of '\(coupling.groups[group].name)'",
+            at: location)
+        }
       }
     }
     self.masks = masks
     self.removed = removed
   }
-}
-
-extension OperationName {
-  /// Whether this is prunec's own Mask operator.
-  public var isMask: Bool { domain == Mask.domain && type == "Mask" }
 }

@@ -56,9 +56,15 @@ public struct Follower: Sendable, Hashable {
   }
 }
 
-/// What stays of every axis of the graph that channels were taken out of.
+/// What stays of every axis of the graph that channels were taken out of, counted as before the first
+/// cut.
 public struct Shrinkage: Sendable {
-  public var keptIndices: [Axis: [Int]]
+  public private(set) var keptIndices: [Axis: [Int]]
 
   public init(keptIndices: [Axis: [Int]]) { self.keptIndices = keptIndices }
+
+  /// Adds a further cut, whose indices count what the cuts before it left.
+  public mutating func append(_ kept: [Axis: [Int]]) {
+    keptIndices.merge(kept) { before, now in now.map { before[$0] } }
+  }
 }

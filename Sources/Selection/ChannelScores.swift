@@ -22,6 +22,13 @@ public struct ChannelScores: Sendable {
     }
   }
 
+  /// Follows a cut: of every axis in `kept`, only the scores at those indices stay.
+  public mutating func keep(_ kept: [Axis: [Int]]) {
+    for (axis, indices) in kept {
+      if let list = scores[axis] { scores[axis] = indices.map { list[$0] } }
+    }
+  }
+
   /// The scores of a group's channels; `nil` where none were recorded for any of its axes.
   public func scores(of group: ChannelGroup) -> [Float]? {
     for member in group.members {

@@ -132,18 +132,25 @@ public struct ChannelSelection {
     return min(count, max(nearest, min(multiple, count), 1))
   }
 
+  /// `kept`, or all where a single channel would go of an axis that is normalised over: a mask cannot
+  /// preserve its moments by one element.
+  private func settled(_ kept: Int, _ index: Int) -> Int {
+    let count = coupling.groups[index].count
+    return normalized.contains(index) && count - kept == 1 ? count : kept
+  }
+
   private func counts(ratio: Double) -> [Int] {
     coupling.groups.indices.map { index in
-      fixed[index] ?? max(floors[index], kept(index, ratio: ratio))
+      settled(fixed[index] ?? max(floors[index], kept(index, ratio: ratio)), index)
     }
   }
 
-  /// The counts left when every channel scored below `threshold` goes.
-  private func counts(threshold: Float) -> [Int] {
+  /// The counts left when group i loses `lost[i]` channels.
+  private func counts(losing lost: [Int]) -> [Int] {
     coupling.groups.indices.map { index in
-      if let count = fixed[index] { return count }
-      let above = scores[index].reduce(0) { $0 + ($1 >= threshold ? 1 : 0) }
-      return max(floors[index], aligned(above, index))
+      if let count = fixed[index] { return settled(count, index) }
+      let left = coupling.groups[index].count - lost[index]
+      return settled(max(floors[index], aligned(left, index)), index)
     }
   }
 
@@ -157,7 +164,9 @@ public struct ChannelSelection {
     let kept: [Int]
     switch budget {
     case .ratio(let ratio):
-      kept = coupling.groups.indices.map { fixed[$0] ?? self.kept($0, ratio: ratio) }
+      kept = coupling.groups.indices.map {
+        settled(fixed[$0] ?? self.kept($0, ratio: ratio), $0)
+      }
     case .macs(let fraction):
       kept = try counts(fraction, "MACs", scope) { cost.macs(keeping: $0) }
     case .parameters(let fraction):
@@ -165,8 +174,6 @@ public struct ChannelSelection {
     }
     var removed: [Int: Set<Int>] = [:]
     for (index, group) in coupling.groups.enumerated() where kept[index] < group.count {
-      // A mask cannot preserve the moments of an axis by one element: a single channel stays.
-      if normalized.contains(index), group.count - kept[index] == 1 { continue }
       removed[index] = Set(order[index].prefix(group.count - kept[index]))
     }
     return removed
@@ -204,13 +211,27 @@ public struct ChannelSelection {
     switch scope {
     case .uniform: return { counts(ratio: $0) }
     case .global:
-      let ranked = scores.indices.filter { fixed[$0] == nil }.flatMap { scores[$0] }.sorted()
+      let ranking = ranking
       return { strength in
-        guard !ranked.isEmpty, strength > 0 else { return counts(threshold: -.infinity) }
-        let rank = Int(strength * Double(ranked.count))
-        return counts(threshold: rank < ranked.count ? ranked[rank] : .infinity)
+        var lost = [Int](repeating: 0, count: coupling.groups.count)
+        for group in ranking.prefix(Int(strength * Double(ranking.count))) { lost[group] += 1 }
+        return counts(losing: lost)
       }
     }
+  }
+
+  /// The groups that lose a channel, one after the other, when the least important channels of all go
+  /// first. Among equal scores every group loses the same share: weights may well be all alike.
+  private var ranking: [Int] {
+    var channels: [(score: Float, share: Double, group: Int)] = []
+    for (index, group) in coupling.groups.enumerated() where fixed[index] == nil {
+      for (position, channel) in order[index].enumerated() {
+        let share = Double(position) / Double(group.count)
+        channels.append((scores[index][channel], share, index))
+      }
+    }
+    return channels.sorted { ($0.score, $0.share, $0.group) < ($1.score, $1.share, $1.group) }
+      .map(\.group)
   }
 
   private func percent(_ fraction: Double) -> String {

@@ -12,6 +12,7 @@ public struct CutCost: Sendable {
   private var extents: [Axis: Extent] = [:]
   private var costlyNodes: [NodeID] = []
   private var constantMacs = 0
+  private var parameters: [ValueID] = []
 
   public init(_ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis) {
     self.graph = graph
@@ -26,6 +27,7 @@ public struct CutCost: Sendable {
         extents[member.axis] = extent
       }
     }
+    parameters = graph.valueIDs.filter { Cost.isParameter($0, graph, facts) }
     for id in graph.nodes {
       guard let (found, call) = facts.invocation(of: id) else { continue }
       let macs = found.macs(call)
@@ -61,10 +63,9 @@ public struct CutCost: Sendable {
   /// Parameters when group i keeps `kept[i]` channels.
   public func parameters(keeping kept: [Int]) -> Int {
     var total = 0
-    for id in graph.initializers {
-      guard let tensor = graph[id].constant, tensor.elementType.isParameter else { continue }
+    for id in parameters {
       var count = 1
-      for (axis, extent) in tensor.shape.enumerated() {
+      for (axis, extent) in (facts[id].fixedShape ?? [0]).enumerated() {
         count &*= extents[Axis(id, axis)].map { Self.evaluate($0, kept) } ?? extent
       }
       total &+= count

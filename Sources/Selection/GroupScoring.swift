@@ -24,7 +24,7 @@ public struct GroupScoring {
       for layer in LinearLayer.all(in: graph, facts) { score(layer) }
     case .bnScale:
       for id in graph.nodes where graph[id].operation == OperationName("BatchNormalization") {
-        if let scale = graph[id].inputs[1], let tensor = graph[scale].constant {
+        if let scale = graph[id].inputs[1], let tensor = graph[scale].constant, tensor.hasData {
           axisScores[Axis(scale, 0)] = tensor.floats.map(abs)
         }
       }
@@ -38,12 +38,12 @@ public struct GroupScoring {
       let weight = graph[layer.weight].constant, weight.hasData
     else { return }
     let bias = layer.bias.flatMap { graph[$0].constant }
-    let rows = RowMatrix(weight, axis: layer.outputAxis, bias: bias?.hasData == true ? bias : nil)
+    let known = bias?.hasData == true ? bias : nil
     axisScores[axis] =
       switch criterion {
-      case .l1: rows.absoluteSums
-      case .l2: rows.norms
-      default: rows.distanceSums
+      case .l1: RowNorms.absoluteSums(weight, axis: layer.outputAxis, bias: known)
+      case .l2: RowNorms.euclidean(weight, axis: layer.outputAxis, bias: known)
+      default: RowMatrix(weight, axis: layer.outputAxis, bias: known).distanceSums
       }
   }
 

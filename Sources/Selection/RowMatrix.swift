@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// The rows of a layer's weight, one per output channel, with the bias as a last column.
 public struct RowMatrix: Sendable {
   public let rows: Int
@@ -35,71 +37,23 @@ public struct RowMatrix: Sendable {
     }
   }
 
-  /// Calls `body` with one row.
-  @inline(__always)
-  func withRow<R>(_ row: Int, _ body: (UnsafeBufferPointer<Float>) -> R) -> R {
-    elements.withUnsafeBufferPointer { all in
-      body(UnsafeBufferPointer(rebasing: all[(row * columns)..<((row + 1) * columns)]))
-    }
-  }
-
-  /// The sum of magnitudes of each row.
-  public var absoluteSums: [Float] {
-    (0..<rows).map { row in withRow(row) { $0.reduce(0) { $0 + abs($1) } } }
-  }
-
-  /// The Euclidean norm of each row.
-  public var norms: [Float] {
-    (0..<rows).map { row in withRow(row) { Self.dot($0, $0).squareRoot() } }
-  }
-
-  /// For each row the sum of its Euclidean distances to all rows.
+  /// For each row the sum of its Euclidean distances to all rows, `|a - b|^2 = |a|^2 + |b|^2 - 2 <a, b>`.
   public var distanceSums: [Float] {
+    let gram = self.gram
     var sums = [Double](repeating: 0, count: rows)
-    for a in 0..<rows {
-      for b in (a + 1)..<max(rows, a + 1) {
-        let distance = Double(withRow(a) { x in withRow(b) { y in Self.squaredDistance(x, y) } })
-          .squareRoot()
-        sums[a] += distance
-        sums[b] += distance
+    gram.withUnsafeBufferPointer { gram in
+      for a in 0..<rows {
+        for b in 0..<a {
+          let squared = gram[a * rows + a] + gram[b * rows + b] - 2 * gram[a * rows + b]
+          let distance = Double(max(0, squared).squareRoot())
+          sums[a] += distance
+          sums[b] += distance
+        }
       }
     }
     return sums.map(Float.init)
   }
 
-  /// The inner product of two rows.
-  public func product(_ a: Int, _ b: Int) -> Float {
-    withRow(a) { x in withRow(b) { y in Self.dot(x, y) } }
-  }
-
-  // Sixteen partial sums: enough for the compiler to use vectors, which one running sum forbids.
-  private static func dot(_ x: UnsafeBufferPointer<Float>, _ y: UnsafeBufferPointer<Float>) -> Float
-  {
-    var lanes = SIMD16<Float>()
-    let whole = x.count & ~15
-    for start in stride(from: 0, to: whole, by: 16) {
-      let a = UnsafeRawPointer(x.baseAddress! + start).loadUnaligned(as: SIMD16<Float>.self)
-      let b = UnsafeRawPointer(y.baseAddress! + start).loadUnaligned(as: SIMD16<Float>.self)
-      lanes.addProduct(a, b)
-    }
-    var sum = lanes.sum()
-    for index in whole..<x.count { sum += x[index] * y[index] }
-    return sum
-  }
-
-  private static func squaredDistance(
-    _ x: UnsafeBufferPointer<Float>, _ y: UnsafeBufferPointer<Float>
-  ) -> Float {
-    var lanes = SIMD16<Float>()
-    let whole = x.count & ~15
-    for start in stride(from: 0, to: whole, by: 16) {
-      let a = UnsafeRawPointer(x.baseAddress! + start).loadUnaligned(as: SIMD16<Float>.self)
-      let b = UnsafeRawPointer(y.baseAddress! + start).loadUnaligned(as: SIMD16<Float>.self)
-      let difference = a - b
-      lanes.addProduct(difference, difference)
-    }
-    var sum = lanes.sum()
-    for index in whole..<x.count { sum += (x[index] - y[index]) * (x[index] - y[index]) }
-    return sum
-  }
+  /// The inner products of all pairs of rows, `[rows, rows]`.
+  public var gram: [Float] { LinearAlgebra.gram(of: elements, rows: rows, columns: columns) }
 }

@@ -1,4 +1,5 @@
-/// Evaluation of nodes whose operands are all constant, while facts are being inferred.
+/// Evaluation of nodes whose operands are all constant, or extents that are numbers, while facts are
+/// being inferred.
 enum ConstantEvaluation {
   /// Larger results are not computed during inference: shape arithmetic is small.
   static let elementLimit = 4096
@@ -12,7 +13,7 @@ enum ConstantEvaluation {
         operands.append(nil)
         continue
       }
-      guard let constant = operand.constant,
+      guard let constant = operand.knownTensor,
         constant.count <= elementLimit || node.inputs.count == 1
       else { return nil }
       operands.append(constant)

@@ -2,7 +2,7 @@
 public struct Cost: Sendable, Hashable {
   /// Multiply-accumulate operations of one run; axes without a fixed extent count as one.
   public var macs = 0
-  /// Elements of floating point constants.
+  /// Elements of the values that `isParameter(_:_:_:)` names.
   public var parameters = 0
   /// Bytes of all constants.
   public var bytes = 0
@@ -14,17 +14,25 @@ public struct Cost: Sendable, Hashable {
     for id in graph.nodes {
       if let (found, call) = facts.invocation(of: id) { macs &+= found.macs(call) }
       for attribute in graph[id].attributes {
-        if case .tensor(let named) = attribute.value { add(named.tensor) }
+        if case .tensor(let named) = attribute.value { bytes += named.tensor.byteCount }
       }
     }
-    for id in graph.initializers {
-      if let tensor = graph[id].constant { add(tensor) }
+    for id in graph.initializers { bytes += graph[id].constant?.byteCount ?? 0 }
+    for id in graph.valueIDs where Self.isParameter(id, graph, facts) {
+      parameters &+= facts[id].fixedShape?.checkedElementCount ?? 0
     }
   }
 
-  private mutating func add(_ tensor: Tensor) {
-    bytes += tensor.byteCount
-    if tensor.elementType.isParameter { parameters += tensor.count }
+  /// Whether a value holds parameters: an initializer of a type that weights have, or what a node
+  /// makes of other constants or of none (`Constant`, `ConstantOfShape`).
+  public static func isParameter(_ id: ValueID, _ graph: Graph, _ facts: GraphFacts) -> Bool {
+    guard facts[id].elementType?.isParameter == true else { return false }
+    guard let node = graph[id].definingNode else { return graph[id].constant != nil }
+    guard facts.invocation(of: node) != nil else { return false }
+    return graph[node].inputs.allSatisfy { input in
+      guard let input, let tensor = graph[input].constant else { return input == nil }
+      return !tensor.elementType.isParameter
+    }
   }
 }
 

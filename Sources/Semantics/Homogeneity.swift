@@ -27,7 +27,8 @@ public enum Homogeneity {
       operands.append(Tensor(data, shape: shape))
       doubled.append(Tensor(data.map { 2 * $0 }, shape: shape))
     }
-    guard let once = evaluate(found, call, operands), let twice = evaluate(found, call, doubled) else {
+    guard let once = evaluate(found, call, operands), let twice = evaluate(found, call, doubled)
+    else {
       return false
     }
     return once.floats.map { 2 * $0 } == twice.floats

@@ -5,10 +5,11 @@ import CommandLineSupport
 struct PrunecOpt: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prunec-opt",
-    abstract: "Run passes on a model (.onnx or ONNX's textual syntax) and print the result as text.")
+    abstract: "Run passes on a model (.onnx or ONNX's textual syntax) and print the result as text."
+  )
 
   @Argument(help: "The model (.onnx, or .onnxtxt for text).")
-  var model: String
+  var model: String?
 
   @Option(name: .customLong("passes"), help: "The pipeline to run.")
   var pipeline = ""
@@ -24,12 +25,23 @@ struct PrunecOpt: ParsableCommand {
   @Option(help: "Which factor of a split axis is cut: inner or outer.")
   var direction: SplitDirection = .inner
 
+  @Flag(help: "Print every operator that is understood, with the versions of its operator set.")
+  var listOperators = false
+
   @OptionGroup(title: "Passes")
   var passes: PassOptions
 
   static func main() { ExitStatus.run(PrunecOpt.self) }
 
+  func validate() throws {
+    guard model != nil || listOperators else { throw ValidationError("give a model") }
+  }
+
   func run() throws {
+    guard let model, !listOperators else {
+      print(Self.operatorList)
+      return
+    }
     let parsed = try Pipeline(pipeline)
     var manager = try PassManager(parsed, registry: allPasses, options: passes.managerOptions)
     if passes.printPipeline {
@@ -59,6 +71,13 @@ struct PrunecOpt: ParsableCommand {
         try OutputText.write(printModel(result, options: options), to: output)
       }
     }
+  }
+
+  /// A line for each operator: its name with that of its domain, and the first and last version.
+  private static var operatorList: String {
+    OperatorRegistry.all.map(\.signature)
+      .map { "\($0.operation) \($0.opsets.lowerBound) \($0.opsets.upperBound)" }
+      .sorted().joined(separator: "\n")
   }
 }
 

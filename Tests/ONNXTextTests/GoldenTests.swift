@@ -8,6 +8,8 @@ import Testing
   private let text = """
     # A preamble.
 
+    # What the case is about,
+    # in two lines.
     # run: erase
     main (float x) => (float y) {
       t = Relu (x)
@@ -18,6 +20,7 @@ import Testing
       y = Relu (x)
     }
 
+    # Another case.
     # run: fail{a=1}
     main (float x) => (float y) {
       t = Relu (x)
@@ -28,11 +31,11 @@ import Testing
     """
 
   /// `erase` erases Identity nodes; `fail` throws at them.
-  private func run(_ pipeline: String, _ model: Model) throws -> Model {
+  private func run(_ section: GoldenFile.Case, _ model: Model) throws -> Model {
     var model = model
     for id in Array(model.graph.nodes) where model.graph[id].operation.type == "Identity" {
       let node = model.graph[id]
-      guard pipeline == "erase" else {
+      guard section.pipeline == "erase" else {
         throw CompileError(
           .unsupported, "this is not possible", at: model.graph.location(of: id))
       }
@@ -54,7 +57,12 @@ import Testing
     let file = GoldenFile(text)
     #expect(file.text == text)
     #expect(file.cases.map(\.pipeline) == ["erase", "fail{a=1}"])
-    #expect(file.cases.map(\.line) == [3, 13])
+    #expect(file.preamble == "# A preamble.")
+    #expect(
+      file.cases.map(\.note) == [
+        "# What the case is about,\n# in two lines.", "# Another case.",
+      ])
+    #expect(file.cases.map(\.line) == [5, 16])
     #expect(file.cases[1].errors.map(\.line) == [3])
     #expect(file.cases[1].errors.map(\.message) == ["not possible"])
   }

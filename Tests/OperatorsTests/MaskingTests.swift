@@ -21,42 +21,40 @@ import Testing
     #expect(whole.floats == [1, 2])
   }
 
-  @Test func replacesByTheMeanOfWhatIsKept() throws {
-    let y = try mask(.counting(3, 2), axis: 0, keep: [0, 2], fill: "mean").evaluate()[0]
-    #expect(y.floats == [1, 2, 3, 4, 5, 6])
-    let last = try mask(.counting(2, 3), axis: 1, keep: [1, 2], fill: "mean").evaluate()[0]
-    #expect(last.floats == [2.5, 2, 3, 5.5, 5, 6])
+  @Test func keepsTheMomentsOfWhatStays() throws {
+    // The kept elements 2 and 4 have mean 3 and deviation 1.
+    let even = try mask(
+      .constant([2, 9, 9, 4], 1, 4), axis: 1, keep: [0, 3], fill: "moments"
+    ).evaluate()[0]
+    #expect(even.floats == [2, 4, 2, 4])
+    let odd = try mask(
+      .constant([9, 2, 9, 4, 9], 5, 1), axis: 0, keep: [1, 3], fill: "moments"
+    ).evaluate()[0]
+    #expect(
+      isClose(odd.floats, [3 + Float(1.5).squareRoot(), 2, 3 - Float(1.5).squareRoot(), 4, 3]))
+    #expect(
+      mask(.float(4), axis: 0, keep: [0, 1, 2], fill: "moments").refusal()
+        == "moments need a kept element, and none or two removed ones")
   }
 
-  /// The equation in the operator's documentation.
-  @Test func maskedLayerNormalizationIsThatOfTheKeptElements() throws {
-    let elements: [Float] = [0.5, -1, 9, 2, -7, 0.25, 3, 1, 4, -2]
-    let (keep, n, k) = ([0, 1, 3], 5, 3)
-    let (scale, bias): ([Float], [Float]) = ([1, 2, 3, -1, 5], [0, 1, 2, 3, 4])
-    let epsilon: Float = 0.125
-    let share = Float(k) / Float(n)
-    let masked = try mask(
-      .constant(elements, 2, 5), axis: 1, keep: keep, fill: "mean"
-    ).evaluate()[0]
-    let normalized = try OperatorCase(
-      "LayerNormalization",
-      [
-        ValueFacts(constant: masked), .constant(scale.map { $0 * share.squareRoot() }, 5),
-        .constant(bias, 5),
-      ], [Attribute("epsilon", epsilon * share)]
-    ).evaluate()[0]
-
-    let kept = { (tensor: Tensor) in
-      ValueFacts(constant: tensor.keeping(keep, alongAxis: tensor.rank - 1))
+  /// What the operator's documentation promises: the statistics leave the masked elements out.
+  @Test(arguments: ["LayerNormalization", "RMSNormalization"], [[0, 1, 3], [1, 4], [2]])
+  func normalizationsSeeWhatStays(type: String, keep: [Int]) throws {
+    let x = Tensor([0.5, -1, 9, 2, -7, 0.25, 3, 1, 4, -2], shape: [2, 5])
+    let scale = Tensor([1, 2, 3, -1, 5] as [Float], shape: [5])
+    let normalized = { (x: Tensor, scale: Tensor) in
+      try OperatorCase(
+        type, opset: 23, [ValueFacts(constant: x), ValueFacts(constant: scale)],
+        [Attribute("epsilon", Float(0.125))]
+      ).evaluate()[0]
     }
-    let alone = try OperatorCase(
-      "LayerNormalization",
-      [
-        kept(Tensor(elements, shape: [2, 5])), kept(Tensor(scale, shape: [5])),
-        kept(Tensor(bias, shape: [5])),
-      ], [Attribute("epsilon", epsilon)]
+    let masked = try mask(
+      ValueFacts(constant: x), axis: 1, keep: keep, fill: "moments"
     ).evaluate()[0]
-    #expect(isClose(normalized.keeping(keep, alongAxis: 1).floats, alone.floats))
+    let alone = try normalized(
+      x.keeping(keep, alongAxis: 1), scale.keeping(keep, alongAxis: 0))
+    #expect(
+      isClose(try normalized(masked, scale).keeping(keep, alongAxis: 1).floats, alone.floats))
   }
 
   @Test func renumbersWhenItsAxisIsCut() throws {
@@ -79,7 +77,7 @@ import Testing
     #expect(mask(x, axis: 1, keep: [Int.min]).refusal() != nil)
     #expect(mask(x, axis: Int.min, keep: []).refusal() != nil)
     #expect(mask(x, axis: 1, keep: [0], fill: "one").refusal() != nil)
-    #expect(mask(.integers(1), axis: 0, keep: [0], fill: "mean").refusal() != nil)
+    #expect(mask(.integers(1), axis: 0, keep: [0], fill: "moments").refusal() != nil)
     #expect(
       OperatorCase("Mask", domain: "ai.prunec", opset: 1, [x], [Attribute("axis", 0)]).refusal()
         == "'keep' is missing")

@@ -2,8 +2,8 @@ import Foundation
 import GraphIR
 import ONNXText
 
-/// Runs a pipeline, given as text, on a model.
-public typealias PipelineRunner = (_ pipeline: String, _ input: Model) throws -> Model
+/// Runs the pipeline of a case on its input.
+public typealias CaseRunner = (_ section: GoldenFile.Case, _ input: Model) throws -> Model
 
 /// The repository's root.
 public let packageDirectory = URL(filePath: #filePath).deletingLastPathComponent()
@@ -15,7 +15,7 @@ public let packageDirectory = URL(filePath: #filePath).deletingLastPathComponent
 /// reported all the same: a blessed result is to be read before it is believed.
 ///
 /// - Returns: what is wrong, a text for each failed case; empty where all is well.
-public func goldenFailures(ofPass pass: String, run: PipelineRunner) throws -> [String] {
+public func goldenFailures(ofPass pass: String, run: CaseRunner = runCase) throws -> [String] {
   let directory = packageDirectory.appending(path: "Fixtures/Passes/\(pass)")
   let files = try FileManager.default.contentsOfDirectory(
     at: directory, includingPropertiesForKeys: nil
@@ -27,7 +27,7 @@ public func goldenFailures(ofPass pass: String, run: PipelineRunner) throws -> [
 
 /// Checks every case of one file; see `goldenFailures(ofPass:run:)`.
 public func goldenFailures(
-  inFile url: URL, isBlessing: Bool, run: PipelineRunner
+  inFile url: URL, isBlessing: Bool, run: CaseRunner
 ) throws -> [String] {
   var file = GoldenFile(try String(contentsOf: url, encoding: .utf8))
   guard !file.cases.isEmpty else { return ["\(url.lastPathComponent): no '# run:' line"] }
@@ -54,7 +54,7 @@ private struct CaseFailure {
   var result: String?
 }
 
-private func failure(of section: GoldenFile.Case, run: PipelineRunner) -> CaseFailure? {
+private func failure(of section: GoldenFile.Case, run: CaseRunner) -> CaseFailure? {
   let source: ParsedSource
   do {
     source = try parseSource(section.input)
@@ -67,7 +67,7 @@ private func failure(of section: GoldenFile.Case, run: PipelineRunner) -> CaseFa
 
   let result: Model
   do {
-    result = try run(section.pipeline, source.model)
+    result = try run(section, source.model)
   } catch let error as CompileError {
     return mismatch(of: error, section, source).map { CaseFailure(message: $0) }
   } catch {

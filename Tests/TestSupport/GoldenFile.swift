@@ -18,12 +18,17 @@
 /// }
 /// ```
 ///
-/// Each `# run:` begins a case; the lines up to `# expect:` are its input, the lines after are the
+/// Each `# run:`, with the comments right above it, begins a case; the lines up to `# expect:` are its input, the lines after are the
 /// exact result, printed with data of more than 16 elements elided. A case without `# expect:` fails
 /// with the errors that `# expect-error:` comments announce, each for the node below the comment; for
 /// an error that is not about a node the comment stands below the last one.
+///
+/// Two comments of the input set how it is run: `# direction: outer` cuts split axes along their outer
+/// factor, and `# unchecked: reason` says why the results cannot be compared by running them.
 public struct GoldenFile: Equatable {
   public struct Case: Equatable {
+    /// The comments right above `# run:`.
+    public var note: String
     /// The line of `# run:`, counted from 1.
     public var line: Int
     public var pipeline: String
@@ -32,6 +37,10 @@ public struct GoldenFile: Equatable {
     public var expected: String?
     /// The announced errors with the lines of their comments, counted within the input.
     public var errors: [ExpectedError]
+    /// What `# direction:` says.
+    public var direction: String?
+    /// What `# unchecked:` says.
+    public var unchecked: String?
   }
 
   public struct ExpectedError: Equatable {
@@ -44,32 +53,52 @@ public struct GoldenFile: Equatable {
   public var cases: [Case]
 
   public init(_ text: String) {
-    var preamble: [Substring] = []
-    var cases: [(line: Int, pipeline: String, input: [Substring], expected: [Substring]?)] = []
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() {
-      if let pipeline = Self.argument(of: "run", in: line) {
-        cases.append((index + 1, pipeline, [], nil))
-      } else if cases.isEmpty {
-        preamble.append(line)
-      } else if Self.argument(of: "expect", in: line) != nil {
-        cases[cases.count - 1].expected = []
-      } else if cases[cases.count - 1].expected != nil {
-        cases[cases.count - 1].expected!.append(line)
-      } else {
-        cases[cases.count - 1].input.append(line)
+    /// A case as it is read; what comes before the first one is read like the input of one.
+    struct Section {
+      var note: [Substring] = []
+      var line = 0
+      var pipeline = ""
+      var input: [Substring] = []
+      var expected: [Substring]?
+
+      /// Takes the comments off the end.
+      mutating func takeNote() -> [Substring] {
+        var lines = expected ?? input
+        let start = lines.lastIndex { !$0.hasPrefix("#") }.map { $0 + 1 } ?? 0
+        let note = Array(lines[start...])
+        lines.removeSubrange(start...)
+        if expected == nil { input = lines } else { expected = lines }
+        return note
       }
     }
-    self.preamble = Self.trimmed(preamble)
-    self.cases = cases.map { section in
+    var sections = [Section()]
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    for (index, line) in lines.enumerated() {
+      let last = sections.count - 1
+      if let pipeline = Self.argument(of: "run", in: line) {
+        let note = sections[last].takeNote()
+        sections.append(Section(note: note, line: index + 1, pipeline: pipeline))
+      } else if last > 0, Self.argument(of: "expect", in: line) != nil {
+        sections[last].expected = []
+      } else if sections[last].expected != nil {
+        sections[last].expected!.append(line)
+      } else {
+        sections[last].input.append(line)
+      }
+    }
+    preamble = Self.trimmed(sections[0].input)
+    cases = sections.dropFirst().map { section in
       let errors = section.input.enumerated().compactMap { index, line in
         Self.argument(of: "expect-error", in: line).map {
           ExpectedError(line: index + 1, message: $0)
         }
       }
       return Case(
-        line: section.line, pipeline: section.pipeline, input: Self.trimmed(section.input),
-        expected: section.expected.map(Self.trimmed), errors: errors)
+        note: section.note.joined(separator: "\n"), line: section.line, pipeline: section.pipeline,
+        input: Self.trimmed(section.input),
+        expected: section.expected.map(Self.trimmed), errors: errors,
+        direction: Self.first("direction", in: section.input),
+        unchecked: Self.first("unchecked", in: section.input))
     }
   }
 
@@ -77,11 +106,16 @@ public struct GoldenFile: Equatable {
   public var text: String {
     var sections = preamble.isEmpty ? [] : [preamble + "\n"]
     for section in cases {
-      var text = "# run: \(section.pipeline)\n\(section.input)\n"
+      var text = section.note.isEmpty ? "" : section.note + "\n"
+      text += "# run: \(section.pipeline)\n\(section.input)\n"
       if let expected = section.expected { text += "# expect:\n\(expected)\n" }
       sections.append(text)
     }
     return sections.joined(separator: "\n")
+  }
+
+  private static func first(_ key: String, in lines: [Substring]) -> String? {
+    lines.lazy.compactMap { argument(of: key, in: $0) }.first
   }
 
   /// What follows `# key:` on a line that begins so.

@@ -15,9 +15,7 @@ struct ConstantOfShape: Operator {
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     let element = try element(call)
-    if let shape = call.shape(0), shape.count != 1 {
-      throw call.malformed("the operand has \(shape.count) axes instead of one")
-    }
+    try call.requireIntegerList(0)
     guard let extents = call.operand(0)?.integers else {
       return [ValueFacts(element.elementType, call.unknownExtents(countedByOperand: 0))]
     }

@@ -34,11 +34,13 @@ struct Concat: Operator {
   }
 
   private func contents(_ call: Invocation, rank: Int) -> ValueFacts.Contents {
-    guard rank == 1 else { return .unknown }
+    guard rank == 1, call.operands.contains(where: { $0?.integers != nil }) else { return .unknown }
     var joined: [SymbolicInteger] = []
     for operand in call.operands {
-      guard let integers = operand?.shapeIntegers, joined.count <= 1024 else { return .unknown }
-      joined += integers
+      guard let count = operand?.fixedShape?.first, count <= 1024, joined.count <= 1024 else {
+        return .unknown
+      }
+      joined += operand?.shapeIntegers ?? [SymbolicInteger](repeating: .unknown, count: count)
     }
     return .integers(joined)
   }

@@ -37,7 +37,10 @@ struct Dropout: Operator {
     guard call.results.count > 1 else { return [data] }
     let one = Tensor(.bool, shape: [], elements: [UInt8(1)])
     let mask = Tensor(repeating: one, shape: data.shape)
-    return [data, call.opset < 10 ? mask.converted(to: data.elementType)! : mask]
+    guard let typed = call.opset < 10 ? mask.converted(to: data.elementType) : mask else {
+      throw call.unsupported("Dropout of \(data.elementType.name) is not evaluated")
+    }
+    return [data, typed]
   }
 
   func macs(_ call: Invocation) -> Int { 0 }

@@ -8,9 +8,7 @@ struct Expand: Operator {
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     let type = call.elementType(0)
-    if let target = call.shape(1), target.count != 1 {
-      throw call.malformed("the target shape has \(target.count) axes instead of one")
-    }
+    try call.requireIntegerList(1)
     var target = call.unknownExtents(countedByOperand: 1)
     if let entries = call.operand(1)?.integers {
       for case .fixed(let extent) in entries where extent < 0 {

@@ -109,8 +109,10 @@ struct Pad: Operator {
     var result = try call.tensor(0, of: operands)
     let mode = try mode(call)
     let filling = mode == "constant" ? try filling(call, operands, result.elementType) : nil
-    for (axis, padding) in try paddings(resolved, rank: result.rank)!.enumerated()
-    where !padding.isNone {
+    guard let paddings = try paddings(resolved, rank: result.rank) else {
+      throw call.unsupported("the pads are not known")
+    }
+    for (axis, padding) in paddings.enumerated() where !padding.isNone {
       let extent = result.shape[axis]
       let positions = (0..<shape[axis]).map { $0 - padding.before }
       guard let filling else {

@@ -10,9 +10,7 @@ struct Reshape: Operator {
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     let type = call.elementType(0)
-    if let target = call.shape(1), target.count != 1 {
-      throw call.malformed("the target shape has \(target.count) axes instead of one")
-    }
+    try call.requireIntegerList(1)
     guard let target = call.operand(1)?.integers else {
       return [ValueFacts(type, call.unknownExtents(countedByOperand: 1))]
     }

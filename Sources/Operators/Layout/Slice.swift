@@ -171,8 +171,11 @@ struct Slice: Operator {
     if shape.contains(0) { return [data.emptied(shape)] }
     var strides = data.shape.rowMajorStrides
     var offset = 0
-    for range in try ranges(resolved, resolved.shape(0)!)! {
-      let taken = range.taken!
+    guard let ranges = try ranges(resolved, data.shape.map { .fixed($0) }) else {
+      throw call.unsupported("what is sliced is not known")
+    }
+    for range in ranges {
+      guard let taken = range.taken else { throw call.unsupported("what is sliced is not known") }
       offset += taken.start * strides[range.axis]
       // A single index may come with any step, which the product need not hold.
       strides[range.axis] *= taken.count == 1 ? 1 : taken.step

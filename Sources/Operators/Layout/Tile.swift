@@ -6,6 +6,7 @@ struct Tile: Operator {
   let signature = Signature("Tile", operands: 2...2)
 
   private func repeats(_ call: Invocation, rank: Int) throws(CompileError) -> [SymbolicInteger]? {
+    try call.requireIntegerList(1)
     guard let repeats = call.operand(1)?.integers else { return nil }
     guard repeats.count == rank else {
       throw call.malformed("\(repeats.count) repeats are given for \(rank) axes")

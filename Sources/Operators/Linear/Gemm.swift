@@ -86,7 +86,7 @@ public struct Gemm: Operator {
       let multiply =
         axes.columns == 1 ? MatrixProduct.accumulate : MatrixProduct.accumulateTransposed
       left.withUnsafeBufferPointer { left in
-        b.floats.withUnsafeBufferPointer { right in
+        b.withFloats { right in
           y.withUnsafeMutableBufferPointer { y in
             multiply(left.baseAddress!, right.baseAddress!, y.baseAddress!, m, k, n)
           }

@@ -69,11 +69,17 @@ public struct MatMul: Operator {
     let plan = Plan(a.shape, b.shape)
     guard a.elementType.isFloatingPoint else {
       var y = [Int](repeating: 0, count: shape.elementCount)
-      plan.run(a.integers, b.integers, into: &y, MatrixProduct.accumulate)
+      a.integers.withUnsafeBufferPointer { left in
+        b.integers.withUnsafeBufferPointer { right in
+          plan.run(left, right, into: &y, MatrixProduct.accumulate)
+        }
+      }
       return [Tensor(wrapping: y, to: a.elementType, shape: shape)]
     }
     var y = [Float](repeating: 0, count: shape.elementCount)
-    plan.run(a.floats, b.floats, into: &y, MatrixProduct.accumulate)
+    a.withFloats { left in
+      b.withFloats { right in plan.run(left, right, into: &y, MatrixProduct.accumulate) }
+    }
     return [Tensor(rounding: y, to: a.elementType, shape: shape)]
   }
 
@@ -94,21 +100,18 @@ public struct MatMul: Operator {
     }
 
     func run<Element>(
-      _ a: [Element], _ b: [Element], into y: inout [Element],
+      _ a: UnsafeBufferPointer<Element>, _ b: UnsafeBufferPointer<Element>,
+      into y: inout [Element],
       _ multiply: (
         UnsafePointer<Element>, UnsafePointer<Element>, UnsafeMutablePointer<Element>, Int, Int, Int
       ) -> Void
     ) {
       guard !y.isEmpty, k > 0 else { return }
-      a.withUnsafeBufferPointer { a in
-        b.withUnsafeBufferPointer { b in
-          y.withUnsafeMutableBufferPointer { y in
-            for index in left.indices {
-              multiply(
-                a.baseAddress! + left[index] * m * k, b.baseAddress! + right[index] * k * n,
-                y.baseAddress! + index * m * n, m, k, n)
-            }
-          }
+      y.withUnsafeMutableBufferPointer { y in
+        for index in left.indices {
+          multiply(
+            a.baseAddress! + left[index] * m * k, b.baseAddress! + right[index] * k * n,
+            y.baseAddress! + index * m * n, m, k, n)
         }
       }
     }

@@ -36,13 +36,13 @@ public struct LpNormalization: Operator {
     let lanes = AxisLanes(x.shape, axis: axis)
     let isEuclidean = call.int("p") == 2
     var y = x.doubles
-    lanes.forEach { start in
+    for start in lanes.starts {
       var sum = 0.0
       for index in 0..<lanes.count {
         let element = y[start + index * lanes.stride]
         sum += isEuclidean ? element * element : abs(element)
       }
-      guard sum != 0 else { return }
+      guard sum != 0 else { continue }
       let norm = isEuclidean ? sum.squareRoot() : sum
       for index in 0..<lanes.count { y[start + index * lanes.stride] /= norm }
     }

@@ -2,9 +2,7 @@
 /// over the axes from `axis` on; `X`, `Y [d0 ... dn]`, and `Scale` broadcasts to X.
 ///
 /// Channels: every axis of X is that of Y, and of Scale where it is not stretched. A single
-/// normalised axis may be cut; the mean is then over what stays. With k of n elements left and the
-/// others zero, the mean square over all n is k/n of theirs: a masked model computes the same with
-/// `epsilon k/n` and `Scale sqrt(k/n)`.
+/// normalised axis may be cut; the mean is then over what stays.
 public struct RMSNormalization: Operator {
   public let signature = Signature(
     "RMSNormalization", opsets: 23...28, operands: 2...2,

@@ -88,10 +88,10 @@ public struct Softmax: Operator {
     var y = x.floats
     var run = [Float](repeating: 0, count: lanes.count)
     y.withUnsafeMutableBufferPointer { y in
-      lanes.forEach { start in
+      for start in lanes.starts {
         if lanes.stride == 1 {
           formula(UnsafeMutableBufferPointer(rebasing: y[start..<(start + lanes.count)]))
-          return
+          continue
         }
         for index in 0..<lanes.count { run[index] = y[start + index * lanes.stride] }
         run.withUnsafeMutableBufferPointer { formula($0) }

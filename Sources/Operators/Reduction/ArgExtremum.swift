@@ -55,7 +55,7 @@ public struct ArgExtremum: Operator {
     let takesLast = call.int("select_last_index") != 0
     func search<Element: Comparable>(_ elements: [Element]) -> [Int] {
       var indices: [Int] = []
-      lanes.forEach { start in
+      for start in lanes.starts {
         var (best, index) = (elements[start], 0)
         for candidate in 1..<max(1, lanes.count) {
           let element = elements[start + candidate * lanes.stride]

@@ -48,7 +48,7 @@ public struct CumSum: Operator {
       _ elements: [Element], _ zero: Element, _ add: (Element, Element) -> Element
     ) -> [Element] {
       var y = elements
-      lanes.forEach { start in
+      for start in lanes.starts {
         var sum = zero
         for step in 0..<lanes.count {
           let position = start + (isReverse ? lanes.count - 1 - step : step) * lanes.stride

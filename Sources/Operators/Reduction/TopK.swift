@@ -66,19 +66,15 @@ public struct TopK: Operator {
     // Lanes come in the same order in X and in the results, whose lanes differ in length alone.
     func select<Element: Comparable>(_ elements: [Element]) {
       guard !indices.isEmpty else { return }
-      var starts: [Int] = []
-      targets.forEach { starts.append($0) }
-      var lane = 0
-      lanes.forEach { start in
+      for (start, target) in zip(lanes.starts, targets.starts) {
         let order = (0..<lanes.count).sorted { a, b in
           let (x, y) = (elements[start + a * lanes.stride], elements[start + b * lanes.stride])
           return x == y ? a < b : (x > y) == isLargest
         }
         for (rank, index) in order.prefix(targets.count).enumerated() {
-          indices[starts[lane] + rank * targets.stride] = index
-          origins[starts[lane] + rank * targets.stride] = start + index * lanes.stride
+          indices[target + rank * targets.stride] = index
+          origins[target + rank * targets.stride] = start + index * lanes.stride
         }
-        lane += 1
       }
     }
     if x.elementType.isInteger { select(x.integers) } else { select(x.doubles) }

@@ -1,0 +1,50 @@
+import COpenBLAS
+
+/// The dense linear algebra that passes need, by OpenBLAS. All matrices are row-major.
+///
+/// One thread computes: sums are then taken in the same order whatever the machine's load and number
+/// of cores, and the same model gives the same bytes.
+public enum LinearAlgebra {
+  private static let isPrepared: Bool = {
+    openblas_set_num_threads(1)
+    return true
+  }()
+
+  /// `A Aᵀ [rows, rows]` for `A [rows, columns]`: the Gram matrix of A's rows.
+  public static func gram(of a: [Float], rows: Int, columns: Int) -> [Float] {
+    precondition(a.count == rows * columns && isPrepared)
+    guard rows > 0, columns > 0 else { return [Float](repeating: 0, count: rows * rows) }
+    var result = [Float](repeating: 0, count: rows * rows)
+    cblas_ssyrk(
+      CblasRowMajor, CblasUpper, CblasNoTrans, Int32(rows), Int32(columns), 1, a, Int32(columns), 0,
+      &result, Int32(rows))
+    for row in 0..<rows {
+      for column in 0..<row { result[row * rows + column] = result[column * rows + row] }
+    }
+    return result
+  }
+
+  /// `A B [m, n]` for `A [m, k]`, `B [k, n]`.
+  public static func product(_ a: [Float], _ b: [Float], m: Int, k: Int, n: Int) -> [Float] {
+    precondition(a.count == m * k && b.count == k * n && isPrepared)
+    var result = [Float](repeating: 0, count: m * n)
+    guard m > 0, k > 0, n > 0 else { return result }
+    cblas_sgemm(
+      CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(m), Int32(n), Int32(k), 1, a, Int32(k), b,
+      Int32(n), 0, &result, Int32(n))
+    return result
+  }
+
+  /// Solves `A X = B` for a symmetric positive definite `A [n, n]` and right-hand sides that are the
+  /// rows of `b [count, n]`; gives the solutions as rows. `nil` where A is not positive definite.
+  public static func solve(
+    _ a: [Double], _ b: [Double], n: Int, count: Int
+  ) -> [Double]? {
+    precondition(a.count == n * n && b.count == count * n && isPrepared)
+    guard n > 0, count > 0 else { return b }
+    // LAPACK is column-major: symmetric A is the same either way, and rows of b are its columns.
+    var (matrix, solutions, order, sides, info) = (a, b, Int32(n), Int32(count), Int32(0))
+    dposv_("U", &order, &sides, &matrix, &order, &solutions, &order, &info)
+    return info == 0 ? solutions : nil
+  }
+}

@@ -1,0 +1,75 @@
+import CommandLineSupport
+
+/// How much is to be removed.
+struct AmountOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Fraction of the MACs to keep (default 0.5).", valueName: "fraction"))
+  var macs: Double?
+
+  @Option(help: ArgumentHelp("Fraction of the parameters to keep.", valueName: "fraction"))
+  var params: Double?
+
+  @Option(
+    help: ArgumentHelp("Fraction of channels to remove in every group.", valueName: "fraction"))
+  var ratio: Double?
+
+  @Option(help: "Where channels are looked for: global or uniform.")
+  var scope: Scope = .global
+
+  @Option(
+    help: ArgumentHelp("Round channel counts to multiples: auto or a number.", valueName: "n"))
+  var align: String = "auto"
+
+  @Option(help: ArgumentHelp("Most that a budget takes from a group.", valueName: "fraction"))
+  var maxRatio: Double = Guards().maxRatio
+
+  @Option(help: ArgumentHelp("Fewest channels a budget leaves in a group.", valueName: "n"))
+  var minChannels: Int = Guards().minChannels
+
+  @Option(help: ArgumentHelp("Keep groups whose names match whole.", valueName: "glob"))
+  var keep: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Remove this fraction of matching groups.", valueName: "glob=fraction"))
+  var ratioFor: [String] = []
+
+  func validate() throws {
+    guard [macs, params, ratio].compactMap({ $0 }).count <= 1 else {
+      throw ValidationError("give one of --macs, --params and --ratio")
+    }
+    for (name, value) in [("macs", macs), ("params", params), ("max-ratio", maxRatio)] {
+      if let value, !(0...1).contains(value) {
+        throw ValidationError("--\(name) \(value) is not a fraction from 0 to 1")
+      }
+    }
+    if let ratio, !(0..<1).contains(ratio) {
+      throw ValidationError("--ratio \(ratio) is not a fraction from 0 to below 1")
+    }
+    guard (1...1 << 20).contains(minChannels) else {
+      throw ValidationError("--min-channels \(minChannels) is not a positive number")
+    }
+  }
+
+  func apply(to options: inout PruneOptions) throws {
+    if let macs { options.budget = .macs(macs) }
+    if let params { options.budget = .parameters(params) }
+    if let ratio { options.budget = .ratio(ratio) }
+    options.scope = scope
+    if align != "auto" {
+      guard let multiple = Int(align), (1...1024).contains(multiple) else {
+        throw ValidationError("--align \(align) is neither auto nor a number from 1 to 1024")
+      }
+      options.guards.alignment = .multiple(multiple)
+    }
+    options.guards.maxRatio = maxRatio
+    options.guards.minChannels = minChannels
+    options.guards.keep = keep
+    for text in ratioFor {
+      guard let equals = text.lastIndex(of: "="),
+        let ratio = Double(text[text.index(after: equals)...]), (0..<1).contains(ratio)
+      else { throw ValidationError("--ratio-for \(text) is not GLOB=FRACTION") }
+      options.guards.ratios.append((String(text[..<equals]), ratio))
+    }
+  }
+}
+
+extension Scope: ExpressibleByArgument {}

@@ -1,0 +1,43 @@
+import CommandLineSupport
+
+/// What is removed, and how it is made up for.
+struct ChoiceOptions: ParsableArguments {
+  @Option(help: "Importance of a channel: l1, l2, fpgm, bn-scale or random.")
+  var criterion: Criterion = .l2
+
+  @Option(help: "How removed channels are made up for: merge or none.")
+  var compensate: Compensation = .merge
+
+  @Option(help: "Which factor of a split axis is cut: inner (head dimensions) or outer (heads).")
+  var direction: SplitDirection = .inner
+
+  @Option(help: "Seed of everything random.")
+  var seed: Int = 0
+
+  @Flag(inversion: .prefixedNo, help: "Run the masked original and the small model and compare.")
+  var check = true
+
+  @Flag(help: "Refuse models with operators that are not understood.")
+  var strict = false
+
+  @Option(help: ArgumentHelp("Run this pipeline instead.", valueName: "pipeline"))
+  var pipeline: String?
+
+  func validate() throws {
+    guard seed >= 0 else { throw ValidationError("--seed is negative") }
+  }
+
+  func apply(to options: inout PruneOptions) throws {
+    options.criterion = criterion
+    options.compensation = compensate
+    options.direction = direction
+    options.seed = seed
+    options.check = check
+    options.isStrict = strict
+    options.pipeline = pipeline
+  }
+}
+
+extension Criterion: ExpressibleByArgument {}
+extension Compensation: ExpressibleByArgument {}
+extension SplitDirection: ExpressibleByArgument {}

@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct EliminateDeadNodesTests {
+  @Test func goldens() throws { try expectGoldens(of: EliminateDeadNodes.self) }
+}

@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct EliminateIdentitiesTests {
+  @Test func goldens() throws { try expectGoldens(of: EliminateIdentities.self) }
+}

@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct FixShapeConstantsTests {
+  @Test func goldens() throws { try expectGoldens(of: FixShapeConstants.self) }
+}

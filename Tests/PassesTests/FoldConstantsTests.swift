@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct FoldConstantsTests {
+  @Test func goldens() throws { try expectGoldens(of: FoldConstants.self) }
+}

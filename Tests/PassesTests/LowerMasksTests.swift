@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct LowerMasksTests {
+  @Test func goldens() throws { try expectGoldens(of: LowerMasks.self) }
+}

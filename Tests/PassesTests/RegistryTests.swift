@@ -1,0 +1,75 @@
+import Foundation
+import Passes
+import TestSupport
+import Testing
+
+/// Holds the registry, the folder, the tests and the documentation together.
+@Suite struct RegistryTests {
+  /// `FoldBatchNorm` as `fold-batch-norm`.
+  private func kebabCase(_ type: any Pass.Type) -> String {
+    var name = ""
+    for character in String(describing: type) {
+      if character.isUppercase, !name.isEmpty { name += "-" }
+      name += character.lowercased()
+    }
+    return name
+  }
+
+  private func swiftFiles(in folder: String) throws -> [String] {
+    let root = packageDirectory.appending(path: folder)
+    let files = try #require(
+      FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil))
+    return files.compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
+      .map { $0.deletingPathExtension().lastPathComponent }
+  }
+
+  @Test func namesAreTheTypesNames() {
+    for pass in allPasses.passes { #expect(pass.name == kebabCase(pass)) }
+    #expect(Set(allPasses.passes.map { $0.name }).count == allPasses.passes.count)
+  }
+
+  @Test func everyFileIsARegisteredPass() throws {
+    let files = try swiftFiles(in: "Passes").filter { $0 != "AllPasses" }
+    #expect(files.sorted() == allPasses.passes.map { String(describing: $0) }.sorted())
+  }
+
+  @Test func everyPassHasTests() throws {
+    let tests = Set(try swiftFiles(in: "Tests/PassesTests"))
+    for pass in allPasses.passes { #expect(tests.contains("\(pass)Tests"), "\(pass)") }
+  }
+
+  /// Passes whose results are no graph to compare.
+  private let passesWithoutGoldens = [
+    "score-channels": "the graph stays as it is; its tests compare the scores"
+  ]
+
+  @Test func everyPassHasGoldens() throws {
+    let fixtures = packageDirectory.appending(path: "Fixtures/Passes")
+    let folders = try FileManager.default.contentsOfDirectory(atPath: fixtures.path)
+    let expected = allPasses.passes.map { $0.name }.filter { passesWithoutGoldens[$0] == nil }
+    #expect(folders.sorted() == expected.sorted())
+  }
+
+  @Test func summariesAreOneLine() {
+    for pass in allPasses.passes {
+      #expect(!pass.summary.isEmpty && !pass.summary.contains("\n"), "\(pass)")
+      #expect(pass.summary.first?.isLowercase == true && pass.summary.last != ".", "\(pass)")
+    }
+  }
+
+  @Test func rulesNamePasses() {
+    let names = Set(allPasses.passes.map { $0.name })
+    for rule in allPasses.rules {
+      #expect(names.contains(rule.pass) && names.contains(rule.requires))
+      #expect(!rule.reason.isEmpty)
+    }
+  }
+
+  @Test func theReadmeListsEveryPass() throws {
+    let readme = try String(
+      contentsOf: packageDirectory.appending(path: "README.md"), encoding: .utf8)
+    for pass in allPasses.passes {
+      #expect(readme.contains("`\(pass.name)`"), "README.md does not mention \(pass.name)")
+    }
+  }
+}
