@@ -42,6 +42,22 @@ import Testing
     #expect(prunedCount * 2 >= seeds.count)
   }
 
+  /// The generator means to use each of its operators, not only to be able to.
+  @Test func operatorsOccur() {
+    var operations: Set<String> = []
+    for seed in 0..<200 {
+      let graph = RandomGraph.model(seed: UInt64(seed)).graph
+      operations.formUnion(graph.nodes.map { graph[$0].operation.type })
+    }
+    let rare: Set = [
+      "BatchNormalization", "ConvTranspose", "CumSum", "DepthToSpace", "Expand", "Gather",
+      "GroupNormalization", "LayerNormalization", "Pad", "Slice", "SpaceToDepth", "Split", "Tile",
+      "Where",
+    ]
+    #expect(rare.subtracting(operations) == [])
+    #expect(operations.count > 40)
+  }
+
   @Test func sameSeedSameGraph() {
     let (a, b) = (RandomGraph.model(seed: 7), RandomGraph.model(seed: 7))
     #expect(differences(between: a, and: b) == [])
