@@ -141,8 +141,6 @@ import Testing
       """)
     #expect(model.cuttableAxes(of: "t") == [1])
     #expect(model.cuttableAxes(of: "w1") == [0])
-    #expect(
-      model.pin(of: "t", axis: 2) == "node 'conv1' (Conv): the axis is not one of channels here")
     // Nothing is left unsaid: what is not cuttable is pinned, whether in a group or not.
     for id in model.graph.valueIDs {
       for (axis, extent) in model.coupling.axes(of: id) {

@@ -13,14 +13,14 @@ import Testing
       RowMatrix(weight, axis: 2, bias: nil).elements == [1, 3, 5, 7, 9, 11, 2, 4, 6, 8, 10, 12])
   }
 
-  @Test func norms() {
+  @Test func distances() {
     let rows = RowMatrix(Tensor([3, -4, 0, 0, 1, 1], shape: [3, 2]), axis: 0, bias: nil)
-    #expect(rows.absoluteSums == [7, 0, 2])
-    #expect(rows.norms == [5, 0, Float(2).squareRoot()])
-    #expect(rows.product(0, 2) == -1)
+    #expect(rows.gram == [25, 0, -1, 0, 0, 0, -1, 0, 2])
     let (near, far) = (2.0.squareRoot(), 29.0.squareRoot())
     let sums: [Double] = [5 + far, 5 + near, far + near]
-    #expect(rows.distanceSums == sums.map { Float($0) })
+    for (found, expected) in zip(rows.distanceSums, sums) {
+      #expect(abs(Double(found) - expected) < 1e-5)
+    }
   }
 
   /// Longer than the vectors that the sums are made of, with a rest.
@@ -28,11 +28,26 @@ import Testing
     let elements = (0..<(2 * 37)).map { Float($0 % 7) - 3 }
     let rows = RowMatrix(Tensor(elements, shape: [2, 37]), axis: 0, bias: nil)
     let (a, b) = (elements[..<37], elements[37...])
-    #expect(rows.norms[0] == a.map { $0 * $0 }.reduce(0, +).squareRoot())
-    #expect(rows.product(0, 1) == zip(a, b).map { $0 * $1 }.reduce(0, +))
-    let squares = zip(a, b).map { Double(($0 - $1) * ($0 - $1)) }
-    let distance = Float(squares.reduce(0, +).squareRoot())
-    #expect(rows.distanceSums == [distance, distance])
+    func product(_ x: ArraySlice<Float>, _ y: ArraySlice<Float>) -> Float {
+      zip(x, y).map { $0 * $1 }.reduce(0, +)
+    }
+    #expect(rows.gram == [product(a, a), product(a, b), product(a, b), product(b, b)])
+  }
+}
+
+@Suite struct RowNormTests {
+  private let weight = Tensor([3, -4, 0, 0, 1, 1], shape: [3, 2])
+
+  @Test func rows() {
+    #expect(RowNorms.absoluteSums(weight, axis: 0, bias: nil) == [7, 0, 2])
+    #expect(RowNorms.euclidean(weight, axis: 0, bias: nil) == [5, 0, Float(2).squareRoot()])
+  }
+
+  @Test func columnsAndBiases() {
+    let bias = Tensor([-1, 2], shape: [2])
+    #expect(RowNorms.absoluteSums(weight, axis: 1, bias: bias) == [5, 7])
+    let squares: [Float] = [11, 21]
+    #expect(RowNorms.euclidean(weight, axis: 1, bias: bias) == squares.map { $0.squareRoot() })
   }
 }
 

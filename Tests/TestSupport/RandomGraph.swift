@@ -49,6 +49,10 @@ public struct RandomGraph {
 
   private mutating func grow() {
     let feature = chance(70) ? features.last! : pick(features)
+    if chance(20), feature.extents.reduce(1, *) < 200, let made = rarity(feature) {
+      push(made)
+      return
+    }
     switch feature.extents.count {
     case 3: growImage(feature)
     case 2: growSequence(feature)
