@@ -69,12 +69,8 @@ public struct FoldConstants: Pass {
   private func followers(
     of id: NodeID, _ output: ValueID, _ initializer: ValueID, _ graph: Graph, _ facts: GraphFacts
   ) -> [Follower] {
-    guard let (found, call) = facts.invocation(of: id),
-      let position = graph[id].outputs.firstIndex(of: output)
-    else { return [] }
-    var relations = Relations()
-    found.relate(call, &relations)
-    return relations.list.compactMap { relation in
+    guard let position = graph[id].outputs.firstIndex(of: output) else { return [] }
+    return facts.relations(of: id).compactMap { relation in
       guard case .equal(let a, let b) = relation else { return nil }
       guard case .operand(let index) = a.slot, b.slot == .result(position),
         let operand = graph[id].inputs[index], graph[operand].constant != nil

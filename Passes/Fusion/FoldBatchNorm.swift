@@ -12,7 +12,8 @@ import PassKit
 /// 1. the normalization is in inference mode and only its first result is used;
 /// 2. scale, B, mean and var are constants with data, one element a channel, and s is finite;
 /// 3. the layer has a bias operand (Conv, ungrouped ConvTranspose, Gemm with alpha and beta 1), its
-///    weight and bias are constants with data, and a Gemm's bias is a vector of M elements;
+///    weight and bias are constants with data and of single precision or less, and a Gemm's bias is a
+///    vector of M elements;
 /// 4. nothing but the normalization uses the layer's result.
 /// A weight that other nodes use too is copied, not changed.
 public struct FoldBatchNorm: Pass {
@@ -35,9 +36,14 @@ public struct FoldBatchNorm: Pass {
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
       let parameters = graph[match.normalization].inputs[1...4].map { $0! }
       perform(match, &graph)
-      let axis = Axis(
-        graph[match.layer.node].inputs[match.layer.weightOperand]!, match.layer.outputAxis)
+      let weight = graph[match.layer.node].inputs[match.layer.weightOperand]!
+      let axis = Axis(weight, match.layer.outputAxis)
       context.followers += parameters.map { Follower(Axis($0, 0), follows: axis) }
+      if weight != match.layer.weight {
+        context.followers += graph[weight].constant!.shape.indices.map {
+          Follower(Axis(match.layer.weight, $0), follows: Axis(weight, $0))
+        }
+      }
     }
   }
 
@@ -76,7 +82,7 @@ public struct FoldBatchNorm: Pass {
     let node = graph[layer.node]
     guard let (_, call) = facts.invocation(of: layer.node),
       let weight = graph[layer.weight].constant, weight.hasData,
-      weight.elementType.isFloatingPoint, layer.weightOperand == 1
+      weight.elementType.isFloatingPoint, weight.elementType != .float64, layer.weightOperand == 1
     else { return false }
     switch node.operation {
     case OperationName("Conv"): break

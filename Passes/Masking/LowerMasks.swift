@@ -46,7 +46,9 @@ public struct LowerMasks: Pass {
   }
 
   private func perform(_ match: Match, _ graph: inout Graph) {
+    // The builder takes the graph over: two holders of one would copy it at the first change.
     var builder = Builder(match, graph)
+    graph = Graph(name: "", opsetImports: [])
     let result: ValueID
     switch match.fill {
     case .zero:

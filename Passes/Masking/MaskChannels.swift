@@ -71,10 +71,13 @@ public struct MaskChannels: Pass {
     }
     var masks: [MaskPlace.Key: ValueID] = [:]
     for place in places {
-      if masks[place.key] == nil {
-        masks[place.key] = insertMask(place.key, keep: kept[place.key.axis]!, &graph)
+      // An operand that is summed over along two axes is masked by one mask on the other.
+      let operand = graph[place.node].inputs[place.operand]!
+      let key = MaskPlace.Key(axis: Axis(operand, place.key.axis.index), fill: place.key.fill)
+      if masks[key] == nil {
+        masks[key] = insertMask(key, keep: kept[place.key.axis]!, &graph)
       }
-      graph.setInput(place.operand, of: place.node, to: masks[place.key]!)
+      graph.setInput(place.operand, of: place.node, to: masks[key]!)
     }
   }
 

@@ -57,7 +57,7 @@ public struct ShrinkChannels: Pass {
     }
     var adaptations: [(node: NodeID, changes: [Adaptation])] = []
     for id in graph.nodes where !graph[id].operation.isMask {
-      let cut = Self.cut(at: id, graph, kept)
+      let cut = Self.cut(at: id, graph, facts, kept)
       guard !cut.kept.isEmpty, let (found, call) = facts.invocation(of: id) else { continue }
       let changes = try found.adapt(call, to: cut)
       if !changes.isEmpty { adaptations.append((id, changes)) }
@@ -68,19 +68,25 @@ public struct ShrinkChannels: Pass {
   private func isMasked(
     _ place: MaskPlace, _ graph: Graph, _ facts: GraphFacts, _ kept: [Axis: [Int]]
   ) -> Bool {
-    guard let node = graph[place.key.axis.value].definingNode,
-      let mask = MaskNode(node, graph, facts)
-    else { return false }
-    return mask.axis.index == place.key.axis.index && mask.fill == place.key.fill
-      && mask.keep == kept[place.key.axis]
+    // Masks along several axes stand one on the other.
+    var value = place.key.axis.value
+    while let node = graph[value].definingNode, let mask = MaskNode(node, graph, facts) {
+      if mask.axis.index == place.key.axis.index {
+        return mask.fill == place.key.fill && mask.keep == kept[place.key.axis]
+      }
+      value = mask.axis.value
+    }
+    return false
   }
 
-  private static func cut(at id: NodeID, _ graph: Graph, _ kept: [Axis: [Int]]) -> Cut {
+  private static func cut(
+    at id: NodeID, _ graph: Graph, _ facts: GraphFacts, _ kept: [Axis: [Int]]
+  ) -> Cut {
     var cut: [AxisReference: [Int]] = [:]
     func collect(_ values: [ValueID?], _ reference: (Int, Int) -> AxisReference) {
       for (index, value) in values.enumerated() {
         guard let value else { continue }
-        for axis in 0..<AxisLimit.rank {
+        for axis in 0..<(facts[value].rank ?? 0) {
           if let indices = kept[Axis(value, axis)] { cut[reference(index, axis)] = indices }
         }
       }
@@ -89,9 +95,6 @@ public struct ShrinkChannels: Pass {
     collect(graph[id].outputs) { .result($0, axis: $1) }
     return Cut(cut)
   }
-
-  /// No operator that is understood has tensors of more axes.
-  private enum AxisLimit { static let rank = 16 }
 
   // MARK: Perform
 

@@ -28,11 +28,11 @@ struct AxisTable {
   }
 
   /// Longer axes are not numbered: no axis of channels comes near.
-  private static let extentLimit = 1 << 18
+  static let extentLimit = 1 << 18
 
   /// Nor is any axis once so many elements are numbered: a few numbers of a small file could otherwise
   /// ask for any amount of memory. A model earns more by its weights.
-  private static func elementLimit(of graph: Graph) -> Int {
+  static func elementLimit(of graph: Graph) -> Int {
     let weights = graph.initializers.reduce(0) { $0 + (graph[$1].constant?.byteCount ?? 0) }
     return (1 << 22) + weights / 256
   }

@@ -78,21 +78,19 @@ struct CouplingBuilder {
   private mutating func relate(_ id: NodeID) {
     let node = graph[id]
     let location = graph.location(of: id)
-    guard let (found, call) = facts.invocation(of: id) else {
-      guard case .notUnderstood(let because) = facts.resolution(of: id) else { return }
+    if case .notUnderstood(let because) = facts.resolution(of: id) {
       let reason = PinReason(because, at: location)
       for value in node.inputs + node.outputs {
         if let value { pin(value, reason) }
       }
       return
     }
-    var relations = Relations()
-    found.relate(call, &relations)
     var mentioned: Set<AxisReference> = []
     var virtuals: [Int: Range<Int>] = [:]
-    for relation in relations.list {
+    for relation in facts.relations(of: id) {
       apply(relation, node, location, &mentioned, &virtuals)
     }
+    pinSumsOfConstants(id, node, location)
     let silence = PinReason("the axis is not one of channels here", at: location)
     for (index, value) in node.inputs.enumerated() {
       guard let value else { continue }
@@ -110,6 +108,22 @@ struct CouplingBuilder {
     }
   }
 
+  /// Where all that a node sums over is constant, no mask can stand before it.
+  private mutating func pinSumsOfConstants(_ id: NodeID, _ node: Node, _ location: Location) {
+    var summed: [Axis] = []
+    for relation in facts.relations(of: id) {
+      guard case .sum(let reference) = relation, case .operand(let index) = reference.slot,
+        index < node.inputs.count, let value = node.inputs[index]
+      else { continue }
+      summed.append(Axis(value, reference.axis))
+    }
+    guard summed.allSatisfy({ graph[$0.value].constant != nil }) else { return }
+    for axis in summed {
+      guard let slot = table.slot(axis) else { continue }
+      pin(slot.elements, PinReason("is summed over by constants alone", at: location))
+    }
+  }
+
   /// The elements of an axis of a node; `nil` where its extent is no number.
   private mutating func elements(
     _ reference: AxisReference, _ node: Node, _ virtuals: inout [Int: Range<Int>]
@@ -123,6 +137,9 @@ struct CouplingBuilder {
       return table.slot(Axis(value, reference.axis))?.elements
     case .virtual(let index):
       if let known = virtuals[index] { return known }
+      guard reference.axis <= AxisTable.extentLimit,
+        sets.count + reference.axis <= 2 * AxisTable.elementLimit(of: graph)
+      else { return nil }
       let first = sets.append(reference.axis)
       virtuals[index] = first..<(first + reference.axis)
       if reference.axis == 1 { pin(first..<(first + 1), Self.trivial) }

@@ -23,12 +23,10 @@ public struct LinearLayer: Sendable {
   /// The node as a linear layer, judged by the relations that its operator states: it sums over an
   /// axis of its data, and a constant of two or more axes gives the result its channels.
   public init?(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
-    guard let (found, call) = facts.invocation(of: id) else { return nil }
     let node = graph[id]
-    var relations = Relations()
-    found.relate(call, &relations)
+    let relations = facts.relations(of: id)
     var sums: Set<AxisReference> = []
-    for case .sum(let axis) in relations.list { sums.insert(axis) }
+    for case .sum(let axis) in relations { sums.insert(axis) }
     guard !sums.isEmpty, let result = node.outputs.first.flatMap({ $0 }) else { return nil }
 
     func constant(_ operand: Int) -> Tensor? {
@@ -36,7 +34,7 @@ public struct LinearLayer: Sendable {
     }
     /// The axis that `axis` is declared equal to, in either order.
     func partners(_ axis: AxisReference) -> [AxisReference] {
-      relations.list.compactMap { relation in
+      relations.compactMap { relation in
         guard case .equal(let a, let b) = relation else { return nil }
         return a == axis ? b : (b == axis ? a : nil)
       }

@@ -14,8 +14,8 @@ public struct Pruner: Sendable {
   public struct Result: Sendable {
     /// The small model.
     public let model: Model
-    /// The original with the removed channels masked, in standard operators.
-    public let masked: Model
+    /// The original with the removed channels masked, by Mask nodes.
+    let maskedWithMasks: Model
     public internal(set) var report: PruneReport
     public let plan: SlicingPlan
     public let warnings: [Diagnostic]
@@ -28,9 +28,15 @@ public struct Pruner: Sendable {
   /// strict, and a failed check where a budget cannot be met or the proof fails.
   public func prune(_ model: Model) throws(CompileError) -> Result {
     var graph = model.graph
-    // Before IR version 4 the inputs had to list every initializer, which did not make them inputs.
-    if model.irVersion < 4 { graph.unlistInitializers() }
+    let isListing = graph.initializers.contains { graph[$0].isListedAsInput }
+    graph.unlistInitializers()
     var context = PassContext(original: graph)
+    // Before IR version 4 the inputs had to list every initializer, which did not make them inputs.
+    if isListing, model.irVersion >= 4 {
+      context.warnings.append(
+        Diagnostic(
+          .warning, "weights listed among the inputs are taken as constants and no longer listed"))
+    }
     context.couplingOptions.direction = options.direction
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings
@@ -42,12 +48,10 @@ public struct Pruner: Sendable {
     manager.print = print
     try manager.run(on: &graph, &context)
 
-    let check = check(graph, context)
-    if let check, let comparison = check.comparison, comparison.maxRelative > options.tolerance {
+    let check = check(manager.claims, context)
+    if let failure = check?.failure {
       throw CompileError(
-        .checkFailed,
-        "the pruned model does not compute what the masked original does: relative error "
-          + "\(comparison.maxRelative)",
+        .checkFailed, failure,
         notes: ["this is an error in prunec; no output has been written"])
     }
     if let reason = check?.reasonNotRun {
@@ -57,10 +61,11 @@ public struct Pruner: Sendable {
       original: model.graph, pruned: graph, options, context, manager.records, check)
     var prunedModel = model
     prunedModel.graph = try lowered(graph)
+    dropDanglingNames(&prunedModel, &context)
     var maskedModel = model
-    maskedModel.graph = try lowered(context.maskedGraph ?? graph)
+    maskedModel.graph = context.maskedGraph ?? graph
     return Result(
-      model: prunedModel, masked: maskedModel, report: report,
+      model: prunedModel, maskedWithMasks: maskedModel, report: report,
       plan: SlicingPlan(original: model.graph, context), warnings: context.warnings)
   }
 
@@ -82,24 +87,48 @@ public struct Pruner: Sendable {
     context.warnings += unknown
   }
 
-  /// The graph in standard operators: with masks, where a pipeline has left some, that any runtime can
-  /// execute.
-  private func lowered(_ graph: Graph) throws(CompileError) -> Graph {
-    var lowered = graph
-    var context = PassContext(original: graph)
-    var manager = try PassManager(Pipeline("lower-masks"), registry: allPasses)
-    try manager.run(on: &lowered, &context)
-    return lowered
+  private func check(
+    _ claims: [PassManager.Claim], _ context: PassContext
+  ) -> EquivalenceCheck? {
+    guard options.check, claims.contains(where: \.isShrunk) else { return nil }
+    progress?("check")
+    return EquivalenceCheck(
+      claims, original: context.original, tolerance: options.tolerance,
+      seed: UInt64(options.seed))
   }
 
-  private func check(_ graph: Graph, _ context: PassContext) -> EquivalenceCheck? {
-    guard options.check, let masked = context.maskedGraph else { return nil }
-    progress?("check")
-    return EquivalenceCheck(graph, expected: masked, seed: UInt64(options.seed))
+  /// Takes away what speaks of weights by name and would speak of others now.
+  private func dropDanglingNames(_ model: inout Model, _ context: inout PassContext) {
+    guard !model.graph.quantizationAnnotations.isEmpty || !model.trainingInfo.isEmpty else {
+      return
+    }
+    model.graph.quantizationAnnotations = []
+    model.trainingInfo = []
+    context.warnings.append(
+      Diagnostic(
+        .warning, "quantization annotations and training information are left out of the result"))
   }
 }
 
+/// The graph in standard operators: with masks, where a pipeline has left some, that any runtime can
+/// execute.
+private func lowered(_ graph: Graph) throws(CompileError) -> Graph {
+  var lowered = graph
+  var context = PassContext(original: graph)
+  var manager = try PassManager(Pipeline("lower-masks"), registry: allPasses)
+  try manager.run(on: &lowered, &context)
+  return lowered
+}
+
 extension Pruner.Result {
+  /// The original, prepared and compensated as the small model is, with the removed channels masked in
+  /// standard operators.
+  public func masked() throws(CompileError) -> Model {
+    var model = maskedWithMasks
+    model.graph = try lowered(model.graph)
+    return model
+  }
+
   /// Tells the report the sizes of the files.
   public mutating func setSizes(before: Int, after: Int) {
     report.before.bytes = before

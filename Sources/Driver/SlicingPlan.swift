@@ -15,10 +15,15 @@ public struct SlicingPlan: Sendable, Encodable {
 
   init(original: Graph, _ context: PassContext) {
     var kept = context.shrinkage?.keptIndices ?? [:]
+    var disputed: Set<Axis> = []
     // A constant may have been merged into one that was itself merged later: latest merges first.
-    for follower in context.followers.reversed() where kept[follower.axis] == nil {
-      if let indices = kept[follower.follows] { kept[follower.axis] = indices }
+    for follower in context.followers.reversed() {
+      guard let indices = kept[follower.follows] else { continue }
+      // Where one constant has become several that are cut differently, there is no one slice of it.
+      if kept[follower.axis] ?? indices != indices { disputed.insert(follower.axis) }
+      kept[follower.axis] = indices
     }
+    for axis in disputed { kept[axis] = nil }
     var initializers: [String: [String: [Int]]] = [:]
     for axis in kept.keys.sorted() {
       guard let value = original.value(axis.value), value.constant != nil else { continue }

@@ -38,7 +38,7 @@ public struct Graph: Sendable {
   public var name: String
   public var annotations = Annotations.none
   /// The operator sets that the nodes refer to, in the model's order.
-  public var opsetImports: [OpsetImport]
+  public var opsetImports: [OpsetImport] { didSet { advanceRevision() } }
   /// Serialized `TensorAnnotation`s.
   public var quantizationAnnotations: [[UInt8]] = []
 

@@ -5,6 +5,11 @@ public struct MaskPlace: Sendable {
   public struct Key: Hashable, Sendable {
     public let axis: Axis
     public let fill: Mask.Fill
+
+    public init(axis: Axis, fill: Mask.Fill) {
+      self.axis = axis
+      self.fill = fill
+    }
   }
   public let node: NodeID
   public let operand: Int
@@ -16,10 +21,7 @@ public struct MaskPlace: Sendable {
   ) -> [MaskPlace] {
     var places: [MaskPlace] = []
     for id in graph.nodes {
-      guard let (found, call) = facts.invocation(of: id) else { continue }
-      var relations = Relations()
-      found.relate(call, &relations)
-      for relation in relations.list {
+      for relation in facts.relations(of: id) {
         let reference: AxisReference
         let fill: Mask.Fill
         switch relation {

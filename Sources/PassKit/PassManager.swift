@@ -23,6 +23,14 @@ public struct PassManager: Sendable {
     public let nodesAfter: Int
   }
 
+  /// That two graphs compute the same: what passes that mask nothing claim by running.
+  public struct Claim: Sendable {
+    public let before: Graph
+    public internal(set) var after: Graph
+    /// Whether a shrinking pass is among those that lead from one to the other.
+    public internal(set) var isShrunk: Bool
+  }
+
   private indirect enum Step: Sendable {
     case pass(any Pass)
     case fixpoint([Step])
@@ -32,6 +40,10 @@ public struct PassManager: Sendable {
   private let options: Options
   /// One record for each pass that has run, in order.
   public private(set) var records: [Record] = []
+  /// What has been claimed so far, one claim for each stretch of passes between those that mask.
+  public private(set) var claims: [Claim] = []
+  /// Whether the last claim goes on with the next pass.
+  private var isClaimOpen = false
   /// Receives the name of a pass and the graph it left, for `printAfter`.
   public var print: (@Sendable (String, Graph) -> Void)?
   /// Receives the name of each pass before it runs.
@@ -108,6 +120,20 @@ public struct PassManager: Sendable {
     }
   }
 
+  private mutating func claim(_ effect: Effect, before: Graph, after: Graph) {
+    if effect == .masking {
+      isClaimOpen = false
+      return
+    }
+    guard before.revision != after.revision else { return }
+    if !isClaimOpen {
+      claims.append(Claim(before: before, after: after, isShrunk: false))
+      isClaimOpen = true
+    }
+    claims[claims.count - 1].after = after
+    if effect == .shrinking { claims[claims.count - 1].isShrunk = true }
+  }
+
   private mutating func run(
     _ pass: any Pass, on graph: inout Graph, _ context: inout PassContext
   ) throws(CompileError) {
@@ -122,6 +148,7 @@ public struct PassManager: Sendable {
       Record(
         pass: type.name, seconds: seconds, nodesBefore: before.nodeCount,
         nodesAfter: graph.nodeCount))
+    claim(type.effect, before: before, after: graph)
     if options.verifyEach {
       let violations = Verifier.violations(in: graph)
       precondition(violations.isEmpty, "after \(type.name): \(violations.map(\.description))")

@@ -5,6 +5,7 @@
 ///     step     := name options? | 'fixpoint' '(' pipeline ')'
 ///     options  := '{' (key '=' value)* '}'        separated by spaces
 ///     value    := characters other than spaces, quotes and '}' | '"' characters '"'
+///                                                  in quotes, '\\' takes the next as it is
 public struct Pipeline: Sendable, CustomStringConvertible {
   public indirect enum Step: Sendable {
     case pass(name: String, options: [(key: String, value: String)], column: Int)
@@ -32,7 +33,12 @@ public struct Pipeline: Sendable, CustomStringConvertible {
 
   /// `value` as an option's value is written: in quotes where it needs them.
   public static func quoted(_ value: String) -> String {
-    value.isEmpty || value.contains(where: { " {}\"".contains($0) }) ? "\"\(value)\"" : value
+    guard value.isEmpty || value.contains(where: { $0.isWhitespace || "{}\"\\".contains($0) })
+    else {
+      return value
+    }
+    let escaped = value.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : "\($0)" }.joined()
+    return "\"\(escaped)\""
   }
 }
 
@@ -109,13 +115,14 @@ private struct PipelineParser {
 
   private mutating func parseValue() throws(CompileError) -> String {
     let isQuoted = take("\"")
-    let start = position
+    var value = ""
     while position < characters.count {
       let character = characters[position]
       if isQuoted ? character == "\"" : character == "}" || character.isWhitespace { break }
+      if isQuoted, character == "\\", position + 1 < characters.count { position += 1 }
+      value.append(characters[position])
       position += 1
     }
-    let value = String(characters[start..<position])
     if isQuoted, !take("\"") { throw error("expected '\"'") }
     if !isQuoted, value.isEmpty { throw error("expected a value") }
     return value

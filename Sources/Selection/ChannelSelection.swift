@@ -52,10 +52,7 @@ public struct ChannelSelection {
   ) -> Set<Int> {
     var groups: Set<Int> = []
     for id in graph.nodes {
-      guard let (found, call) = facts.invocation(of: id) else { continue }
-      var relations = Relations()
-      found.relate(call, &relations)
-      for case .normalization(let reference) in relations.list {
+      for case .normalization(let reference) in facts.relations(of: id) {
         guard case .operand(let operand) = reference.slot, let value = graph[id].inputs[operand]
         else { continue }
         let axis = Axis(value, reference.axis)

@@ -26,6 +26,13 @@ public struct Comparison: Sendable, Hashable {
     maxRelative = max(maxRelative, other.maxRelative)
   }
 
+  /// Whether enough of the outputs is finite for a comparison to say something: more than half of all
+  /// floating point elements.
+  public static func isConclusive(_ outputs: [Tensor]) -> Bool {
+    let elements = outputs.filter { $0.elementType.isFloatingPoint }.flatMap(\.floats)
+    return elements.isEmpty || 2 * elements.count(where: \.isFinite) > elements.count
+  }
+
   private mutating func add(_ actual: Tensor, expected: Tensor) {
     guard actual.elementType == expected.elementType, actual.shape == expected.shape else {
       maxAbsolute = .infinity

@@ -40,6 +40,15 @@ public struct GraphFacts: Sendable {
     return (found, invocation(of: id, found, opset) { self[$0] })
   }
 
+  /// How the axes of the node's operands and results belong together, as its operator states it; none
+  /// where the node is not understood.
+  public func relations(of id: NodeID) -> [Relation] {
+    guard let (found, call) = invocation(of: id) else { return [] }
+    var relations = Relations()
+    found.relate(call, &relations)
+    return relations.list
+  }
+
   /// The node as its operator sees it when the facts of its values are those that `facts` gives.
   public func invocation(
     of id: NodeID, with facts: (ValueID) -> ValueFacts
@@ -59,6 +68,8 @@ public struct GraphFacts: Sendable {
       location: graph.location(of: id))
   }
 
+  private static let rankLimit = 64
+
   private mutating func infer(_ id: NodeID) throws(CompileError) {
     let node = graph[id]
     let resolution = try Resolution.of(id, in: graph)
@@ -70,6 +81,11 @@ public struct GraphFacts: Sendable {
       inferred = try found.inferFacts(call)
       call.results = inferred
       if let constants = ConstantEvaluation.results(of: found, call, node) { inferred = constants }
+    }
+    // Few bytes of a target shape, used again and again, could otherwise ask for any amount of memory.
+    guard inferred.allSatisfy({ $0.rank ?? 0 <= Self.rankLimit }) else {
+      throw CompileError(
+        .malformed, "has a result of more than \(Self.rankLimit) axes", at: graph.location(of: id))
     }
     for (index, output) in node.outputs.enumerated() {
       guard let output else { continue }
@@ -97,7 +113,9 @@ public struct GraphFacts: Sendable {
     }
     for axis in shape.indices {
       switch (shape[axis].extent, declaredShape[axis].extent) {
-      case (.unknown, _), (.symbol, .fixed): shape[axis] = declaredShape[axis]
+      case (.unknown, _): shape[axis] = declaredShape[axis]
+      case (.symbol(let symbol), .fixed(let stated)):
+        warn(value, "axis \(axis) is declared with extent \(stated) but has \(symbol)")
       case (.fixed(let actual), .fixed(let stated)) where actual != stated:
         warn(value, "axis \(axis) is declared with extent \(stated) but has \(actual)")
       default: break

@@ -1,6 +1,8 @@
 /// Runs a graph with the operators' own `evaluate`: slow, plain, and the oracle of everything faster.
 public struct ReferenceEvaluator: Sendable {
   private let graph: Graph
+  /// A node of more MACs would take minutes.
+  private static let macLimit = 1 << 35
 
   public init(_ graph: Graph) { self.graph = graph }
 
@@ -56,6 +58,10 @@ public struct ReferenceEvaluator: Sendable {
       results: [ValueFacts](repeating: .unknown, count: node.outputs.count),
       location: graph.location(of: id))
     call.results = try found.inferFacts(call)
+    guard found.macs(call) <= Self.macLimit else {
+      throw CompileError(
+        .unsupported, "takes too long to evaluate", at: graph.location(of: id))
+    }
     return try found.evaluate(call, operands)
   }
 }

@@ -59,7 +59,8 @@ struct Prune: ParsableCommand {
     progress.show("write")
     if let path = outputs.emitMasked {
       try LocatedError.at(path) { () throws(CompileError) in
-        try exportModel(result.masked, to: path, options: ExportOptions())
+        try exportModel(
+          try result.masked(), to: path, options: ExportOptions(sourceFiles: file.sourceFiles))
       }
     }
     let written = try LocatedError.at(output) { () throws(CompileError) in

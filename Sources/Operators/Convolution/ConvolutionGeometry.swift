@@ -16,9 +16,9 @@ struct ConvolutionGeometry {
   ) throws(CompileError) {
     let rank = input.count
     let ones = [Int](repeating: 1, count: rank)
-    let strides = call.ints("strides") ?? ones
-    let dilations = hasDilations ? call.ints("dilations") ?? ones : ones
-    let pads = call.ints("pads") ?? [Int](repeating: 0, count: 2 * rank)
+    let strides = try call.optionalInts("strides") ?? ones
+    let dilations = hasDilations ? try call.optionalInts("dilations") ?? ones : ones
+    let pads = try call.optionalInts("pads") ?? [Int](repeating: 0, count: 2 * rank)
     guard kernel.count == rank, strides.count == rank, dilations.count == rank,
       pads.count == 2 * rank
     else {

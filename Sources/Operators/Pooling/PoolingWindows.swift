@@ -119,8 +119,15 @@ enum Pooling {
 
   /// The windows over a tensor of `shape`.
   static func windows(_ call: Invocation, _ shape: [Int]) throws(CompileError) -> PoolingWindows {
-    try PoolingWindows(
-      geometry(call, shape.map { .fixed($0) }), input: Array(shape[2...]))
+    let geometry = try geometry(call, shape.map { .fixed($0) })
+    let positions = (geometry.output.compactMap(\.fixedExtent) + geometry.kernel)
+      .checkedElementCount
+    // Inputs and outputs of any plausible size are far below; a kernel as large as they are is not.
+    guard let positions, positions <= 1 << 27 else {
+      throw CompileError(
+        .unsupported, "the windows are too many and too large to compute", at: call.location)
+    }
+    return PoolingWindows(geometry, input: Array(shape[2...]))
   }
 
   /// Every channel of every image is pooled by itself.
