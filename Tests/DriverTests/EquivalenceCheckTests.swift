@@ -16,7 +16,7 @@ import Testing
   {
     var graph = try parseModel(text).graph
     var context = PassContext(original: graph)
-    var manager = try PassManager(Pipeline(type.name), registry: PassRegistry([type]))
+    var manager = try PassManager(Pipeline(type.name), registry: PassRegistry([type], rules: []))
     try manager.run(on: &graph, &context)
     return EquivalenceCheck(
       manager.claims, original: context.original, tolerance: 1e-4, seed: 0)
