@@ -57,7 +57,18 @@ public struct Inspection: Sendable, Encodable {
     let (allMacs, allParameters) = (
       cutCost.macs(keeping: whole), cutCost.parameters(keeping: whole)
     )
-    groups = coupling.groups.enumerated().map { index, group in
+    // In order of execution, which is how users know their model.
+    var places: [String: Int] = [:]
+    for (place, node) in graph.nodes.enumerated() {
+      if case .node(let name, _) = graph.location(of: node) { places[name] = places[name] ?? place }
+    }
+    let order = coupling.groups.indices.sorted {
+      (places[coupling.groups[$0].name] ?? .max, $0) < (
+        places[coupling.groups[$1].name] ?? .max, $1
+      )
+    }
+    groups = order.map { index in
+      let group = coupling.groups[index]
       var without = whole
       without[index] = 0
       let isFree = group.pin == nil

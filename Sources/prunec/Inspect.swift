@@ -33,8 +33,16 @@ private struct InspectionTable {
 
   init(_ inspection: Inspection) { self.inspection = inspection }
 
+  /// The first weights that hold the group's channels, with the axis, and how many axes more.
+  private static func members(_ group: Inspection.Group) -> String {
+    let shown = group.members.filter(\.isInitializer).prefix(2)
+    let names = shown.map { "\($0.value)[\($0.axis)]" }
+    let more = group.members.count - shown.count
+    return (names + (more > 0 ? ["+\(more)"] : [])).joined(separator: " ")
+  }
+
   var text: String {
-    var free = Table(["group", "channels", "axes", "parameters", "MACs"])
+    var free = Table(["group", "channels", "parameters", "MACs", "members"])
     var pinned = Table(["pinned", "channels", "because"])
     var hasPinned = false
     for group in inspection.groups {
@@ -44,9 +52,9 @@ private struct InspectionTable {
         continue
       }
       free.add([
-        group.name, "\(group.channels)", "\(group.members.count)",
+        group.name, "\(group.channels)",
         OutputText.percent(group.parameters, of: inspection.parameters),
-        OutputText.percent(group.macs, of: inspection.macs),
+        OutputText.percent(group.macs, of: inspection.macs), Self.members(group),
       ])
     }
     let summary =
