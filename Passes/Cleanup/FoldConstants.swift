@@ -12,7 +12,9 @@ import PassKit
 /// 2. the node is understood, has no subgraph and leaves out no result.
 ///
 /// Folding must not make the model larger: a result of more than 16 KiB that is larger than the
-/// node's operands stays a node (`ConstantOfShape` of a whole weight).
+/// operands that go with the node stays a node (`ConstantOfShape` of a whole weight). Nor must it untie
+/// weights: a node whose operand is a matrix that other nodes use too (an embedding and its transposed
+/// self) stays unless the result is no larger than the operands that go.
 public struct FoldConstants: Pass {
   public static let name = "fold-constants"
   public static let summary = "compute nodes whose operands are constants"
@@ -32,7 +34,13 @@ public struct FoldConstants: Pass {
         let name = graph[output].name
         let initializer = graph.addInitializer(name: graph.uniqueName(name), tensor)
         graph.replaceAllUses(of: output, with: initializer)
-        context.followers += followers(of: id, output, initializer, graph, facts)
+        let followers = followers(of: id, output, initializer, graph, facts)
+        context.followers += followers
+        for follower in followers {
+          context.aliases[follower.follows, default: []] += [
+            graph[follower.axis.value].name, graph[id].name,
+          ]
+        }
       }
       graph.erase(id)
     }
@@ -44,23 +52,28 @@ public struct FoldConstants: Pass {
     guard node.captures.isEmpty, node.attributes.allSatisfy({ $0.graphs.isEmpty }),
       node.outputs.allSatisfy({ $0 != nil }), let (found, call) = facts.invocation(of: id)
     else { return nil }
+    let constants = Set(node.inputs.compactMap { $0 }.filter { graph[$0].constant != nil })
+    let own = constants.filter { graph[$0].uses.allSatisfy { $0.node == id } }
+    let ownBytes = own.reduce(0) { $0 + graph[$1].constant!.byteCount }
+    // A weight that stays for other nodes would be there twice, and no longer be tied to itself.
+    let isTied = constants.contains { !own.contains($0) && graph[$0].constant!.rank >= 2 }
+    func fits(_ limit: Int) -> Bool {
+      node.outputs.allSatisfy { output in
+        let type = facts[output!].type
+        let bytes = type?.fixedShape?.checkedElementCount.flatMap {
+          type?.elementType?.byteCount(of: $0)
+        }
+        return bytes.map { $0 <= limit } ?? false
+      }
+    }
+    guard !isTied || fits(ownBytes) else { return nil }
     let known = node.outputs.compactMap { facts[$0!].knownTensor }
     if known.count == node.outputs.count { return known }
 
     let operands = node.inputs.map { $0.flatMap { graph[$0].constant } }
-    guard zip(node.inputs, operands).allSatisfy({ $0 == nil || $1?.hasData == true }) else {
-      return nil
-    }
-    let operandBytes = Set(node.inputs).reduce(0) { bytes, input in
-      bytes + (input.flatMap { graph[$0].constant }?.byteCount ?? 0)
-    }
-    for output in node.outputs {
-      guard let type = facts[output!].type, let elementType = type.elementType,
-        let count = type.fixedShape?.checkedElementCount,
-        let bytes = elementType.byteCount(of: count), bytes <= max(Self.freeBytes, operandBytes)
-      else { return nil }
-    }
-    guard found.macs(call) <= Self.macLimit else { return nil }
+    guard zip(node.inputs, operands).allSatisfy({ $0 == nil || $1?.hasData == true }),
+      fits(max(Self.freeBytes, ownBytes)), found.macs(call) <= Self.macLimit
+    else { return nil }
     // What cannot be evaluated stays a node; running it is the runtime's business.
     return try? found.evaluate(call, operands)
   }

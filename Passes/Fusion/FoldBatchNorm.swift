@@ -14,8 +14,8 @@ import PassKit
 /// 3. the layer has a bias operand (Conv, ungrouped ConvTranspose, Gemm with alpha and beta 1), its
 ///    weight and bias are constants with data and of single precision or less, and a Gemm's bias is a
 ///    vector of M elements;
-/// 4. nothing but the normalization uses the layer's result.
-/// A weight that other nodes use too is copied, not changed.
+/// 4. nothing but the normalization uses the layer's result;
+/// 5. nothing but the layer uses its weight and bias: tied weights would otherwise become several.
 public struct FoldBatchNorm: Pass {
   public static let name = "fold-batch-norm"
   public static let summary = "fold batch normalizations into the layers before them"
@@ -34,16 +34,14 @@ public struct FoldBatchNorm: Pass {
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
-      let parameters = graph[match.normalization].inputs[1...4].map { $0! }
+      let normalization = graph[match.normalization]
+      let parameters = normalization.inputs[1...4].map { $0! }
+      let names =
+        (parameters + [normalization.outputs[0]!]).map { graph[$0].name } + [normalization.name]
       perform(match, &graph)
-      let weight = graph[match.layer.node].inputs[match.layer.weightOperand]!
-      let axis = Axis(weight, match.layer.outputAxis)
+      let axis = Axis(match.layer.weight, match.layer.outputAxis)
       context.followers += parameters.map { Follower(Axis($0, 0), follows: axis) }
-      if weight != match.layer.weight {
-        context.followers += graph[weight].constant!.shape.indices.map {
-          Follower(Axis(match.layer.weight, $0), follows: Axis(weight, $0))
-        }
-      }
+      context.aliases[axis, default: []] += names
     }
   }
 
@@ -82,7 +80,8 @@ public struct FoldBatchNorm: Pass {
     let node = graph[layer.node]
     guard let (_, call) = facts.invocation(of: layer.node),
       let weight = graph[layer.weight].constant, weight.hasData,
-      weight.elementType.isFloatingPoint, weight.elementType != .float64, layer.weightOperand == 1
+      weight.elementType.isFloatingPoint, weight.elementType != .float64, layer.weightOperand == 1,
+      graph[layer.weight].uses.count == 1, layer.bias.map({ graph[$0].uses.count == 1 }) ?? true
     else { return false }
     switch node.operation {
     case OperationName("Conv"): break
@@ -102,9 +101,8 @@ public struct FoldBatchNorm: Pass {
   private func perform(_ match: Match, _ graph: inout Graph) {
     let layer = match.layer
     let weight = graph[layer.weight].constant!
-    replaceConstant(
-      layer.weight, operand: layer.weightOperand, of: layer.node,
-      with: Self.scale(weight, match.factor, alongAxis: layer.outputAxis), &graph)
+    graph.setTensor(
+      of: layer.weight, to: Self.scale(weight, match.factor, alongAxis: layer.outputAxis))
 
     let old = layer.bias.map { graph[$0].constant!.floats.map(Double.init) }
     let bias = match.factor.indices.map { channel in
@@ -113,7 +111,7 @@ public struct FoldBatchNorm: Pass {
     }
     let tensor = Tensor(rounding: bias, to: weight.elementType, shape: [bias.count])
     if let bias = layer.bias {
-      replaceConstant(bias, operand: 2, of: layer.node, with: tensor, &graph)
+      graph.setTensor(of: bias, to: tensor)
     } else {
       let name = graph.uniqueName(graph[layer.weight].name + ".folded_bias")
       graph.setInput(2, of: layer.node, to: graph.addInitializer(name: name, tensor))
@@ -121,18 +119,6 @@ public struct FoldBatchNorm: Pass {
     let normalization = graph[match.normalization]
     graph.replaceAllUses(of: normalization.outputs[0]!, with: layer.result)
     graph.erase(match.normalization)
-  }
-
-  /// Changes the constant in place where `node` alone uses it, and gives `node` a copy otherwise.
-  private func replaceConstant(
-    _ id: ValueID, operand: Int, of node: NodeID, with tensor: Tensor, _ graph: inout Graph
-  ) {
-    if graph[id].uses.count == 1 {
-      graph.setTensor(of: id, to: tensor)
-    } else {
-      let name = graph.uniqueName(graph[id].name + ".folded")
-      graph.setInput(operand, of: node, to: graph.addInitializer(name: name, tensor))
-    }
   }
 
   private static func scale(_ weight: Tensor, _ factor: [Double], alongAxis axis: Int) -> Tensor {

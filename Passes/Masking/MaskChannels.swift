@@ -57,7 +57,8 @@ public struct MaskChannels: Pass {
     let facts = try context.facts(of: graph)
     let coupling = try context.coupling(of: graph)
     guard let scores = context.scores else { preconditionFailure("no scores") }
-    let selection = try ChannelSelection(graph, facts, coupling, scores, guards: guards)
+    let selection = try ChannelSelection(
+      graph, facts, coupling, scores, guards: guards, aliases: context.aliases)
     let removed = try selection.removed(budget: budget, scope: scope)
     let kept = coupling.keptIndices(removing: removed)
     let places = MaskPlace.all(in: graph, facts, kept)

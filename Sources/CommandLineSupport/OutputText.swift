@@ -34,13 +34,4 @@ public enum OutputText {
       : [.sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
-
-  /// Writes text to a file, whole or not at all.
-  public static func write(_ text: String, to path: String) throws(CompileError) {
-    do {
-      try Data((text + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw CompileError(.inputOutput, "cannot be written: \(error.localizedDescription)")
-    }
-  }
 }

@@ -76,11 +76,8 @@ public struct EquivalenceCheck: Sendable {
   private static func workingInputs(
     for graph: Graph, seed: UInt64
   ) -> Result<(inputs: [Tensor], outputs: [Tensor]), CompileError> {
-    let isOpen = graph.inputs.contains { input in
-      graph[input].tensorType?.shape?.dropFirst().contains { $0.fixedExtent == nil } ?? false
-    }
     var first: CompileError?
-    for extent in freeExtents.prefix(isOpen ? .max : 1) {
+    for extent in freeExtents.prefix(graph.hasOpenInputs ? .max : 1) {
       do throws(CompileError) {
         let inputs = try SeededInputs(seed: seed, freeExtent: extent).tensors(for: graph)
         let outputs = try ReferenceEvaluator(graph).run(inputs)

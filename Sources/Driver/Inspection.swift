@@ -43,7 +43,10 @@ public struct Inspection: Sendable, Encodable {
     var graph = model.graph
     var context = PassContext(original: graph)
     context.couplingOptions.direction = direction
-    context.warnings += try context.facts(of: graph).warnings
+    let originalFacts = try context.facts(of: graph)
+    context.warnings += originalFacts.warnings
+    context.warnings += ModelWarnings.unknownOperators(in: graph, originalFacts, severity: .warning)
+    context.warnings += ModelWarnings.cost(of: graph, originalFacts)
     var manager = try PassManager(Pipeline(PruneOptions.preparation), registry: allPasses)
     try manager.run(on: &graph, &context)
     let facts = try context.facts(of: graph)

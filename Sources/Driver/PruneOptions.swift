@@ -40,7 +40,7 @@ extension PruneOptions {
     if criterion == .random { score += " seed=\(seed)" }
     score += "}"
     // The scale of a normalization can only be measured while it is there.
-    let fold = "fold-batch-norm"
+    let fold = "fold-batch-norm,eliminate-dead-nodes"
     var steps = [Self.preparation]
     steps += criterion == .bnScale ? [score, fold] : [fold, score]
     steps.append("mask-channels{\(maskOptions)}")

@@ -40,7 +40,10 @@ public struct Pruner: Sendable {
     context.couplingOptions.direction = options.direction
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings
-    try reportUnknownOperators(graph, facts, &context)
+    let unknown = ModelWarnings.unknownOperators(
+      in: graph, facts, severity: options.isStrict ? .error : .warning)
+    if options.isStrict, !unknown.isEmpty { throw CompileError(.unsupported, unknown) }
+    context.warnings += unknown + ModelWarnings.cost(of: graph, facts)
 
     var manager = try PassManager(
       Pipeline(options.pipelineText), registry: allPasses, options: managerOptions)
@@ -53,6 +56,9 @@ public struct Pruner: Sendable {
       throw CompileError(
         .checkFailed, failure,
         notes: ["this is an error in prunec; no output has been written"])
+    }
+    if context.shrinkage?.keptIndices.isEmpty != false {
+      context.warnings.append(Diagnostic(.warning, "no channel has been removed"))
     }
     if let reason = check?.reasonNotRun {
       context.warnings.append(Diagnostic(.warning, "the result has not been checked: \(reason)"))
@@ -67,24 +73,6 @@ public struct Pruner: Sendable {
     return Result(
       model: prunedModel, maskedWithMasks: maskedModel, report: report,
       plan: SlicingPlan(original: model.graph, context), warnings: context.warnings)
-  }
-
-  private func reportUnknownOperators(
-    _ graph: Graph, _ facts: GraphFacts, _ context: inout PassContext
-  ) throws(CompileError) {
-    var unknown: [Diagnostic] = []
-    var seen: Set<String> = []
-    for id in graph.nodes {
-      guard case .notUnderstood(let because) = facts.resolution(of: id),
-        options.isStrict || seen.insert(because).inserted
-      else { continue }
-      unknown.append(
-        Diagnostic(
-          options.isStrict ? .error : .warning, because, at: graph.location(of: id),
-          notes: options.isStrict ? [] : ["what it touches is not pruned"]))
-    }
-    if options.isStrict, !unknown.isEmpty { throw CompileError(.unsupported, unknown) }
-    context.warnings += unknown
   }
 
   private func check(

@@ -69,7 +69,7 @@ private func hasExternalData(_ graph: Graph) -> Bool {
   graph.initializers.contains { graph[$0].externalLocation != nil }
 }
 
-private func resolvingLinks(_ path: String) -> String {
+func resolvingLinks(_ path: String) -> String {
   var status = stat()
   guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK,
     let resolved = realpath(path, nil)

@@ -1,14 +1,20 @@
 import Glibc
 import GraphIR
 
-/// A file that appears under its name whole or not at all: written beside it under a temporary name,
-/// flushed to the disk and renamed. What is not a regular file, such as `/dev/null`, is written to
+/// A file that appears under its name whole or not at all: written without a name where the file system
+/// can do that (an interrupted run then leaves nothing behind), flushed to the disk, and given its
+/// name by way of a temporary one. What is not a regular file, such as `/dev/null`, is written to
 /// directly.
 final class OutputFile {
   private static let bufferSize = 1 << 16
 
+  /// `O_TMPFILE` of Linux, whose definition Swift does not import.
+  private static let withoutName: Int32 = 0o20_000_000 | O_DIRECTORY
+
   let path: String
   private let temporaryPath: String?
+  /// Whether the file has its temporary name.
+  private var isNamed = false
   private let descriptor: Int32
   private var buffer: UnsafeMutableRawBufferPointer
   private var buffered = 0
@@ -32,9 +38,12 @@ final class OutputFile {
       temporaryPath = nil
       descriptor = open(path, O_WRONLY | O_CLOEXEC)
     } else {
-      let (temporary, opened) = Self.openTemporary(in: folder(of: path))
+      let folder = folder(of: path)
+      let nameless = open(folder, Self.withoutName | O_WRONLY | O_CLOEXEC, 0o666)
+      let (temporary, opened) = Self.openTemporary(in: folder, nameless: nameless)
       temporaryPath = temporary
       descriptor = opened
+      isNamed = nameless < 0 && opened >= 0
     }
     guard descriptor >= 0 else {
       throw CompileError(.inputOutput, "cannot write '\(path)': \(lastSystemError())")
@@ -46,14 +55,18 @@ final class OutputFile {
   deinit {
     close(descriptor)
     buffer.deallocate()
-    if let temporaryPath, !isCommitted { unlink(temporaryPath) }
+    if let temporaryPath, isNamed, !isCommitted { unlink(temporaryPath) }
   }
 
   /// The name holds the process, so that two of them do not meet, and is short whatever the model's
   /// is.
-  private static func openTemporary(in folder: String) -> (path: String, descriptor: Int32) {
+  private static func openTemporary(
+    in folder: String, nameless: Int32
+  ) -> (path: String, descriptor: Int32) {
     var number = 0
     while true {
+      // Two nameless files that are open at once differ by their descriptors.
+      if nameless >= 0 { return ("\(folder)/.prunec-\(getpid())-fd\(nameless).tmp", nameless) }
       let path = "\(folder)/.prunec-\(getpid())-\(number).tmp"
       let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
       if descriptor >= 0 || errno != EEXIST { return (path, descriptor) }
@@ -112,6 +125,13 @@ final class OutputFile {
   /// Gives the finished file its name, in place of what may have had it.
   func commit() throws(CompileError) {
     guard let temporaryPath else { return }
+    if !isNamed {
+      let link = "/proc/self/fd/\(descriptor)"
+      guard linkat(AT_FDCWD, link, AT_FDCWD, temporaryPath, AT_SYMLINK_FOLLOW) == 0 else {
+        throw CompileError(.inputOutput, "cannot write '\(path)': \(lastSystemError())")
+      }
+      isNamed = true
+    }
     guard rename(temporaryPath, path) == 0 else {
       throw CompileError(.inputOutput, "cannot write '\(path)': \(lastSystemError())")
     }

@@ -17,6 +17,8 @@ public struct PassContext: Sendable {
 
   /// Constants of the original that passes have replaced by others; see `Follower`.
   public var followers: [Follower] = []
+  /// Names that the original has for what lies on an axis now, where passes have removed their bearers.
+  public var aliases: [Axis: [String]] = [:]
 
   private var cachedFacts: (revision: UInt64, facts: GraphFacts)?
   private var cachedCoupling:

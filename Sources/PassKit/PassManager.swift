@@ -53,6 +53,9 @@ public struct PassManager: Sendable {
   public init(
     _ pipeline: Pipeline, registry: PassRegistry, options: Options = Options()
   ) throws(CompileError) {
+    for name in options.printAfter.sorted() where name != "*" && registry.pass(named: name) == nil {
+      throw CompileError(.usage, "there is no pass '\(name)' to print after")
+    }
     var seen: Set<String> = []
     steps = try Self.build(pipeline.steps, registry, &seen)
     self.options = options

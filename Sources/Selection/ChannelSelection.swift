@@ -4,6 +4,7 @@ public struct ChannelSelection {
   private let coupling: CouplingAnalysis
   private let cost: CutCost
   private let guards: Guards
+  private let aliases: [Axis: [String]]
   /// For each group its channels from the least important to the most.
   private var order: [[Int]] = []
   private var scores: [[Float]] = []
@@ -15,14 +16,16 @@ public struct ChannelSelection {
   /// Groups on axes that are normalised over.
   private let normalized: Set<Int>
 
-  /// Throws a usage error for a pattern that matches nothing.
+  /// `aliases` are further names of what lies on an axis. Throws a usage error for a pattern that
+  /// matches nothing.
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
-    guards: Guards
+    guards: Guards, aliases: [Axis: [String]] = [:]
   ) throws(CompileError) {
     self.graph = graph
     self.coupling = coupling
     self.guards = guards
+    self.aliases = aliases
     cost = CutCost(graph, facts, coupling)
     normalized = Self.normalizedGroups(graph, facts, coupling)
     let firstLayers = Self.axesMadeFromInputs(graph, facts)
@@ -107,6 +110,7 @@ public struct ChannelSelection {
     for member in group.members {
       let value = graph[member.axis.value]
       names.insert(value.name)
+      names.formUnion(aliases[member.axis] ?? [])
       if let node = value.definingNode { names.insert(graph[node].name) }
     }
     return names
@@ -181,11 +185,14 @@ public struct ChannelSelection {
     _ fraction: Double, _ unit: String, _ scope: Scope, cost: ([Int]) -> Int
   ) throws(CompileError) -> [Int] {
     let whole = cost(coupling.groups.map(\.count))
+    guard whole > 0 else {
+      throw CompileError(.checkFailed, "the model has no \(unit) that could be counted")
+    }
     let limit = Int(fraction * Double(whole))
     let candidates = self.candidates(scope)
     let least = cost(candidates(1))
     guard least <= limit else {
-      let reach = whole > 0 ? Double(least) / Double(whole) : 1
+      let reach = Double(least) / Double(whole)
       throw CompileError(
         .checkFailed,
         "\(unit) cannot be brought to \(percent(fraction)): \(percent(reach)) is as far as it goes",

@@ -16,7 +16,7 @@ public struct CutCost: Sendable {
 
   public init(_ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis) {
     self.graph = graph
-    self.facts = facts
+    self.facts = .nominal(of: graph, facts)
     self.coupling = coupling
     for (index, group) in coupling.groups.enumerated() where group.pin == nil {
       for member in group.members {
@@ -29,7 +29,7 @@ public struct CutCost: Sendable {
     }
     parameters = graph.valueIDs.filter { Cost.isParameter($0, graph, facts) }
     for id in graph.nodes {
-      guard let (found, call) = facts.invocation(of: id) else { continue }
+      guard let (found, call) = self.facts.invocation(of: id) else { continue }
       let macs = found.macs(call)
       guard macs > 0 else { continue }
       let values = (graph[id].inputs + graph[id].outputs).compactMap { $0 }

@@ -1,6 +1,7 @@
 /// What a graph costs to store and to run.
 public struct Cost: Sendable, Hashable {
-  /// Multiply-accumulate operations of one run; axes without a fixed extent count as one.
+  /// Multiply-accumulate operations of one run; extents that inputs leave open are nominal
+  /// (`GraphFacts.nominal`).
   public var macs = 0
   /// Elements of the values that `isParameter(_:_:_:)` names.
   public var parameters = 0
@@ -11,6 +12,7 @@ public struct Cost: Sendable, Hashable {
 
   /// The cost of `graph`, whose facts are `facts`.
   public init(of graph: Graph, _ facts: GraphFacts) {
+    let facts = GraphFacts.nominal(of: graph, facts)
     for id in graph.nodes {
       if let (found, call) = facts.invocation(of: id) { macs &+= found.macs(call) }
       for attribute in graph[id].attributes {

@@ -68,7 +68,7 @@ struct PrunecOpt: ParsableCommand {
         try exportModel(
           result, to: output, options: ExportOptions(sourceFiles: file.sourceFiles))
       } else {
-        try OutputText.write(printModel(result, options: options), to: output)
+        try writeText(printModel(result, options: options) + "\n", to: output)
       }
     }
   }

@@ -22,7 +22,9 @@ struct AmountOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Most that a budget takes from a group.", valueName: "fraction"))
   var maxRatio: Double = Guards().maxRatio
 
-  @Option(help: ArgumentHelp("Fewest channels a budget leaves in a group.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Fewest channels a budget leaves (at most half of a group).", valueName: "n")
+  )
   var minChannels: Int = Guards().minChannels
 
   @Option(help: ArgumentHelp("Keep groups whose names match whole.", valueName: "glob"))

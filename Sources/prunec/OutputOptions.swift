@@ -29,12 +29,12 @@ struct OutputOptions: ParsableArguments {
     if let report {
       let text = try OutputText.json(result.report)
       try LocatedError.at(report) { () throws(CompileError) in
-        try OutputText.write(text, to: report)
+        try writeText(text + "\n", to: report)
       }
     }
     if let plan {
       let text = try OutputText.json(result.plan, pretty: false)
-      try LocatedError.at(plan) { () throws(CompileError) in try OutputText.write(text, to: plan) }
+      try LocatedError.at(plan) { () throws(CompileError) in try writeText(text + "\n", to: plan) }
     }
     if json {
       print(try OutputText.json(result.report))

@@ -15,7 +15,7 @@ struct Prune: ParsableCommand {
   var model: String
 
   @Option(name: [.customShort("o"), .long], help: "Where the smaller model goes.")
-  var output: String
+  var output: String?
 
   @Flag(help: "Allow the output to replace the input.")
   var inPlace = false
@@ -41,13 +41,16 @@ struct Prune: ParsableCommand {
       print(try Pipeline(options.pipelineText))
       return
     }
+    guard let output, !output.isEmpty else {
+      throw ValidationError("say with -o where the smaller model goes")
+    }
     let progress = Progress(isQuiet: outputs.quiet)
     defer { progress.finish() }
     progress.show("read")
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
     var exportOptions = ExportOptions(inPlace: inPlace, sourceFiles: file.sourceFiles)
     exportOptions.externalData = outputs.externalData ? .always : .automatic
-    try refuseUnsuitableFiles(file)
+    try refuseUnsuitableFiles(file, output)
 
     var pruner = Pruner(options)
     pruner.managerOptions = passes.managerOptions
@@ -77,7 +80,7 @@ struct Prune: ParsableCommand {
 
   /// Fails before any work where a file would replace the input or another one, or could not be
   /// written.
-  private func refuseUnsuitableFiles(_ file: ModelFile) throws {
+  private func refuseUnsuitableFiles(_ file: ModelFile, _ output: String) throws {
     for path in outputs.files + (inPlace ? [] : [output]) {
       guard let identity = FileIdentity(path: path), file.sourceFiles.contains(identity) else {
         continue

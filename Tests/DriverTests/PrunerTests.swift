@@ -87,6 +87,48 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(result.report.check.maxRelative == nil)
   }
 
+  /// An embedding that is its own transposed output weight stays one weight, and the budget holds.
+  @Test func tiedWeightsStayTied() throws {
+    let text = """
+      main (float[N,8] x) => (float[N,8] y)
+      <float[8,32] w = {...}>
+      {
+        h = MatMul (x, w)
+        r = Relu (h)
+        t = Transpose <perm = [1, 0]> (w)
+        y = MatMul (r, t)
+      }
+      """
+    var options = PruneOptions()
+    options.budget = .parameters(0.5)
+    let report = try Pruner(options).prune(parseModel(text)).report
+    #expect(report.before.parameters == 256)
+    #expect(report.after.parameters <= 128)
+  }
+
+  /// A name counts though the pass that folds batch normalizations has removed its bearer.
+  @Test(arguments: ["scale", "variance", "z"])
+  func namesOfFoldedNodesCount(name: String) throws {
+    let text = """
+      main (float[N,8] x) => (float[N,4] y)
+      <
+        float[8,16] w = {...}, float[16] b = {...}, float[16] scale = {...},
+        float[16] shift = {...}, float[16] mean = {...}, float[16] variance = {...},
+        float[16,4] v = {...}
+      >
+      {
+        h = Gemm (x, w, b)
+        z = BatchNormalization <epsilon = 1.0> (h, scale, shift, mean, variance)
+        r = Relu (z)
+        y = MatMul (r, v)
+      }
+      """
+    let options = halving { $0.guards.keep = [name] }
+    let report = try Pruner(options).prune(parseModel(text)).report
+    #expect(report.layers.map(\.channelsAfter) == [16, 4])
+    #expect(report.warnings == ["warning: no channel has been removed"])
+  }
+
   @Test func budgetOutOfReach() throws {
     let options = halving { $0.budget = .macs(0.01) }
     let error = #expect(throws: CompileError.self) {
@@ -180,7 +222,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(
       PruneOptions().pipelineText
         == "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,eliminate-dead-nodes),"
-        + "fold-batch-norm,score-channels{criterion=l2},"
+        + "fold-batch-norm,eliminate-dead-nodes,score-channels{criterion=l2},"
         + "mask-channels{macs=0.5 scope=global align=auto max-ratio=0.9 min-channels=8},"
         + "merge-neurons,shrink-channels,"
         + "fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
