@@ -131,3 +131,6 @@ extension Attribute {
 func isClose(_ a: [Float], _ b: [Float]) -> Bool {
   a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= 1e-5 * max(1, abs($1)) || $0 == $1 }
 }
+
+/// Numbers that break arithmetic that does not watch out.
+let hostileNumbers = [Int.min, Int.min + 1, -1 << 32, 1 << 32, 1 << 62, Int.max]
