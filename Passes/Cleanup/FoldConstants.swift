@@ -14,7 +14,8 @@ import PassKit
 /// Folding must not make the model larger: a result of more than 16 KiB that is larger than the
 /// operands that go with the node stays a node (`ConstantOfShape` of a whole weight). Nor must it untie
 /// weights: a node whose operand is a matrix that other nodes use too (an embedding and its transposed
-/// self) stays unless the result is no larger than the operands that go.
+/// self) stays unless the result is no larger than the operands that go. Option `untie=true` folds such
+/// nodes too: for those who want everything computed rather than a small model.
 public struct FoldConstants: Pass {
   public static let name = "fold-constants"
   public static let summary = "compute nodes whose operands are constants"
@@ -23,7 +24,11 @@ public struct FoldConstants: Pass {
   private static let freeBytes = 16 << 10
   private static let macLimit = 1 << 30
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  private let unties: Bool
+
+  public init(options: inout OptionReader) throws(CompileError) {
+    unties = try options.bool("untie") ?? false
+  }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
@@ -66,7 +71,7 @@ public struct FoldConstants: Pass {
         return bytes.map { $0 <= limit } ?? false
       }
     }
-    guard !isTied || fits(ownBytes) else { return nil }
+    guard unties || !isTied || fits(ownBytes) else { return nil }
     let known = node.outputs.compactMap { facts[$0!].knownTensor }
     if known.count == node.outputs.count { return known }
 

@@ -51,6 +51,13 @@ public struct OptionReader: Sendable {
     return value
   }
 
+  /// Takes `true` or `false`.
+  public mutating func bool(_ key: String) throws(CompileError) -> Bool? {
+    guard let text = string(key) else { return nil }
+    guard let value = Bool(text) else { throw error("\(key)=\(text) is neither true nor false") }
+    return value
+  }
+
   /// Takes one of the names of an enumeration.
   public mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ key: String, _ type: Choice.Type
