@@ -54,7 +54,6 @@ EVALUATION_EXCEPTIONS = {
         "over the tolerance by the rounding of intermediate results to float16",
     "test_batchnorm_*_training_mode": "training is not evaluated",
     "test_PReLU_?d_multiparam": OLD_PRELU,
-    "test_tile": "folding would make the model larger",
     "test_training_dropout*": "training draws random numbers",
 }
 INFERENCE_EXCEPTIONS = {"test_PReLU_?d_multiparam": OLD_PRELU}
@@ -255,7 +254,7 @@ def evaluate(program, case):
         types |= {attribute.i for node in graph.node for attribute in node.attribute
                   if node.op_type == "Cast" and attribute.name == "to"}
         folded, message = program.run(
-            with_constant_inputs(case.model, inputs), "fold-constants{untie=true}")
+            with_constant_inputs(case.model, inputs), "fold-constants{all=true}")
         if folded is None:
             return FAILED, message
         constants = constant_outputs(folded)

@@ -14,8 +14,8 @@ import PassKit
 /// Folding must not make the model larger: a result of more than 16 KiB that is larger than the
 /// operands that go with the node stays a node (`ConstantOfShape` of a whole weight). Nor must it untie
 /// weights: a node whose operand is a matrix that other nodes use too (an embedding and its transposed
-/// self) stays unless the result is no larger than the operands that go. Option `untie=true` folds such
-/// nodes too: for those who want everything computed rather than a small model.
+/// self) stays unless the result is no larger than the operands that go. Option `all=true` folds both
+/// kinds too: for those who want everything computed rather than a small model.
 public struct FoldConstants: Pass {
   public static let name = "fold-constants"
   public static let summary = "compute nodes whose operands are constants"
@@ -24,10 +24,10 @@ public struct FoldConstants: Pass {
   private static let freeBytes = 16 << 10
   private static let macLimit = 1 << 30
 
-  private let unties: Bool
+  private let foldsAll: Bool
 
   public init(options: inout OptionReader) throws(CompileError) {
-    unties = try options.bool("untie") ?? false
+    foldsAll = try options.bool("all") ?? false
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -71,13 +71,13 @@ public struct FoldConstants: Pass {
         return bytes.map { $0 <= limit } ?? false
       }
     }
-    guard unties || !isTied || fits(ownBytes) else { return nil }
+    guard foldsAll || !isTied || fits(ownBytes) else { return nil }
     let known = node.outputs.compactMap { facts[$0!].knownTensor }
     if known.count == node.outputs.count { return known }
 
     let operands = node.inputs.map { $0.flatMap { graph[$0].constant } }
     guard zip(node.inputs, operands).allSatisfy({ $0 == nil || $1?.hasData == true }),
-      fits(max(Self.freeBytes, ownBytes)), found.macs(call) <= Self.macLimit
+      foldsAll || fits(max(Self.freeBytes, ownBytes)), found.macs(call) <= Self.macLimit
     else { return nil }
     // What cannot be evaluated stays a node; running it is the runtime's business.
     return try? found.evaluate(call, operands)
