@@ -2,12 +2,16 @@ import PassKit
 
 /// Expresses masks by standard operators, so that any runtime can execute the masked graph.
 ///
-///     y = ai.prunec.Mask <axis, keep> (x)   =>   y = Mul(x, m)
+///     m = ai.prunec.Mask <axis, keep, fill> (x)   =>   m = Where(kept, x, filling)
 ///
-/// with `m` one at the kept indices of the axis and zero elsewhere. A mask that preserves moments
-/// (see `Mask`) becomes, with k kept indices, `c` its pattern at the removed ones, and sums over the axis:
+/// with `kept` true at the kept indices of the axis. The filling is a number, or the mean of the kept
+/// elements or, to preserve moments (see `Mask`), with the pattern c,
 ///
-///     mean = Sum(x m) / k;  d = (x - mean) m;  y = d + mean + Sqrt(Sum(d d) / k) c
+///     mean = Average(x);  d = x - mean;  filling = mean + Sqrt(Average(d d)) c
+///
+/// `Average` is a sum over the kept elements times `1 / k`; where the axis has blocks, a product with a
+/// matrix that averages each. Before opset 9, which brought Where, masks are arithmetic:
+/// `x kept + filling (1 - kept)`.
 ///
 /// Legal where the operand's rank and its extent along the axis are known, and its element type is a
 /// floating point type.
@@ -18,13 +22,23 @@ public struct LowerMasks: Pass {
 
   public init(options: inout OptionReader) throws(CompileError) {}
 
-  private struct Match {
-    let node: NodeID
-    let operand: ValueID
-    let type: TensorType
-    let axis: Int
-    let keep: [Int]
-    let fill: Mask.Fill
+  fileprivate struct Match {
+    let mask: MaskNode
+    let elementType: ElementType
+    let rank: Int
+    let extent: Int
+
+    /// A constant along the mask's axis.
+    func constant(_ elements: [Float]) -> Tensor {
+      let shape = [extent] + [Int](repeating: 1, count: rank - mask.axis.index - 1)
+      return Tensor(rounding: elements, to: elementType, shape: shape)
+    }
+
+    /// For each index, whether it is kept.
+    var isKept: [Bool] {
+      let kept = Set(mask.keep)
+      return (0..<extent).map(kept.contains)
+    }
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -34,96 +48,138 @@ public struct LowerMasks: Pass {
   }
 
   private func find(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Match? {
-    guard graph[id].operation.isMask, let (_, call) = facts.invocation(of: id),
-      let type = call.operand(0)?.type, type.elementType?.isFloatingPoint == true,
-      let rank = type.shape?.count,
-      let axis = try? call.normalizedAxis(call.int("axis")!, rank: rank),
-      type.shape![axis].fixedExtent != nil
+    guard let mask = MaskNode(id, graph, facts), let type = facts[mask.axis.value].type,
+      let elementType = type.elementType, elementType.isFloatingPoint, let shape = type.shape,
+      let extent = shape[mask.axis.index].fixedExtent
     else { return nil }
-    return Match(
-      node: id, operand: graph[id].inputs[0]!, type: type, axis: axis, keep: call.ints("keep")!,
-      fill: Mask.Fill(rawValue: call.string("fill")!)!)
+    return Match(mask: mask, elementType: elementType, rank: shape.count, extent: extent)
   }
 
   private func perform(_ match: Match, _ graph: inout Graph) {
-    // The builder takes the graph over: two holders of one would copy it at the first change.
-    var builder = Builder(match, graph)
+    // The lowering takes the graph over: two holders of one would copy it at the first change.
+    var lowering = MaskLowering(match, graph)
     graph = Graph(name: "", opsetImports: [])
-    let result: ValueID
-    switch match.fill {
-    case .zero:
-      result = builder.add("Mul", [match.operand, builder.constant("mask", builder.mask)])
-    case .moments: result = builder.addMoments()
-    }
-    graph = builder.graph
-    graph.replaceAllUses(of: graph[match.node].outputs[0]!, with: result)
-    graph.erase(match.node)
+    let result = lowering.lower()
+    graph = lowering.graph
+    graph.replaceAllUses(of: graph[match.mask.node].outputs[0]!, with: result)
+    graph.erase(match.mask.node)
+  }
+}
+
+/// Adds the nodes that compute what a mask does before it.
+private struct MaskLowering {
+  var graph: Graph
+  private let match: LowerMasks.Match
+  private let stem: String
+  private var sharedInitializers: [String: ValueID] = [:]
+  /// As it is now: the operand that the mask was found with may have been a mask, and lowered.
+  private var x: ValueID { graph[match.mask.node].inputs[0]! }
+
+  init(_ match: LowerMasks.Match, _ graph: Graph) {
+    self.match = match
+    self.graph = graph
+    stem = graph[graph[match.mask.node].outputs[0]!].name
   }
 
-  /// Adds nodes before the mask that they replace.
-  private struct Builder {
-    var graph: Graph
-    let match: Match
-    let stem: String
+  private var opset: Int { graph.opsetVersion(of: "") ?? 13 }
 
-    init(_ match: Match, _ graph: Graph) {
-      self.match = match
-      self.graph = graph
-      stem = graph[graph[match.node].outputs[0]!].name
+  mutating func lower() -> ValueID {
+    guard opset >= 9 else { return lowerArithmetically() }
+    let kept = match.isKept
+    let condition = Tensor(
+      .bool, shape: match.constant([Float](repeating: 0, count: kept.count)).shape,
+      elements: kept.map { $0 ? 1 : 0 as UInt8 })
+    let filling = match.mask.fill.constant.map { scalar("fill", $0) } ?? computedFilling()
+    return add("Where", [initializer("kept", condition), x, filling])
+  }
+
+  private mutating func lowerArithmetically() -> ValueID {
+    let kept = match.isKept
+    let ones = initializer("kept", match.constant(kept.map { $0 ? 1 : 0 }))
+    switch match.mask.fill.constant {
+    case 0: return add("Mul", [x, ones])
+    case let constant?:
+      // Not a product: infinity times zero is no number.
+      let rest = initializer("fill", match.constant(kept.map { $0 ? 0 : constant }))
+      return add("Add", [add("Mul", [x, ones]), rest])
+    case nil:
+      let filling = computedFilling()
+      let rest = initializer("removed", match.constant(kept.map { $0 ? 0 : 1 }))
+      return add("Add", [add("Mul", [x, ones]), add("Mul", [filling, rest])])
     }
+  }
 
-    var extent: Int { match.type.shape![match.axis].fixedExtent! }
+  /// The filling that depends on the kept elements.
+  private mutating func computedFilling() -> ValueID {
+    let mean = average(x)
+    guard match.mask.fill == .moments else { return mean }
+    let deviation = add("Sub", [x, mean])
+    let variance = average(add("Mul", [deviation, deviation]))
+    let pattern = Mask.pattern(
+      extent: match.extent, keep: match.mask.keep, blocks: match.mask.blocks)
+    let spread = add(
+      "Mul", [add("Sqrt", [variance]), initializer("pattern", match.constant(pattern))])
+    return add("Add", [mean, spread])
+  }
 
-    var mask: [Float] {
-      let kept = Set(match.keep)
-      return (0..<extent).map { kept.contains($0) ? 1 : 0 }
+  /// The average of the kept elements of `value`.
+  private mutating func average(_ value: ValueID) -> ValueID {
+    guard match.mask.blocks == 1 else { return averageOfBlocks(value) }
+    let share = 1 / Float(match.mask.keep.count)
+    let shares = shared("shares", match.constant(match.isKept.map { $0 ? share : 0 }))
+    let products = add("Mul", [value, shares])
+    // The axes moved from an attribute to an operand in opset 13.
+    guard opset >= 13 else {
+      return add("ReduceSum", [products], [Attribute("axes", [match.mask.axis.index])])
     }
+    let axes = shared("axes", Tensor([match.mask.axis.index]))
+    return add("ReduceSum", [products, axes])
+  }
 
-    /// A constant along the mask's axis.
-    mutating func constant(_ suffix: String, _ elements: [Float]) -> ValueID {
-      let axesAfter = match.type.shape!.count - match.axis - 1
-      let shape = [elements.count] + [Int](repeating: 1, count: axesAfter)
-      let tensor = Tensor(rounding: elements, to: match.type.elementType!, shape: shape)
-      return graph.addInitializer(name: graph.uniqueName("\(stem).\(suffix)"), tensor)
-    }
-
-    mutating func scalar(_ suffix: String, _ value: Float) -> ValueID {
-      let tensor = Tensor(rounding: [value], to: match.type.elementType!, shape: [])
-      return graph.addInitializer(name: graph.uniqueName("\(stem).\(suffix)"), tensor)
-    }
-
-    mutating func add(
-      _ type: String, _ inputs: [ValueID], attributes: [Attribute] = []
-    ) -> ValueID {
-      let name = graph.uniqueName("\(stem).\(type)")
-      let node = graph.insert(
-        OperationName(type), name: name, inputs: inputs, outputs: [(name, nil)],
-        attributes: attributes, at: .before(match.node))
-      return graph[node].outputs[0]!
-    }
-
-    mutating func sum(_ value: ValueID) -> ValueID {
-      // The axes moved from an attribute to an operand in opset 13.
-      if graph.opsetVersion(of: "") ?? 13 >= 13 {
-        let axes = graph.addInitializer(
-          name: graph.uniqueName("\(stem).axes"), Tensor([match.axis]))
-        return add("ReduceSum", [value, axes])
+  private mutating func averageOfBlocks(_ value: ValueID) -> ValueID {
+    let (extent, kept) = (match.extent, match.isKept)
+    var matrix = [Float](repeating: 0, count: extent * extent)
+    for block in Mask.blocks(extent, match.mask.blocks) {
+      let members = block.filter { kept[$0] }
+      for row in members {
+        for column in block { matrix[row * extent + column] = 1 / Float(members.count) }
       }
-      return add("ReduceSum", [value], attributes: [Attribute("axes", [match.axis])])
     }
+    let averaging = shared(
+      "average", Tensor(rounding: matrix, to: match.elementType, shape: [extent, extent]))
+    // The axis changes places with the last one; the same permutation brings it back.
+    var permutation = Array(0..<match.rank)
+    permutation.swapAt(match.mask.axis.index, match.rank - 1)
+    guard match.mask.axis.index != match.rank - 1 else { return add("MatMul", [value, averaging]) }
+    let swap = [Attribute("perm", permutation)]
+    let product = add("MatMul", [add("Transpose", [value], swap), averaging])
+    return add("Transpose", [product], swap)
+  }
 
-    mutating func addMoments() -> ValueID {
-      let mask = constant("mask", self.mask)
-      let share = scalar("share", 1 / Float(match.keep.count))
-      let pattern = constant("pattern", Mask.pattern(extent: extent, keep: match.keep))
-      let masked = add("Mul", [match.operand, mask])
-      let mean = add("Mul", [sum(masked), share])
-      let shifted = add("Sub", [match.operand, mean])
-      let deviation = add("Mul", [shifted, mask])
-      let square = add("Mul", [deviation, deviation])
-      let variance = add("Mul", [sum(square), share])
-      let filling = add("Mul", [add("Sqrt", [variance]), pattern])
-      return add("Add", [add("Add", [deviation, mean]), filling])
-    }
+  // MARK: Pieces
+
+  private mutating func initializer(_ suffix: String, _ tensor: Tensor) -> ValueID {
+    graph.addInitializer(name: graph.uniqueName("\(stem).\(suffix)"), tensor)
+  }
+
+  /// An initializer that both averages of one lowering use.
+  private mutating func shared(_ suffix: String, _ tensor: Tensor) -> ValueID {
+    if let known = sharedInitializers[suffix] { return known }
+    sharedInitializers[suffix] = initializer(suffix, tensor)
+    return sharedInitializers[suffix]!
+  }
+
+  private mutating func scalar(_ suffix: String, _ value: Float) -> ValueID {
+    initializer(suffix, Tensor(rounding: [value], to: match.elementType, shape: []))
+  }
+
+  private mutating func add(
+    _ type: String, _ inputs: [ValueID], _ attributes: [Attribute] = []
+  ) -> ValueID {
+    let name = graph.uniqueName("\(stem).\(type)")
+    let node = graph.insert(
+      OperationName(type), name: name, inputs: inputs, outputs: [(name, nil)],
+      attributes: attributes, at: .before(match.mask.node))
+    return graph[node].outputs[0]!
   }
 }

@@ -8,8 +8,8 @@ import PassKit
 ///                            z = Conv(m, V)
 ///
 /// A mask goes before every node that sums over a cut axis of computed data (so that the removed
-/// channels add zero), and before every node that normalises over one (so that its statistics are
-/// those of the kept channels). Nowhere else does a removed channel meet a kept one: the coupling
+/// channels add zero), and before every node that gathers one otherwise (so that means, variances and
+/// extrema are those of the kept channels). Nowhere else does a removed channel meet a kept one: the coupling
 /// has made sure of that.
 ///
 /// Options: one of `macs=F`, `params=F` (fraction to keep), `ratio=R` (fraction of each group's
@@ -74,7 +74,8 @@ public struct MaskChannels: Pass {
     for place in places {
       // An operand that is summed over along two axes is masked by one mask on the other.
       let operand = graph[place.node].inputs[place.operand]!
-      let key = MaskPlace.Key(axis: Axis(operand, place.key.axis.index), fill: place.key.fill)
+      let key = MaskPlace.Key(
+        axis: Axis(operand, place.key.axis.index), fill: place.key.fill, blocks: place.key.blocks)
       if masks[key] == nil {
         masks[key] = insertMask(key, keep: kept[place.key.axis]!, &graph)
       }
@@ -95,7 +96,7 @@ public struct MaskChannels: Pass {
       attributes: [
         Attribute("axis", key.axis.index), Attribute("keep", keep),
         Attribute("fill", key.fill.rawValue),
-      ],
+      ] + (key.blocks == 1 ? [] : [Attribute("blocks", key.blocks)]),
       at: point)
     return graph[node].outputs[0]!
   }

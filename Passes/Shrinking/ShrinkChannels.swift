@@ -72,7 +72,8 @@ public struct ShrinkChannels: Pass {
     var value = place.key.axis.value
     while let node = graph[value].definingNode, let mask = MaskNode(node, graph, facts) {
       if mask.axis.index == place.key.axis.index {
-        return mask.fill == place.key.fill && mask.keep == kept[place.key.axis]
+        return mask.fill == place.key.fill && mask.blocks == place.key.blocks
+          && mask.keep == kept[place.key.axis]
       }
       value = mask.axis.value
     }

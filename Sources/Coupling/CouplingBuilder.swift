@@ -90,7 +90,7 @@ struct CouplingBuilder {
     for relation in facts.relations(of: id) {
       apply(relation, node, location, &mentioned, &virtuals)
     }
-    pinSumsOfConstants(id, node, location)
+    pinGatheredConstants(id, node, location)
     let silence = PinReason("the axis is not one of channels here", at: location)
     for (index, value) in node.inputs.enumerated() {
       guard let value else { continue }
@@ -108,20 +108,34 @@ struct CouplingBuilder {
     }
   }
 
-  /// Where all that a node sums over is constant, no mask can stand before it.
-  private mutating func pinSumsOfConstants(_ id: NodeID, _ node: Node, _ location: Location) {
+  /// Where all that a node sums over is constant, or it gathers a constant otherwise, no mask can
+  /// stand before it.
+  private mutating func pinGatheredConstants(_ id: NodeID, _ node: Node, _ location: Location) {
     var summed: [Axis] = []
+    var gathered: [Axis] = []
     for relation in facts.relations(of: id) {
-      guard case .sum(let reference) = relation, case .operand(let index) = reference.slot,
-        index < node.inputs.count, let value = node.inputs[index]
-      else { continue }
-      summed.append(Axis(value, reference.axis))
+      switch relation {
+      case .sum(let reference):
+        if let axis = Self.axis(of: node, reference) { summed.append(axis) }
+      case .gathering(let reference, _, _):
+        if let axis = Self.axis(of: node, reference) { gathered.append(axis) }
+      default: continue
+      }
     }
-    guard summed.allSatisfy({ graph[$0.value].constant != nil }) else { return }
-    for axis in summed {
+    gathered.removeAll { graph[$0.value].constant == nil }
+    if summed.allSatisfy({ graph[$0.value].constant != nil }) { gathered += summed }
+    for axis in gathered {
       guard let slot = table.slot(axis) else { continue }
-      pin(slot.elements, PinReason("is summed over by constants alone", at: location))
+      pin(slot.elements, PinReason("only constants are gathered over it", at: location))
     }
+  }
+
+  /// The axis of a value that an operand's is.
+  private static func axis(of node: Node, _ reference: AxisReference) -> Axis? {
+    guard case .operand(let index) = reference.slot, index < node.inputs.count,
+      let value = node.inputs[index]
+    else { return nil }
+    return Axis(value, reference.axis)
   }
 
   /// The elements of an axis of a node; `nil` where its extent is no number.
@@ -192,7 +206,7 @@ struct CouplingBuilder {
     case .pinned(let axis, let reason):
       guard let axes = resolve([axis]) else { return }
       pin(axes[0], PinReason(reason, at: location))
-    case .free(let axis), .sum(let axis), .normalization(let axis):
+    case .free(let axis), .sum(let axis), .gathering(let axis, _, _):
       mentioned.insert(axis)
     case .extents(let operand, let first):
       let rank = node.inputs[operand].flatMap { facts[$0].rank } ?? 0

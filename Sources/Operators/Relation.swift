@@ -39,8 +39,10 @@ public enum Relation: Sendable {
   case extents(operand: Int, first: Int)
   /// The node sums over the axis: an index whose elements are zero contributes nothing.
   case sum(AxisReference)
-  /// The node computes statistics over the axis and normalises with them.
-  case normalization(AxisReference)
+  /// The node gathers the elements along the axis into something else than a sum: nothing changes for
+  /// it when indices are removed, as against the same elements replaced by `fill`. With `blocks` the
+  /// axis is so many runs of equal length, each gathered by itself.
+  case gathering(AxisReference, fill: Mask.Fill, blocks: Int)
 }
 
 /// The relations of one node, as its operator states them. An axis that is not mentioned by any is
@@ -79,7 +81,15 @@ public struct Relations: Sendable {
 
   public mutating func sum(over axis: AxisReference) { list.append(.sum(axis)) }
 
-  public mutating func normalize(over axis: AxisReference) { list.append(.normalization(axis)) }
+  /// The node computes mean and variance over the axis (of each of `blocks` runs of it) and normalises.
+  public mutating func normalize(over axis: AxisReference, blocks: Int = 1) {
+    list.append(.gathering(axis, fill: .moments, blocks: blocks))
+  }
+
+  /// The node gathers the elements along the axis; ones that are `fill` change nothing.
+  public mutating func gather(over axis: AxisReference, ignoring fill: Mask.Fill) {
+    list.append(fill == .zero ? .sum(axis) : .gathering(axis, fill: fill, blocks: 1))
+  }
 
   /// A new axis of `extent` that no tensor has.
   public mutating func virtualAxis(extent: Int) -> AxisReference {

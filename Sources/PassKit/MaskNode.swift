@@ -5,18 +5,21 @@ public struct MaskNode: Sendable {
   public let axis: Axis
   public let keep: [Int]
   public let fill: Mask.Fill
+  public let blocks: Int
 
   /// `nil` where the node is no Mask that is understood, or its operand's rank is not known.
   public init?(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
     guard graph[id].operation.isMask, let operand = graph[id].inputs.first.flatMap({ $0 }),
       let (_, call) = facts.invocation(of: id), let rank = call.shape(0)?.count,
       let axis = call.int("axis").flatMap({ try? call.normalizedAxis($0, rank: rank) }),
-      let keep = call.ints("keep"), let fill = call.string("fill").flatMap(Mask.Fill.init)
+      let keep = call.ints("keep"), let fill = call.string("fill").flatMap(Mask.Fill.init),
+      let blocks = call.int("blocks")
     else { return nil }
     node = id
     self.axis = Axis(operand, axis)
     self.keep = keep
     self.fill = fill
+    self.blocks = blocks
   }
 }
 

@@ -5,10 +5,12 @@ public struct MaskPlace: Sendable {
   public struct Key: Hashable, Sendable {
     public let axis: Axis
     public let fill: Mask.Fill
+    public let blocks: Int
 
-    public init(axis: Axis, fill: Mask.Fill) {
+    public init(axis: Axis, fill: Mask.Fill, blocks: Int) {
       self.axis = axis
       self.fill = fill
+      self.blocks = blocks
     }
   }
   public let node: NodeID
@@ -22,20 +24,25 @@ public struct MaskPlace: Sendable {
     var places: [MaskPlace] = []
     for id in graph.nodes {
       for relation in facts.relations(of: id) {
-        let reference: AxisReference
-        let fill: Mask.Fill
-        switch relation {
-        case .sum(let axis): (reference, fill) = (axis, .zero)
-        case .normalization(let axis): (reference, fill) = (axis, .moments)
-        default: continue
-        }
+        guard let (reference, fill, blocks) = relation.gathered else { continue }
         guard case .operand(let operand) = reference.slot, let value = graph[id].inputs[operand],
           graph[value].constant == nil, kept[Axis(value, reference.axis)] != nil
         else { continue }
-        let key = Key(axis: Axis(value, reference.axis), fill: fill)
+        let key = Key(axis: Axis(value, reference.axis), fill: fill, blocks: blocks)
         places.append(MaskPlace(node: id, operand: operand, key: key))
       }
     }
     return places
+  }
+}
+
+extension Relation {
+  /// The axis whose elements the node gathers, and what removed ones must be filled with.
+  fileprivate var gathered: (axis: AxisReference, fill: Mask.Fill, blocks: Int)? {
+    switch self {
+    case .sum(let axis): (axis, .zero, 1)
+    case .gathering(let axis, let fill, let blocks): (axis, fill, blocks)
+    default: nil
+    }
   }
 }

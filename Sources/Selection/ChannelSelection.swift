@@ -55,7 +55,7 @@ public struct ChannelSelection {
   ) -> Set<Int> {
     var groups: Set<Int> = []
     for id in graph.nodes {
-      for case .normalization(let reference) in facts.relations(of: id) {
+      for case .gathering(let reference, .moments, _) in facts.relations(of: id) {
         guard case .operand(let operand) = reference.slot, let value = graph[id].inputs[operand]
         else { continue }
         let axis = Axis(value, reference.axis)

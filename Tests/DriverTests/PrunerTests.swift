@@ -63,7 +63,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(graph.opsetImports.map(\.domain) == [""])
     #expect(
       graph.nodes.map { graph[$0].operation.type }.sorted() == [
-        "Gemm", "MatMul", "MatMul", "Mul", "Mul", "Relu",
+        "Gemm", "MatMul", "MatMul", "Relu", "Where", "Where",
       ])
     let inputs = try SeededInputs(seed: 4).tensors(for: model.graph)
     let comparison = Comparison(

@@ -3,12 +3,13 @@ import Testing
 
 @Suite struct MaskTests {
   private func mask(
-    _ x: ValueFacts, axis: Int, keep: [Int], fill: String? = nil
+    _ x: ValueFacts, axis: Int, keep: [Int], fill: String? = nil, blocks: Int? = nil
   ) -> OperatorCase {
     OperatorCase(
       "Mask", domain: "ai.prunec", opset: 1, [x],
       [Attribute("axis", axis), Attribute("keep", keep)]
-        + (fill.map { [Attribute("fill", $0)] } ?? []))
+        + (fill.map { [Attribute("fill", $0)] } ?? [])
+        + (blocks.map { [Attribute("blocks", $0)] } ?? []))
   }
 
   @Test func replacesByZero() throws {
@@ -34,7 +35,69 @@ import Testing
       isClose(odd.floats, [3 + Float(1.5).squareRoot(), 2, 3 - Float(1.5).squareRoot(), 4, 3]))
     #expect(
       mask(.float(4), axis: 0, keep: [0, 1, 2], fill: "moments").refusal()
-        == "moments need a kept element, and none or two removed ones")
+        == "moments need none or two removed elements")
+    #expect(
+      mask(.float(4), axis: 0, keep: [], fill: "moments").refusal()
+        == "moments need a kept element")
+  }
+
+  @Test func keepsTheMomentsOfEachBlock() throws {
+    // The kept elements have mean 3 and deviation 1 in the first block, mean 10 in the last; nothing
+    // of the one between is kept.
+    let y = try mask(
+      .constant([2, 9, 9, 4, 1, 1, 1, 1, 8, 0, 12, 0], 1, 12), axis: 1, keep: [0, 3, 8, 10],
+      fill: "moments", blocks: 3
+    ).evaluate()[0]
+    #expect(y.floats == [2, 4, 2, 4, 0, 0, 0, 0, 8, 12, 12, 8])
+    #expect(
+      mask(.float(5), axis: 0, keep: [0], fill: "moments", blocks: 2).refusal()
+        == "an extent of 5 does not divide into 2 blocks")
+    #expect(mask(.float(4), axis: 0, keep: [0, 1, 2], fill: "moments", blocks: 2).refusal() != nil)
+    #expect(mask(.float(4), axis: 0, keep: [0], blocks: 2).refusal() != nil)
+    #expect(mask(.float(4), axis: 0, keep: [0], fill: "moments", blocks: 0).refusal() != nil)
+  }
+
+  @Test func fillsWithTheMeanOrWithoutBound() throws {
+    let x = ValueFacts.constant([2, 9, 5, 1, 1, 3], 2, 3)
+    func filled(_ fill: String) throws -> [Float] {
+      try mask(x, axis: 1, keep: [0, 2], fill: fill).evaluate()[0].floats
+    }
+    #expect(try filled("mean") == [2, 3.5, 5, 1, 2, 3])
+    #expect(try filled("lowest") == [2, -.infinity, 5, 1, -.infinity, 3])
+    #expect(try filled("highest") == [2, .infinity, 5, 1, .infinity, 3])
+    #expect(mask(x, axis: 1, keep: [], fill: "mean").refusal() == "a mean needs a kept element")
+  }
+
+  /// What the fills are for: a node that gathers the masked elements does not notice them.
+  @Test(
+    arguments: [
+      ("ReduceMean", "mean"), ("ReduceMax", "lowest"), ("ReduceMin", "highest"),
+      ("ReduceLogSumExp", "lowest"), ("ReduceSum", "zero"), ("ReduceL2", "zero"),
+    ])
+  func reductionsSeeWhatStays(type: String, fill: String) throws {
+    let x = Tensor([0.5, -1, 9, 2, -7, 0.25, 3, 1, 4, -2], shape: [2, 5])
+    func reduced(_ x: Tensor) throws -> [Float] {
+      try OperatorCase(
+        type, opset: 18, [ValueFacts(constant: x), .integers(1)]
+      ).evaluate()[0].floats
+    }
+    let masked = try mask(
+      ValueFacts(constant: x), axis: 1, keep: [0, 3, 4], fill: fill
+    ).evaluate()[0]
+    #expect(isClose(try reduced(masked), try reduced(x.keeping([0, 3, 4], alongAxis: 1))))
+  }
+
+  @Test(arguments: ["Softmax", "LogSoftmax"])
+  func sharesSeeWhatStays(type: String) throws {
+    let x = Tensor([0.5, -1, 9, 2, -7, 0.25, 3, 1, 4, -2], shape: [2, 5])
+    func shares(_ x: Tensor) throws -> Tensor {
+      try OperatorCase(type, [ValueFacts(constant: x)], [Attribute("axis", 1)]).evaluate()[0]
+    }
+    let masked = try mask(
+      ValueFacts(constant: x), axis: 1, keep: [0, 3], fill: "lowest"
+    ).evaluate()[0]
+    let alone = try shares(x.keeping([0, 3], alongAxis: 1))
+    #expect(isClose(try shares(masked).keeping([0, 3], alongAxis: 1).floats, alone.floats))
   }
 
   /// What the operator's documentation promises: the statistics leave the masked elements out.

@@ -89,7 +89,9 @@ private func describe(_ relation: Relation) -> String {
   case .extents(let operand, let first): "extents of X\(operand) from \(first)"
   case .free(let axis): "free \(describe(axis))"
   case .sum(let axis): "sum \(describe(axis))"
-  case .normalization(let axis): "normalize \(describe(axis))"
+  case .gathering(let axis, let fill, 1): "gather \(describe(axis)) but \(fill)"
+  case .gathering(let axis, let fill, let blocks):
+    "gather \(describe(axis)) in \(blocks) but \(fill)"
   }
 }
 

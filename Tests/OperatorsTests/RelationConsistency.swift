@@ -21,7 +21,10 @@ extension Invocation {
       let extents = factors.compactMap { extent($0) }
       guard let product = extent(whole), extents.count == factors.count else { return nil }
       return extents.reduce(1, *) == product ? nil : "\(relation): \(extents) is not \(product)"
-    case .pinned, .free, .extents, .sum, .normalization: return nil
+    case .gathering(let axis, _, let blocks):
+      guard let x = extent(axis), x % blocks != 0 else { return nil }
+      return "\(relation): \(x) does not divide"
+    case .pinned, .free, .extents, .sum: return nil
     }
   }
 

@@ -3,9 +3,9 @@
 /// each image; `X`, `Y [N, C, D1 ... Dn]`, `scale`, `bias [C]`, or, before opset 21, one for each
 /// group.
 ///
-/// Channels: the channel axis is the product of the groups and a position in the group. Whole groups
-/// may go, and `num_groups` with them. Positions are pinned, as are the spatial axes: the statistics
-/// run over all of them together.
+/// Channels: the channel axis is the product of the groups and a position in the group. Either may be
+/// cut: whole groups, and `num_groups` with them, or the same positions of every group, whose
+/// statistics are then over what stays. The spatial axes are normalised over.
 public struct GroupNormalization: Operator {
   public let signature = Signature(
     "GroupNormalization", opsets: 18...28, operands: 3...3,
@@ -47,9 +47,10 @@ public struct GroupNormalization: Operator {
       relations.equal(
         .operand(index, axis: 0), isScaledByGroup(call) ? groups : .operand(0, axis: 1))
     }
-    relations.pin(positions, because: "GroupNormalization normalises a group as a whole")
+    relations.normalize(over: .operand(0, axis: 1), blocks: count)
     for axis in 2..<max(2, shape.count) {
-      relations.pin(.operand(0, axis: axis), because: "it is normalised together with others")
+      relations.equal(.operand(0, axis: axis), .result(axis: axis))
+      relations.normalize(over: .operand(0, axis: axis))
     }
   }
 
@@ -57,7 +58,8 @@ public struct GroupNormalization: Operator {
     guard let kept = cut[.operand(0, axis: 1)], let channels = call.shape(0)?[1].fixedExtent,
       let groups = call.int("num_groups"), channels >= groups
     else { return [] }
-    return [.attribute(Attribute("num_groups", kept.count / (channels / groups)))]
+    let left = Set(kept.map { $0 / (channels / groups) }).count
+    return left == groups ? [] : [.attribute(Attribute("num_groups", left))]
   }
 
   public func evaluate(

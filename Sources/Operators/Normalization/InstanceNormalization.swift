@@ -3,7 +3,8 @@
 /// `scale`, `B [C]`.
 ///
 /// Channels: axis 0 of scale and B is the channel axis, and each channel stands by itself. The
-/// spatial axes are pinned, since the statistics run over them together.
+/// spatial axes are normalised over: where a reshape makes groups of channels of them, positions in
+/// every group can be cut.
 public struct InstanceNormalization: Operator {
   public let signature = Signature(
     "InstanceNormalization", operands: 3...3, attributes: ["epsilon": .float(1e-5)])
@@ -28,7 +29,8 @@ public struct InstanceNormalization: Operator {
     relations.equal(.operand(1, axis: 0), .result(axis: 1))
     relations.equal(.operand(2, axis: 0), .result(axis: 1))
     for axis in 2..<rank {
-      relations.pin(.operand(0, axis: axis), because: "it is normalised together with others")
+      relations.equal(.operand(0, axis: axis), .result(axis: axis))
+      relations.normalize(over: .operand(0, axis: axis))
     }
   }
 

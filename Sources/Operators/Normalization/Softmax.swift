@@ -7,8 +7,8 @@ import Glibc
 /// ONNX opset 7 to 28. `X`, `Y [d0 ... dn]`. Since opset 13 along `axis` (the last by default);
 /// before, over all axes from `axis` on (1 by default), taken together.
 ///
-/// Channels: the axes of Y are those of X. The axes that the sum runs over are pinned, since every
-/// share depends on the elements that would go; along the others every index stands by itself.
+/// Channels: the axes of Y are those of X. An axis that the sum runs over may be cut: the shares are
+/// then of what stays, as when the rest is minus infinity.
 public struct Softmax: Operator {
   public let signature: Signature
   /// Replaces one run of elements by its shares.
@@ -66,12 +66,11 @@ public struct Softmax: Operator {
   }
 
   public func relate(_ call: Invocation, _ relations: inout Relations) {
-    guard let rank = call.shape(0)?.count, let pinned = try? axes(call, rank: rank) else { return }
+    guard let rank = call.shape(0)?.count, let summed = try? axes(call, rank: rank) else { return }
     for axis in 0..<rank {
       relations.equal(.operand(0, axis: axis), .result(axis: axis))
-      if pinned.contains(axis) {
-        relations.pin(
-          .operand(0, axis: axis), because: "\(signature.operation) compares along it")
+      if summed.contains(axis) {
+        relations.gather(over: .operand(0, axis: axis), ignoring: .lowest)
       }
     }
   }

@@ -67,21 +67,16 @@ enum TrailingNormalization {
     return axis
   }
 
-  /// Ties the axes of X, Y and whatever of `operands` is not stretched. A single normalised axis
-  /// may be cut: the statistics are then those of what stays. Where there are several, the elements
-  /// that stay differ from those of a masked model in more than a factor, so they are pinned.
+  /// Ties the axes of X, Y and whatever of `operands` is not stretched. The normalised axes may be cut:
+  /// elements that leave mean and variance along one axis what they are leave those of all together
+  /// what they are.
   static func relate(_ call: Invocation, operands: Range<Int>, _ relations: inout Relations) {
     guard call.hasAllRanks, let rank = call.shape(0)?.count, let given = call.int("axis") else {
       return
     }
-    let first = given < 0 ? given + rank : given
     Broadcasting.relate(call, operands: operands, &relations)
-    if first == rank - 1 {
-      relations.normalize(over: .operand(0, axis: first))
-    } else {
-      for axis in first..<rank {
-        relations.pin(.operand(0, axis: axis), because: "it is normalised together with others")
-      }
+    for axis in (given < 0 ? given + rank : given)..<rank {
+      relations.normalize(over: .operand(0, axis: axis))
     }
   }
 }

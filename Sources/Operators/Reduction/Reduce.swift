@@ -6,8 +6,9 @@
 /// since opset 18 (ReduceSum: 13) an operand; without any, all axes are reduced or, with
 /// `noop_with_empty_axes`, none.
 ///
-/// Channels: the axes that are not reduced are those of Y. A reduced axis may be cut where zeros add
-/// nothing to the result; a mean, a product or an extremum would change, so there it is pinned.
+/// Channels: the axes that are not reduced are those of Y. A reduced axis may be cut where there is
+/// something that adds nothing to the result: zero to a sum, the mean to a mean, infinity to an
+/// extremum. A product would need ones, so there it is pinned.
 public struct Reduce: Operator {
   public let signature: Signature
   private let formula: ReduceFormula
@@ -87,8 +88,10 @@ public struct Reduce: Operator {
     for axis in 0..<rank {
       if !reduced[axis] {
         relations.equal(.operand(0, axis: axis), .result(axis: position))
-      } else if formula.ignoresZeros {
-        relations.sum(over: .operand(0, axis: axis))
+      } else if let fill = formula.ignored,
+        fill == .zero || call.elementType(0)?.isFloatingPoint == true
+      {
+        relations.gather(over: .operand(0, axis: axis), ignoring: fill)
       } else {
         relations.pin(
           .operand(0, axis: axis),

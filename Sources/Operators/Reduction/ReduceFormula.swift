@@ -6,11 +6,14 @@ enum ReduceFormula: Sendable {
 
   var isExtremum: Bool { self == .max || self == .min }
 
-  /// Whether a further element of zero never changes the result.
-  var ignoresZeros: Bool {
+  /// What further elements must be so as never to change the result; `nil` where no mask makes them so.
+  var ignored: Mask.Fill? {
     switch self {
-    case .sum, .sumSquare, .l1, .l2, .logSum: true
-    case .mean, .max, .min, .product, .logSumExp: false
+    case .sum, .sumSquare, .l1, .l2, .logSum: .zero
+    case .mean: .mean
+    case .max, .logSumExp: .lowest
+    case .min: .highest
+    case .product: nil
     }
   }
 
