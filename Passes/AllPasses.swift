@@ -5,6 +5,7 @@ public let allPasses = PassRegistry(
   [
     FoldConstants.self,
     FixShapeConstants.self,
+    SeparateShapeConstants.self,
     InferShapes.self,
     EliminateIdentities.self,
     EliminateDeadNodes.self,

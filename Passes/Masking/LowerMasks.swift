@@ -176,10 +176,8 @@ private struct MaskLowering {
   private mutating func add(
     _ type: String, _ inputs: [ValueID], _ attributes: [Attribute] = []
   ) -> ValueID {
-    let name = graph.uniqueName("\(stem).\(type)")
-    let node = graph.insert(
-      OperationName(type), name: name, inputs: inputs, outputs: [(name, nil)],
-      attributes: attributes, at: .before(match.mask.node))
-    return graph[node].outputs[0]!
+    graph.insert(
+      OperationName(type), inputs: inputs, stem: stem, attributes: attributes,
+      before: match.mask.node)
   }
 }

@@ -32,7 +32,7 @@ public struct ShrinkChannels: Pass {
     let coupling = try context.coupling(of: graph)
     let plan = try find(graph, facts, coupling)
     context.maskedGraph = graph
-    perform(plan, &graph)
+    perform(plan, facts, &graph)
     try verify(graph, try context.facts(of: graph), plan, before: facts)
     context.shrinkage = context.shrinkage ?? Shrinkage(keptIndices: [:])
     context.shrinkage!.append(plan.kept)
@@ -99,7 +99,7 @@ public struct ShrinkChannels: Pass {
 
   // MARK: Perform
 
-  private func perform(_ plan: Plan, _ graph: inout Graph) {
+  private func perform(_ plan: Plan, _ facts: GraphFacts, _ graph: inout Graph) {
     for id in plan.masks {
       graph.replaceAllUses(of: graph[id].outputs[0]!, with: graph[id].inputs[0]!)
       graph.erase(id)
@@ -117,14 +117,18 @@ public struct ShrinkChannels: Pass {
       }
     }
     for (node, changes) in plan.adaptations {
-      for change in changes { apply(change, to: node, &graph) }
+      for change in changes { apply(change, to: node, facts, &graph) }
     }
   }
 
-  private func apply(_ change: Adaptation, to node: NodeID, _ graph: inout Graph) {
+  private func apply(
+    _ change: Adaptation, to node: NodeID, _ facts: GraphFacts, _ graph: inout Graph
+  ) {
     switch change {
     case .attribute(let attribute): graph.setAttribute(attribute, of: node)
     case .removeAttribute(let name): graph.removeAttribute(name, of: node)
+    case .elements(let index, let numbers):
+      graph.replaceElements(numbers, ofOperand: index, of: node, facts)
     case .operand(let index, let tensor):
       if index < graph[node].inputs.count, let old = graph[node].inputs[index],
         graph[old].uses.count == 1, graph[old].constant != nil

@@ -31,7 +31,8 @@ public struct PruneOptions: Sendable {
 extension PruneOptions {
   /// Passes that bring a graph into the form that the coupling reads best, without touching weights.
   public static let preparation =
-    "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,eliminate-dead-nodes)"
+    "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
+    + "eliminate-dead-nodes)"
 
   /// The text of the pipeline that the options describe.
   public var pipelineText: String {

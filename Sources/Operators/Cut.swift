@@ -25,6 +25,9 @@ public enum Adaptation: Sendable {
   case attribute(Attribute)
   /// Operand `index` becomes this constant.
   case operand(Int, Tensor)
+  /// Some elements, by index, of operand `index`, a vector of integers that is computed, become these
+  /// numbers.
+  case elements(Int, [Int: Int])
   /// The attribute of that name goes.
   case removeAttribute(String)
 }

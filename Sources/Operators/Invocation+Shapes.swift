@@ -43,6 +43,18 @@ extension Invocation {
     return .operand(index, integerTensor(values, likeOperand: index))
   }
 
+  /// What makes the elements `numbers` of operand `index`, a vector of integers, these numbers.
+  func adaptations(_ numbers: [Int: Int], ofOperand index: Int) -> [Adaptation] {
+    guard let integers = operand(index)?.integers else { return [] }
+    let changed = numbers.filter { integers[$0.key] != .fixed($0.value) }
+    guard !changed.isEmpty else { return [] }
+    guard var constants = operand(index)?.constantIntegers else {
+      return [.elements(index, changed)]
+    }
+    for (position, number) in changed { constants[position] = number }
+    return [.operand(index, integerTensor(constants, likeOperand: index))]
+  }
+
   /// A vector of `values` in the integer type of operand `index`.
   func integerTensor(_ values: [Int], likeOperand index: Int) -> Tensor {
     let type = elementType(index) == .int32 ? ElementType.int32 : .int64

@@ -3,6 +3,14 @@
 /// An integer known at compile time: a number, a named extent, or nothing.
 public typealias SymbolicInteger = Dimension.Extent
 
+extension SymbolicInteger {
+  /// The number; `nil` where it is a name or not known.
+  public var number: Int? {
+    if case .fixed(let number) = self { return number }
+    return nil
+  }
+}
+
 /// What is known about a value without running the model.
 public struct ValueFacts: Sendable {
   /// What is known of the elements.
@@ -76,11 +84,7 @@ public struct ValueFacts: Sendable {
   /// The elements of a constant integer tensor.
   public var constantIntegers: [Int]? {
     guard let integers else { return nil }
-    var numbers: [Int] = []
-    for integer in integers {
-      guard case .fixed(let number) = integer else { return nil }
-      numbers.append(number)
-    }
-    return numbers
+    let numbers = integers.compactMap(\.number)
+    return numbers.count == integers.count ? numbers : nil
   }
 }

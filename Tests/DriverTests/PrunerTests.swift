@@ -221,7 +221,8 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
   @Test func pipelines() {
     #expect(
       PruneOptions().pipelineText
-        == "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,eliminate-dead-nodes),"
+        == "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
+        + "eliminate-dead-nodes),"
         + "fold-batch-norm,eliminate-dead-nodes,score-channels{criterion=l2},"
         + "mask-channels{macs=0.5 scope=global align=auto max-ratio=0.9 min-channels=8},"
         + "merge-neurons,shrink-channels,"

@@ -43,7 +43,7 @@ FILLED_SLOW = ["light_densenet121", "light_inception_v2", "light_resnet50"]
 OUT_OF_REACH = "light_bvlc_alexnet"
 RATIO, MACS = ["--ratio", "0.5", "--align", "1"], ["--macs", "0.5"]
 PRESERVING = (
-    "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,eliminate-dead-nodes),"
+    "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,eliminate-dead-nodes),"
     "fold-batch-norm,infer-shapes")
 TOLERANCE = 1e-4
 

@@ -16,7 +16,7 @@ extension OperatorCase {
       case .attribute(let attribute):
         if case .ints(let values) = attribute.value { return values.map(Int.init) }
         return []
-      case .removeAttribute: return []
+      case .removeAttribute, .elements: return []
       }
     }
   }
@@ -47,6 +47,7 @@ extension OperatorCase {
         attributes.removeAll { $0.name == attribute.name }
         attributes.append(attribute)
       case .removeAttribute(let name): attributes.removeAll { $0.name == name }
+      case .elements: preconditionFailure("operands of a case are constants")
       }
     }
     let small = OperatorCase(

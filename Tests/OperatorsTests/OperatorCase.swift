@@ -64,6 +64,10 @@ struct OperatorCase {
         default: break
         }
       }
+      if case .elements(let index, let numbers) = $0 {
+        let pairs = numbers.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        return "X\(index)[\(pairs.joined(separator: ", "))]"
+      }
       return "\($0)"
     }
   }

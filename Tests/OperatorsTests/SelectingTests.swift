@@ -141,9 +141,14 @@ import Testing
     let token = OperatorCase(
       "Expand", [.float(1, 1, 48), .symbolic(.symbol("n"), .fixed(1), .fixed(48))])
     #expect(try token.shape() == "n 1 48")
-    #expect(try token.relations() == ["X0.1 = Y0.1", "X0.2 = Y0.2", "pin Y0.2"])
+    #expect(try token.relations() == ["X0.1 = Y0.1", "X0.2 = Y0.2"])
+    #expect(
+      try token.adaptations([.operand(0, axis: 2): [0, 1], .result(axis: 2): [0, 1]])
+        == ["X1[2: 2]"])
     let free = OperatorCase("Expand", [.float(1, 48), .symbolic(.unknown, .fixed(1))])
     #expect(try free.relations() == ["X0.1 = Y0.1"])
+    let unknown = OperatorCase("Expand", [.float(1, 48), .symbolic(.fixed(2), .unknown)])
+    #expect(try unknown.relations() == ["free Y0.0", "pin Y0.1", "X0.1 = Y0.1"])
     #expect(OperatorCase("Expand", [.float(3), .integers(-1)]).refusal() != nil)
     #expect(OperatorCase("Expand", [.float(3), .integers(2)]).refusal() != nil)
     #expect(

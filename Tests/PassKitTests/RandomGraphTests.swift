@@ -74,7 +74,8 @@ private struct GraphProperties {
   }
 
   private static let preparation =
-    "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,eliminate-dead-nodes),"
+    "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
+    + "eliminate-dead-nodes),"
 
   private let model: Model
   private let seed: Int

@@ -1,7 +1,8 @@
 /// ConstantOfShape (ONNX opset 9 to 28): a tensor of the extents that `input` lists, all of whose
 /// elements are the one of `value`, or float 0.
 ///
-/// Channels: with a constant operand every axis may be cut, and the operand is rewritten.
+/// Channels: every axis whose extent the operand is known to give as a number may be cut, and the
+/// number is rewritten.
 struct ConstantOfShape: Operator {
   let signature = Signature(
     "ConstantOfShape", opsets: 9...28, operands: 1...1, attributes: ["value": nil])
@@ -34,21 +35,20 @@ struct ConstantOfShape: Operator {
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {
-    let isConstant = call.operand(0)?.constantIntegers != nil
+    let extents = call.operand(0)?.integers
     for axis in (call.results.first?.shape ?? []).indices {
-      if isConstant {
+      if extents?[axis].number != nil {
         relations.free(.result(axis: axis))
       } else {
-        relations.pin(.result(axis: axis), because: "target shape is not constant")
+        relations.pin(.result(axis: axis), because: "its extent is computed")
       }
     }
   }
 
   func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
-    guard var extents = call.operand(0)?.constantIntegers else { return [] }
-    let axes = cut.axes(ofResult: 0)
-    for axis in axes { extents[axis] = cut[.result(axis: axis)]!.count }
-    return axes.isEmpty ? [] : [.operand(0, Tensor(extents))]
+    var extents: [Int: Int] = [:]
+    for axis in cut.axes(ofResult: 0) { extents[axis] = cut[.result(axis: axis)]!.count }
+    return call.adaptations(extents, ofOperand: 0)
   }
 
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {

@@ -41,7 +41,10 @@ struct ExtentProduct {
 /// How a row-major reshape takes axes apart and puts them together.
 ///
 /// Both shapes are cut into the smallest blocks of equal product, such as `[N | 12, 64]` and
-/// `[N | 768]`; within a block both sides are products of common factors, if those nest.
+/// `[N | 768]`; within a block both sides are products of common factors, if those nest. Where the
+/// outer extents of a block are not numbers, as in `[N, 768]` and `[12 N, 64]`, the inner ones still
+/// have their factors in common: 768 is 12 times 64, of which the 12 is part of an axis that is not
+/// known.
 struct AxisFactoring {
   /// What an axis contributes to a product: equal factors are equal extents.
   private enum Factor: Hashable {
@@ -149,9 +152,46 @@ struct AxisFactoring {
   /// States how the axes of operand 0 and result 0 belong together.
   func relate(_ relations: inout Relations) {
     for block in blocks { relate(block, &relations) }
-    let reason = "the reshape has no factors in common with its operand here"
-    for axis in operandRest { relations.pin(.operand(0, axis: axis), because: reason) }
-    for axis in resultRest { relations.pin(.result(axis: axis), because: reason) }
+    let rest = Block(operandAxes: operandRest, resultAxes: resultRest)
+    if isNested(rest) {
+      relate(rest, &relations)
+    } else {
+      pin(rest, because: "the reshape has no factors in common with its operand here", &relations)
+    }
+  }
+
+  /// Whether the axes outside all blocks are one more block: where nothing is empty, what remains of
+  /// equal products is equal.
+  private func isNested(_ rest: Block) -> Bool {
+    let dimensions = rest.operandAxes.map { operand[$0] } + rest.resultAxes.map { result[$0] }
+    return dimensions.contains { $0.fixedExtent == nil }
+      && !dimensions.contains { $0.fixedExtent == 0 }
+  }
+
+  private func pin(_ block: Block, because reason: String, _ relations: inout Relations) {
+    for axis in block.operandAxes { relations.pin(.operand(0, axis: axis), because: reason) }
+    for axis in block.resultAxes { relations.pin(.result(axis: axis), because: reason) }
+  }
+
+  /// The innermost axes of one side of a block whose extents are numbers, with their strides.
+  private struct Side {
+    let axes: [(axis: Int, extent: Int, stride: Int)]
+    /// How many elements they have together.
+    let count: Int
+
+    init(_ axes: [Int], _ dimensions: [Dimension]) {
+      var found: [(axis: Int, extent: Int, stride: Int)] = []
+      var stride = 1
+      for axis in axes.reversed() {
+        guard let extent = dimensions[axis].fixedExtent else { break }
+        let (count, overflow) = stride.multipliedReportingOverflow(by: extent)
+        guard !overflow else { break }
+        found.append((axis, extent, stride))
+        stride = count
+      }
+      self.axes = found.reversed()
+      count = stride
+    }
   }
 
   private func relate(_ block: Block, _ relations: inout Relations) {
@@ -160,50 +200,48 @@ struct AxisFactoring {
         .operand(0, axis: block.operandAxes[0]), .result(axis: block.resultAxes[0]))
       return
     }
-    let operandExtents = block.operandAxes.compactMap { operand[$0].fixedExtent }
-    let resultExtents = block.resultAxes.compactMap { result[$0].fixedExtent }
-    guard operandExtents.count == block.operandAxes.count,
-      resultExtents.count == block.resultAxes.count
-    else { return }
-    // The strides at which axes end, on either side, are where the common factors begin and end.
-    let operandStrides = operandExtents.rowMajorStrides
-    let resultStrides = resultExtents.rowMajorStrides
-    let strides = Set(operandStrides + resultStrides).sorted(by: >)
-    var ends = [operandExtents[0] * operandStrides[0]] + strides
-    guard zip(ends, strides).allSatisfy({ $0 % $1 == 0 }) else {
-      let reason = "the reshape takes axes apart in a way that does not nest"
-      for axis in block.operandAxes { relations.pin(.operand(0, axis: axis), because: reason) }
-      for axis in block.resultAxes { relations.pin(.result(axis: axis), because: reason) }
+    let sides = (Side(block.operandAxes, operand), Side(block.resultAxes, result))
+    // The strides at which axes begin and end, on either side, are where common factors do.
+    let ends = Set(
+      (sides.0.axes + sides.1.axes).map(\.stride) + [1, sides.0.count, sides.1.count]
+    ).sorted(by: >)
+    guard zip(ends, ends.dropFirst()).allSatisfy({ $0 % $1 == 0 }) else {
+      pin(block, because: "the reshape takes axes apart in a way that does not nest", &relations)
       return
     }
-    ends.removeLast()
     // A factor that is the whole of an axis is that axis; the others are axes that no tensor has.
-    var factors: [AxisReference] = []
-    for (end, stride) in zip(ends, strides) {
-      let own = operandStrides.indices.first {
-        operandStrides[$0] == stride && operandExtents[$0] == end / stride
+    let shared = min(sides.0.count, sides.1.count)
+    var factors: [(axis: AxisReference, stride: Int)] = []
+    for (end, stride) in zip(ends, ends.dropFirst()) {
+      func isWhole(_ part: (axis: Int, extent: Int, stride: Int)) -> Bool {
+        part.stride == stride && part.extent == end / stride
       }
-      let other = resultStrides.indices.first {
-        resultStrides[$0] == stride && resultExtents[$0] == end / stride
-      }
-      if let own {
-        factors.append(.operand(0, axis: block.operandAxes[own]))
-      } else if let other {
-        factors.append(.result(axis: block.resultAxes[other]))
+      let factor: AxisReference
+      if let own = sides.0.axes.first(where: isWhole) {
+        factor = .operand(0, axis: own.axis)
+      } else if let other = sides.1.axes.first(where: isWhole) {
+        factor = .result(axis: other.axis)
       } else {
-        factors.append(relations.virtualAxis(extent: end / stride))
+        factor = relations.virtualAxis(extent: end / stride)
       }
+      if stride >= shared {
+        relations.pin(factor, because: "the reshape makes it part of an axis that is not known")
+      }
+      factors.append((factor, stride))
     }
     func split(_ whole: AxisReference, extent: Int, stride: Int) {
-      let parts = strides.indices.filter { strides[$0] >= stride && strides[$0] < stride * extent }
-      if parts.count > 1 { relations.split(whole, into: parts.map { factors[$0] }) }
+      let parts = factors.filter { $0.stride >= stride && $0.stride < stride * extent }
+      if parts.count > 1 {
+        relations.split(whole, into: parts.map(\.axis))
+      } else if let part = parts.first, part.axis != whole {
+        relations.equal(part.axis, whole)
+      }
     }
-    for (index, axis) in block.operandAxes.enumerated() {
-      split(
-        .operand(0, axis: axis), extent: operandExtents[index], stride: operandStrides[index])
+    for part in sides.0.axes {
+      split(.operand(0, axis: part.axis), extent: part.extent, stride: part.stride)
     }
-    for (index, axis) in block.resultAxes.enumerated() {
-      split(.result(axis: axis), extent: resultExtents[index], stride: resultStrides[index])
+    for part in sides.1.axes {
+      split(.result(axis: part.axis), extent: part.extent, stride: part.stride)
     }
   }
 }

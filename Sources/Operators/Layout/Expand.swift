@@ -1,8 +1,7 @@
 /// Expand (ONNX opset 8 to 28): `input` broadcast with the extents that `shape` lists.
 ///
 /// Channels: an axis that is not stretched goes with the result's axis. A stretched one leaves the
-/// result's axis free, as its extent is a number of `shape` that can be rewritten, if that is
-/// constant.
+/// result's axis free, as its extent is a number of `shape` that can be rewritten, if it is known.
 struct Expand: Operator {
   let signature = Signature("Expand", opsets: 8...28, operands: 2...2)
 
@@ -25,35 +24,34 @@ struct Expand: Operator {
   func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let input = call.shape(0), let output = call.results.first?.shape else { return }
     let target = call.operand(1)?.integers
-    let isConstant = call.operand(1)?.constantIntegers != nil
     for axis in output.indices {
       guard let extent = output[axis].fixedExtent else { continue }
+      // An entry of one asks for nothing, as does one that is not there; any other is rewritten.
+      let index = axis - (output.count - (target?.count ?? 0))
+      if target == nil || (index >= 0 && target![index].number == nil) {
+        relations.pin(.result(axis: axis), because: "its extent is computed")
+      }
       let source = axis - (output.count - input.count)
       if source >= 0, input[source].fixedExtent == extent {
         relations.equal(.operand(0, axis: source), .result(axis: axis))
       } else if source >= 0, input[source].fixedExtent == nil {
         relations.pin(.result(axis: axis), because: "the operand's extent is not known")
-      } else if isConstant {
+      } else {
         relations.free(.result(axis: axis))
-      }
-      // An entry of one asks for nothing; any other must be rewritten.
-      let entryIndex = axis - (output.count - (target?.count ?? 0))
-      let asksForNothing = target.map { entryIndex < 0 || $0[entryIndex] == .fixed(1) } ?? false
-      if !isConstant, !asksForNothing {
-        relations.pin(.result(axis: axis), because: "target shape is not constant")
       }
     }
   }
 
   func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
-    guard let target = call.operand(1)?.constantIntegers, let output = call.results.first?.shape
-    else { return [] }
-    var entries = target
+    guard let target = call.operand(1)?.integers, let output = call.results.first?.shape else {
+      return []
+    }
+    var entries: [Int: Int] = [:]
     for axis in cut.axes(ofResult: 0) {
       let index = axis - (output.count - target.count)
-      if index >= 0, target[index] != 1 { entries[index] = cut[.result(axis: axis)]!.count }
+      if index >= 0, target[index] != .fixed(1) { entries[index] = cut[.result(axis: axis)]!.count }
     }
-    return entries == target ? [] : [.operand(1, call.integerTensor(entries, likeOperand: 1))]
+    return call.adaptations(entries, ofOperand: 1)
   }
 
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {

@@ -3,8 +3,8 @@
 /// takes what is left.
 ///
 /// Channels: where one axis is taken apart or several are merged, the whole is the row-major product
-/// of the parts (`[N, 768]` and `[N, 12, 64]`). A target that is not constant cannot be adapted, so
-/// that only the axes it copies or deduces may be cut.
+/// of the parts (`[N, 768]` and `[N, 12, 64]`). Entries of the target that are known as numbers are
+/// rewritten; an axis whose entry is not known is pinned.
 struct Reshape: Operator {
   let signature = Signature("Reshape", operands: 2...2, attributes: ["allowzero": .int(0)])
 
@@ -114,38 +114,28 @@ struct Reshape: Operator {
     guard let input = call.shape(0), let output = call.results.first?.shape else { return }
     let target = call.operand(1)?.integers.flatMap { $0.count == output.count ? $0 : nil }
     let copied = target.map { copiedAxes($0, call) } ?? []
-    let factoring = AxisFactoring(operand: input, result: output, copied: copied)
-    factoring.relate(&relations)
-    if call.operand(1)?.constantIntegers != nil { return }
-    for axis in output.indices {
-      let isDeduced = target?[axis] == .fixed(-1)
-      // A copy is of the right axis only if nothing else goes into it.
-      let isCopied =
-        copied.contains(axis)
-        && factoring.blocks.contains { $0.operandAxes == [axis] && $0.resultAxes == [axis] }
-      if !isDeduced, !isCopied {
-        relations.pin(.result(axis: axis), because: "target shape is not constant")
-      }
+    AxisFactoring(operand: input, result: output, copied: copied).relate(&relations)
+    for axis in output.indices where target?[axis].number == nil {
+      relations.pin(.result(axis: axis), because: "its extent is computed")
     }
   }
 
   func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
-    guard let target = call.operand(1)?.constantIntegers, let input = call.shape(0),
+    guard let target = call.operand(1)?.integers, let input = call.shape(0),
       let output = call.results.first?.shape, output.count == target.count
     else { return [] }
-    var entries = target
+    var entries: [Int: Int] = [:]
     for axis in output.indices {
-      guard let extent = cut[.result(axis: axis)]?.count ?? output[axis].fixedExtent else {
-        continue
-      }
-      if target[axis] == -1 { continue }
-      if target[axis] == 0, copies(call) {
+      guard let extent = cut[.result(axis: axis)]?.count ?? output[axis].fixedExtent,
+        let entry = target[axis].number, entry != -1
+      else { continue }
+      if entry == 0, copies(call) {
         let source = cut[.operand(0, axis: axis)]?.count ?? input[axis].fixedExtent
         if source == extent { continue }
       }
       entries[axis] = extent
     }
-    return entries == target ? [] : [.operand(1, call.integerTensor(entries, likeOperand: 1))]
+    return call.adaptations(entries, ofOperand: 1)
   }
 
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {

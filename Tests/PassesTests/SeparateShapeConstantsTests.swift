@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct SeparateShapeConstantsTests {
+  @Test func goldens() throws { try expectGoldens(of: SeparateShapeConstants.self) }
+}
