@@ -111,11 +111,10 @@ public struct SeparateShapeConstants: Pass {
   private func reaches(_ value: ValueID, from input: ValueID, _ graph: Graph) -> Bool {
     var current = input
     while current != value {
-      let computed = graph[current].definingNode.map { node in
-        graph[node].inputs.compactMap { $0 }.filter { graph[$0].constant == nil }
-      }
-      guard let next = computed?.first, computed?.count == 1 else { return false }
-      current = next
+      guard let node = graph[current].definingNode else { return false }
+      let computed = graph[node].inputs.compactMap { $0 }.filter { graph[$0].constant == nil }
+      guard computed.count == 1 else { return false }
+      current = computed[0]
     }
     return true
   }
