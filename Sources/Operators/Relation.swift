@@ -41,6 +41,10 @@ public enum Relation: Sendable {
   case sum(AxisReference)
   /// The node computes statistics over the axis and normalises with them.
   case normalization(AxisReference)
+  /// The node multiplies its own state with the operand and sums over the axis: an index whose
+  /// elements are zero keeps that part of the state to itself. Unlike other sums this one goes over
+  /// what the node has computed, so that even a constant operand has to be masked.
+  case recurrence(AxisReference)
 }
 
 /// The relations of one node, as its operator states them. An axis that is not mentioned by any is
@@ -80,6 +84,8 @@ public struct Relations: Sendable {
   public mutating func sum(over axis: AxisReference) { list.append(.sum(axis)) }
 
   public mutating func normalize(over axis: AxisReference) { list.append(.normalization(axis)) }
+
+  public mutating func recur(over axis: AxisReference) { list.append(.recurrence(axis)) }
 
   /// A new axis of `extent` that no tensor has.
   public mutating func virtualAxis(extent: Int) -> AxisReference {

@@ -24,13 +24,16 @@ public struct MaskPlace: Sendable {
       for relation in facts.relations(of: id) {
         let reference: AxisReference
         let fill: Mask.Fill
+        var meetsState = false
         switch relation {
         case .sum(let axis): (reference, fill) = (axis, .zero)
         case .normalization(let axis): (reference, fill) = (axis, .moments)
+        case .recurrence(let axis): (reference, fill, meetsState) = (axis, .zero, true)
         default: continue
         }
+        // A constant is masked by what it is multiplied with, unless that is not to be seen.
         guard case .operand(let operand) = reference.slot, let value = graph[id].inputs[operand],
-          graph[value].constant == nil, kept[Axis(value, reference.axis)] != nil
+          meetsState || graph[value].constant == nil, kept[Axis(value, reference.axis)] != nil
         else { continue }
         let key = Key(axis: Axis(value, reference.axis), fill: fill)
         places.append(MaskPlace(node: id, operand: operand, key: key))

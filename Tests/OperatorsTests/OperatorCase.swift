@@ -90,6 +90,7 @@ private func describe(_ relation: Relation) -> String {
   case .free(let axis): "free \(describe(axis))"
   case .sum(let axis): "sum \(describe(axis))"
   case .normalization(let axis): "normalize \(describe(axis))"
+  case .recurrence(let axis): "recur \(describe(axis))"
   }
 }
 
