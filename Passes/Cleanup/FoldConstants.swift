@@ -9,7 +9,8 @@ import PassKit
 /// Legal where
 /// 1. every operand is a constant whose data is at hand, or inference knows every element of an
 ///    integer result (an extent that is a number);
-/// 2. the node is understood, has no subgraph and leaves out no result.
+/// 2. the node is understood and has no subgraph;
+/// 3. it is no mask: what it says of channels would be lost.
 ///
 /// Folding must not make the model larger: a result of more than 16 KiB that is larger than the
 /// operands that go with the node stays a node (`ConstantOfShape` of a whole weight). Nor must it untie
@@ -34,8 +35,7 @@ public struct FoldConstants: Pass {
     let facts = try context.facts(of: graph)
     for id in Array(graph.nodes) {
       guard let constants = results(of: id, graph, facts) else { continue }
-      for (output, tensor) in zip(graph[id].outputs, constants) {
-        guard let output else { continue }
+      for (output, tensor) in constants {
         let name = graph[output].name
         let initializer = graph.addInitializer(name: graph.uniqueName(name), tensor)
         graph.replaceAllUses(of: output, with: initializer)
@@ -51,20 +51,24 @@ public struct FoldConstants: Pass {
     }
   }
 
-  /// The constant results of a node, one for each output; `nil` where it cannot be folded.
-  private func results(of id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> [Tensor]? {
+  /// The constants that a node's outputs are; `nil` where it cannot be folded.
+  private func results(
+    of id: NodeID, _ graph: Graph, _ facts: GraphFacts
+  ) -> [(output: ValueID, tensor: Tensor)]? {
     let node = graph[id]
-    guard node.captures.isEmpty, node.attributes.allSatisfy({ $0.graphs.isEmpty }),
-      node.outputs.allSatisfy({ $0 != nil }), let (found, call) = facts.invocation(of: id)
+    guard !node.operation.isMask, node.captures.isEmpty,
+      node.attributes.allSatisfy({ $0.graphs.isEmpty }),
+      let (found, call) = facts.invocation(of: id)
     else { return nil }
     let constants = Set(node.inputs.compactMap { $0 }.filter { graph[$0].constant != nil })
     let own = constants.filter { graph[$0].uses.allSatisfy { $0.node == id } }
     let ownBytes = own.reduce(0) { $0 + graph[$1].constant!.byteCount }
     // A weight that stays for other nodes would be there twice, and no longer be tied to itself.
     let isTied = constants.contains { !own.contains($0) && graph[$0].constant!.rank >= 2 }
+    let outputs = node.outputs.compactMap { $0 }
     func fits(_ limit: Int) -> Bool {
-      node.outputs.allSatisfy { output in
-        let type = facts[output!].type
+      outputs.allSatisfy { output in
+        let type = facts[output].type
         let bytes = type?.fixedShape?.checkedElementCount.flatMap {
           type?.elementType?.byteCount(of: $0)
         }
@@ -72,15 +76,16 @@ public struct FoldConstants: Pass {
       }
     }
     guard foldsAll || !isTied || fits(ownBytes) else { return nil }
-    let known = node.outputs.compactMap { facts[$0!].knownTensor }
-    if known.count == node.outputs.count { return known }
+    let known = outputs.compactMap { output in facts[output].knownTensor.map { (output, $0) } }
+    if known.count == outputs.count { return known }
 
     let operands = node.inputs.map { $0.flatMap { graph[$0].constant } }
     guard zip(node.inputs, operands).allSatisfy({ $0 == nil || $1?.hasData == true }),
       foldsAll || fits(max(Self.freeBytes, ownBytes)), found.macs(call) <= Self.macLimit
     else { return nil }
     // What cannot be evaluated stays a node; running it is the runtime's business.
-    return try? found.evaluate(call, operands)
+    guard let tensors = try? found.evaluate(call, operands) else { return nil }
+    return zip(node.outputs, tensors).compactMap { output, tensor in output.map { ($0, tensor) } }
   }
 
   /// How the axes of constant operands go with those of the constant that replaces `output`.

@@ -1,4 +1,5 @@
-/// A node that sums products of its data with constant weights: a convolution or a matrix product.
+/// A node that sums products of its data with constant weights: a convolution, a matrix product, or a
+/// recurrent layer.
 public struct LinearLayer: Sendable {
   public let node: NodeID
   /// The data operand.
@@ -16,6 +17,9 @@ public struct LinearLayer: Sendable {
   /// The constant vector added to the result's channels, and its operand index.
   public let bias: ValueID?
   public let biasOperand: Int?
+  /// The constant that a recurrent layer multiplies its own state with, and its axis that becomes the
+  /// result's channels.
+  public let recurrent: (weight: ValueID, outputAxis: Int)?
   public let result: ValueID
   /// The result's channel axis.
   public let resultAxis: Int
@@ -27,7 +31,7 @@ public struct LinearLayer: Sendable {
     let relations = facts.relations(of: id)
     var sums: Set<AxisReference> = []
     for case .sum(let axis) in relations { sums.insert(axis) }
-    guard !sums.isEmpty, let result = node.outputs.first.flatMap({ $0 }) else { return nil }
+    guard !sums.isEmpty else { return nil }
 
     func constant(_ operand: Int) -> Tensor? {
       operand < node.inputs.count ? node.inputs[operand].flatMap { graph[$0].constant } : nil
@@ -39,18 +43,32 @@ public struct LinearLayer: Sendable {
         return a == axis ? b : (b == axis ? a : nil)
       }
     }
+    /// The result's axis that is declared equal to `axis`, of the first result that has one.
+    func resultMade(of axis: AxisReference) -> (value: ValueID, axis: AxisReference)? {
+      for partner in partners(axis) {
+        if case .result(let index) = partner.slot, let value = node.outputs[index] {
+          return (value, partner)
+        }
+      }
+      return nil
+    }
+    /// The axis of a weight that becomes channels of a result, be it in several blocks (the gates of a
+    /// recurrent layer).
+    func channels(ofWeight operand: Int) -> (axis: Int, value: ValueID, result: AxisReference)? {
+      for axis in 0..<(constant(operand)?.rank ?? 0) {
+        let whole = AxisReference.operand(operand, axis: axis)
+        let parts = relations.compactMap { relation in
+          if case .section(let part, whole, _, _) = relation { part } else { nil }
+        }
+        for source in [whole] + parts {
+          if let found = resultMade(of: source) { return (axis, found.value, found.axis) }
+        }
+      }
+      return nil
+    }
     guard
       let weightOperand = node.inputs.indices.first(where: { (constant($0)?.rank ?? 0) >= 2 }),
-      let weight = node.inputs[weightOperand]
-    else { return nil }
-    let rank = graph[weight].constant!.rank
-    var output: (axis: Int, result: AxisReference)?
-    for axis in 0..<rank where output == nil {
-      for partner in partners(.operand(weightOperand, axis: axis)) {
-        if case .result(0) = partner.slot { output = (axis, partner) }
-      }
-    }
-    guard let output,
+      let weight = node.inputs[weightOperand], let output = channels(ofWeight: weightOperand),
       let dataSum = sums.filter({ sum in
         if case .operand(let operand) = sum.slot {
           return operand != weightOperand && constant(operand) == nil
@@ -74,7 +92,14 @@ public struct LinearLayer: Sendable {
     inputAxis = input?.axis
     self.biasOperand = biasOperand
     bias = biasOperand.flatMap { node.inputs[$0] }
-    self.result = result
+    recurrent =
+      relations.lazy.compactMap { relation in
+        guard case .recurrence(let axis) = relation, case .operand(let operand) = axis.slot,
+          let value = node.inputs[operand], let found = channels(ofWeight: operand)
+        else { return nil }
+        return (value, found.axis)
+      }.first
+    self.result = output.value
     resultAxis = output.result.axis
   }
 

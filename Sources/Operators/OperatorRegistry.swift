@@ -10,6 +10,7 @@ public enum OperatorRegistry {
     maskingOperators,
     normalizationOperators,
     poolingOperators,
+    recurrentOperators,
     reductionOperators,
   ].flatMap { $0 }
 

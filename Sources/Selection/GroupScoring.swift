@@ -21,7 +21,10 @@ public struct GroupScoring {
     self.seed = seed
     switch criterion {
     case .l1, .l2, .fpgm:
-      for layer in LinearLayer.all(in: graph, facts) { score(layer) }
+      for layer in LinearLayer.all(in: graph, facts) {
+        score(layer.weight, axis: layer.outputAxis, bias: layer.bias)
+        if let (weight, axis) = layer.recurrent { score(weight, axis: axis, bias: nil) }
+      }
     case .bnScale:
       for id in graph.nodes where graph[id].operation == OperationName("BatchNormalization") {
         if let scale = graph[id].inputs[1], let tensor = graph[scale].constant, tensor.hasData {
@@ -32,18 +35,18 @@ public struct GroupScoring {
     }
   }
 
-  private mutating func score(_ layer: LinearLayer) {
-    let axis = Axis(layer.weight, layer.outputAxis)
+  private mutating func score(_ weight: ValueID, axis index: Int, bias: ValueID?) {
+    let axis = Axis(weight, index)
     guard axisScores[axis] == nil, coupling.isCuttable(axis),
-      let weight = graph[layer.weight].constant, weight.hasData
+      let weight = graph[weight].constant, weight.hasData
     else { return }
-    let bias = layer.bias.flatMap { graph[$0].constant }
+    let bias = bias.flatMap { graph[$0].constant }
     let known = bias?.hasData == true ? bias : nil
     axisScores[axis] =
       switch criterion {
-      case .l1: RowNorms.absoluteSums(weight, axis: layer.outputAxis, bias: known)
-      case .l2: RowNorms.euclidean(weight, axis: layer.outputAxis, bias: known)
-      default: RowMatrix(weight, axis: layer.outputAxis, bias: known).distanceSums
+      case .l1: RowNorms.absoluteSums(weight, axis: index, bias: known)
+      case .l2: RowNorms.euclidean(weight, axis: index, bias: known)
+      default: RowMatrix(weight, axis: index, bias: known).distanceSums
       }
   }
 

@@ -218,6 +218,30 @@ struct CoupledNetwork: CustomTestStringConvertible, Sendable {
       }
       """),
     CoupledNetwork(
+      "stacked recurrent layers",
+      """
+      main (float[2,5,4] x) => (float[2,5,3] y)
+      <
+        float[4,6] w = {...}, float[2,16,6] w1 = {...}, float[2,16,4] r1 = {...},
+        float[2,32] b1 = {...}, float[2,12] p1 = {...}, float[2,2,4] state = {...},
+        int64[3] merged = {0, 0, -1}, float[2,12,8] w2 = {...}, float[2,12,4] r2 = {...},
+        float[2,24] b2 = {...}, float[8,3] v = {...}
+      >
+      {
+        h = MatMul (x, w)
+        t = Transpose <perm = [1, 0, 2]> (h)
+        l, lh, lc = LSTM <hidden_size = 4, direction = "bidirectional"> (
+          t, w1, r1, b1, , state, state, p1)
+        lt = Transpose <perm = [0, 2, 1, 3]> (l)
+        lm = Reshape (lt, merged)
+        g = GRU <hidden_size = 4, direction = "bidirectional", linear_before_reset = 1> (
+          lm, w2, r2, b2)
+        gt = Transpose <perm = [2, 0, 1, 3]> (g)
+        gm = Reshape (gt, merged)
+        y = MatMul (gm, v)
+      }
+      """),
+    CoupledNetwork(
       "shared weights",
       """
       main (float[2,4] x, float[2,4] z) => (float[2,3] y)

@@ -56,6 +56,26 @@ import Testing
     #expect(try scores("criterion=l1", text) == [0.6, 1.5, 0.9])
   }
 
+  /// Hidden unit j has a row of every gate in both weights of a recurrent layer, of both directions:
+  /// sums 4, 8 for what X meets, mean 6, and 24, 8 for what the state meets, mean 16.
+  @Test func hiddenUnits() throws {
+    let text = """
+      main (float[1,1,1] x) => (float[1,1,1] y)
+      <
+        float[1,6,1] w = {1, 2, 1, 2, -2, 4}, float[1,6,2] r = {4, 4, 1, 1, 4, 4, 1, 1, 4, 4, 2, -2},
+        int64[1] axis = {1}, float[2,1] v = {1, 1}
+      >
+      {
+        h = GRU <hidden_size = 2> (x, w, r)
+        s = Squeeze (h, axis)
+        y = MatMul (s, v)
+      }
+      """
+    let expected: [Float] = [(4 / 6 + 24 / 16) / 2, (8 / 6 + 8 / 16) / 2]
+    let found = try #require(try scores("criterion=l1", text, of: "s", axis: 2))
+    for (score, value) in zip(found, expected) { #expect(abs(score - value) < 1e-6) }
+  }
+
   @Test func bnScaleIsTheMagnitudeOfTheScale() throws {
     let text = """
       main (float[1,1,4] x) => (float[1,1,4] y)

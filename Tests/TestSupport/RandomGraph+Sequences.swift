@@ -3,7 +3,7 @@ import GraphIR
 /// What random graphs do with sequences (positions and channels) and vectors (channels).
 extension RandomGraph {
   mutating func growSequence(_ x: Feature) {
-    switch below(12) {
+    switch below(13) {
     case 0, 1: push(attention(x))
     case 2: push(projection(x, to: pick([4, 6, 8])))
     case 3: push(activation(x))
@@ -14,6 +14,7 @@ extension RandomGraph {
     case 8: for part in halves(x, axis: 2) ?? [activation(x)] { push(part) }
     case 9: push(tokenMean(x))
     case 10: push(gatedHalves(x))
+    case 11: push(recurrent(x))
     default: push(chance(50) ? flattened(x) : token(x))
     }
   }
@@ -107,6 +108,28 @@ extension RandomGraph {
     let wide = x.extents[0] % 4 == 0 && x.extents[0] > 4 ? x : dense(x, to: 8)
     let extents = [wide.extents[0] / 4, 2, 2]
     return Feature(value: reshaped(wide.value, extents), extents: extents)
+  }
+
+  /// A recurrent layer over the positions, laid out as exporters do, or with the batch first.
+  private mutating func recurrent(_ x: Feature) -> Feature {
+    let (operation, gates) = pick([("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+    let direction = pick(["forward", "reverse", "bidirectional"])
+    let (directions, hidden) = (direction == "bidirectional" ? 2 : 1, pick([2, 3]))
+    let isBatchFirst = chance(20)
+    let steps = isBatchFirst ? x.value : transposed(x.value, [1, 0, 2])
+    var inputs = [
+      steps, constant([directions, gates * hidden, x.extents[1]]),
+      constant([directions, gates * hidden, hidden]),
+    ]
+    if chance(70) { inputs.append(constant([directions, 2 * gates * hidden])) }
+    let attributes = [
+      Attribute("direction", direction), Attribute("hidden_size", hidden),
+      Attribute("layout", isBatchFirst ? 1 : 0),
+    ]
+    let states = add(operation, inputs, attributes)
+    let turned = isBatchFirst ? states : transposed(states, [2, 0, 1, 3])
+    let extents = [x.extents[0], directions * hidden]
+    return Feature(value: reshaped(turned, extents), extents: extents)
   }
 
   // MARK: Attention

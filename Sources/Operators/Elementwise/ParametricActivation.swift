@@ -9,8 +9,8 @@ import Glibc
 struct ParametricActivation: Operator {
   let signature: Signature
   /// The attributes whose values the formula gets after the variable.
-  private let parameters: [String]
-  private let formula: @Sendable (Float, Float, Float) -> Float
+  let parameters: [String]
+  let formula: @Sendable (Float, Float, Float) -> Float
 
   /// `second` is the second parameter beside `alpha`.
   private init(

@@ -7,7 +7,7 @@ import Glibc
 /// Sin, Cos, Sign, Softplus, Softsign, HardSwish, Mish; Relu, Abs, Neg and Sign on integers too.
 public struct UnaryElementwise: Operator {
   public let signature: Signature
-  private let formula: @Sendable (Float) -> Float
+  let formula: @Sendable (Float) -> Float
   /// The same on integers, where the operator takes them.
   private let integerFormula: (@Sendable (Int) -> Int)?
 

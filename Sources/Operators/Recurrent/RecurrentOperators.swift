@@ -1,0 +1,6 @@
+/// Layers that walk along a sequence and feed their state back.
+let recurrentOperators: [any Operator] = [
+  GRU(),
+  LSTM(),
+  RNN(),
+]
