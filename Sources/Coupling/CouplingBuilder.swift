@@ -5,10 +5,12 @@ struct CouplingBuilder {
   let options: CouplingAnalysis.Options
   let table: AxisTable
   var sets: UnionFind
+  private var extentFlow: ExtentFlow
   /// Reasons for pins, by number; number 0 is no reason.
   private(set) var reasons: [PinReason?] = [nil]
   private var splits: [Split] = []
   private static let trivial = PinReason("a single index")
+  private static let extentIsUsed = "its extent is used in a computation"
 
   /// A split whose direction is not decided yet. Elements are numbers of the union-find.
   private struct Split {
@@ -24,11 +26,13 @@ struct CouplingBuilder {
     self.options = options
     table = AxisTable(graph, facts)
     sets = UnionFind(count: table.elementCount)
+    extentFlow = ExtentFlow(graph, facts)
   }
 
   mutating func run() {
     pinSignature()
     for id in graph.nodes { relate(id) }
+    pinExtentsThatLeave()
     resolveSplits()
   }
 
@@ -83,13 +87,14 @@ struct CouplingBuilder {
       for value in node.inputs + node.outputs {
         if let value { pin(value, reason) }
       }
+      followExtents(id, [], node, location)
       return
     }
     var mentioned: Set<AxisReference> = []
     var virtuals: [Int: Range<Int>] = [:]
-    for relation in facts.relations(of: id) {
-      apply(relation, node, location, &mentioned, &virtuals)
-    }
+    let relations = facts.relations(of: id)
+    for relation in relations { apply(relation, node, location, &mentioned, &virtuals) }
+    followExtents(id, relations, node, location)
     pinSumsOfConstants(id, node, location)
     let silence = PinReason("the axis is not one of channels here", at: location)
     for (index, value) in node.inputs.enumerated() {
@@ -194,24 +199,53 @@ struct CouplingBuilder {
       pin(axes[0], PinReason(reason, at: location))
     case .free(let axis), .sum(let axis), .normalization(let axis):
       mentioned.insert(axis)
-    case .extents(let operand, let first):
+    case .given(let axis, _, _): mentioned.insert(axis)
+    case .extents(let operand, _):
       let rank = node.inputs[operand].flatMap { facts[$0].rank } ?? 0
       for axis in 0..<rank { mentioned.insert(.operand(operand, axis: axis)) }
-      pinExtentsRead(by: node, operand: operand, first: first, location)
     }
   }
 
   // MARK: Extents read at run time
 
-  /// Reading extents leaves an axis alone as long as only extents of axes that cannot be cut anyway
-  /// are used; other axes are pinned, for what is computed from an extent would change with it.
-  private mutating func pinExtentsRead(
-    by node: Node, operand: Int, first: Int, _ location: Location
+  /// An axis whose extent says how long another axis is goes with it. Axes whose extent a node computes
+  /// with are pinned, for what it computes would change with the extent.
+  private mutating func followExtents(
+    _ id: NodeID, _ relations: [Relation], _ node: Node, _ location: Location
   ) {
-    guard let value = node.inputs[operand], let result = node.outputs[0] else { return }
-    let reason = PinReason("its extent is used in a computation", at: location)
-    for index in ExtentReads.indices(of: result, graph, facts) {
-      if let slot = table.slot(Axis(value, first + index)) { pin(slot.elements, reason) }
+    let effect = extentFlow.pass(id, relations)
+    for axis in effect.used {
+      guard let slot = table.slot(axis) else { continue }
+      pin(slot.elements, PinReason(Self.extentIsUsed, at: location))
+    }
+    var virtuals: [Int: Range<Int>] = [:]
+    for (reference, origin) in effect.given {
+      let axis = elements(reference, node, &virtuals)
+      let source = origin.flatMap { table.slot($0)?.elements }
+      if let axis, let source, axis.count == source.count {
+        for (x, y) in zip(axis, source) { sets.union(x, y) }
+        continue
+      }
+      if let axis { pin(axis, PinReason("target shape is not constant", at: location)) }
+      if let source { pin(source, PinReason(Self.extentIsUsed, at: location)) }
+    }
+  }
+
+  /// Extents that leave the graph are used outside.
+  private mutating func pinExtentsThatLeave() {
+    for output in graph.outputs {
+      for axis in extentFlow.origins(in: output.value) {
+        guard let slot = table.slot(axis) else { continue }
+        let reason = PinReason("its extent is an output of the graph", at: .value(output.name))
+        pin(slot.elements, reason)
+      }
+    }
+    for id in graph.nodes {
+      for axis in graph[id].captures.flatMap({ extentFlow.origins(in: $0) }) {
+        guard let slot = table.slot(axis) else { continue }
+        let reason = PinReason("its extent is used inside a subgraph", at: graph.location(of: id))
+        pin(slot.elements, reason)
+      }
     }
   }
 

@@ -11,6 +11,7 @@ public enum OperatorRegistry {
     normalizationOperators,
     poolingOperators,
     reductionOperators,
+    resamplingOperators,
   ].flatMap { $0 }
 
   private static let byName: [OperationName: [any Operator]] = Dictionary(

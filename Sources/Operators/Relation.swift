@@ -34,6 +34,8 @@ public enum Relation: Sendable {
   case pinned(AxisReference, because: String)
   /// The axis may be cut, and no other axis of the node changes with it.
   case free(AxisReference)
+  /// The extent of the axis is element `element` of operand `operand`, which is not constant.
+  case given(AxisReference, operand: Int, element: Int)
   /// Element i of the node's first result is the extent of axis `first + i` of operand `operand`; no
   /// axis of that operand matters otherwise.
   case extents(operand: Int, first: Int)
@@ -72,6 +74,10 @@ public struct Relations: Sendable {
   }
 
   public mutating func free(_ axis: AxisReference) { list.append(.free(axis)) }
+
+  public mutating func give(_ axis: AxisReference, byOperand operand: Int, element: Int) {
+    list.append(.given(axis, operand: operand, element: element))
+  }
 
   public mutating func readExtents(ofOperand operand: Int, firstAxis: Int) {
     list.append(.extents(operand: operand, first: firstAxis))

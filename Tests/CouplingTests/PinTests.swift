@@ -200,16 +200,20 @@ import Testing
   /// An extent that is computed with would be another after cutting.
   @Test func extentInAComputation() throws {
     for use in [
-      "g = Gather <axis = 0> (s, i2)\n f = Cast <to = 1> (g)\n z = Div (f, scale)",
-      "z = Slice (s, v2, v3)",
-      "z = Mul (s, four)",
-      "z = Identity (s)",
+      "g = Gather <axis = 0> (s, i2)\n [use] f = Cast <to = 1> (g)\n z = Div (f, scale)",
+      "[use] z = Mul (s, four)",
     ] {
       let found = try model(use)
       #expect(found.cuttableAxes(of: "w1") == [], "\(use)")
+      let pin = found.pin(of: "w1", axis: 1)
+      #expect(pin?.hasSuffix("): its extent is used in a computation") == true, "\(use)")
+      #expect(pin?.hasPrefix("node 'use' (") == true, "\(use)")
+    }
+    for use in ["z = Slice (s, v2, v3)", "z = Identity (s)"] {
+      let found = try model(use)
+      #expect(found.cuttableAxes(of: "w1") == [], "\(use)")
       #expect(
-        found.pin(of: "w1", axis: 1) == "node 'shape' (Shape): its extent is used in a computation",
-        "\(use)")
+        found.pin(of: "w1", axis: 1) == "value 'z': its extent is an output of the graph", "\(use)")
     }
   }
 

@@ -50,7 +50,7 @@ import Testing
     #expect(try ones.evaluate()[0] == Tensor([1, 1, 1]))
     #expect(
       try OperatorCase("ConstantOfShape", [.symbolic(.symbol("n"), .fixed(2))]).relations() == [
-        "pin Y0.0", "pin Y0.1",
+        "Y0.0 is X0[0]", "Y0.1 is X0[1]",
       ])
     #expect(try OperatorCase("ConstantOfShape", [.computed(2)]).shape() == "? ?")
     // A type of any size costs nothing; its elements are refused.

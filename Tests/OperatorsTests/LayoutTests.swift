@@ -78,17 +78,18 @@ import Testing
     let target = ValueFacts.symbolic(.fixed(0), .unknown, .fixed(4), .fixed(-1))
     #expect(
       try OperatorCase("Reshape", [.float(2, 3, 24), target]).relations() == [
-        "X0.0 = Y0.0", "pin X0.1", "pin X0.2", "pin Y0.1", "pin Y0.2", "pin Y0.3", "pin Y0.1",
-        "pin Y0.2",
+        "X0.0 = Y0.0", "pin X0.1", "pin X0.2", "pin Y0.1", "pin Y0.2", "pin Y0.3",
+        "Y0.1 is X1[1]", "Y0.2 is X1[2]",
       ])
     let heads = ValueFacts.symbolic(.symbol("n"), .fixed(3), .fixed(4), .fixed(-1))
     #expect(
       try OperatorCase("Reshape", [.float(-1, 3, 24), heads]).relations() == [
-        "X0.0 = Y0.0", "X0.1 = Y0.1", "X0.2 = Y0.2 * Y0.3", "pin Y0.0", "pin Y0.1", "pin Y0.2",
+        "X0.0 = Y0.0", "X0.1 = Y0.1", "X0.2 = Y0.2 * Y0.3", "Y0.0 is X1[0]", "Y0.1 is X1[1]",
+        "Y0.2 is X1[2]",
       ])
     #expect(
       try OperatorCase("Reshape", [.float(2, 3), .computed(2)]).relations().suffix(2) == [
-        "pin Y0.0", "pin Y0.1",
+        "Y0.0 is X1[0]", "Y0.1 is X1[1]",
       ])
   }
 

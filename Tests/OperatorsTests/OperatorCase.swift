@@ -86,6 +86,7 @@ private func describe(_ relation: Relation) -> String {
   case .split(let whole, let factors):
     "\(describe(whole)) = \(factors.map(describe).joined(separator: " * "))"
   case .pinned(let axis, _): "pin \(describe(axis))"
+  case .given(let axis, let operand, let element): "\(describe(axis)) is X\(operand)[\(element)]"
   case .extents(let operand, let first): "extents of X\(operand) from \(first)"
   case .free(let axis): "free \(describe(axis))"
   case .sum(let axis): "sum \(describe(axis))"

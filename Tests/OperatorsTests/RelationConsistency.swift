@@ -21,7 +21,7 @@ extension Invocation {
       let extents = factors.compactMap { extent($0) }
       guard let product = extent(whole), extents.count == factors.count else { return nil }
       return extents.reduce(1, *) == product ? nil : "\(relation): \(extents) is not \(product)"
-    case .pinned, .free, .extents, .sum, .normalization: return nil
+    case .pinned, .free, .given, .extents, .sum, .normalization: return nil
     }
   }
 

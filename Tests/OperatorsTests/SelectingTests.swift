@@ -141,7 +141,7 @@ import Testing
     let token = OperatorCase(
       "Expand", [.float(1, 1, 48), .symbolic(.symbol("n"), .fixed(1), .fixed(48))])
     #expect(try token.shape() == "n 1 48")
-    #expect(try token.relations() == ["X0.1 = Y0.1", "X0.2 = Y0.2", "pin Y0.2"])
+    #expect(try token.relations() == ["X0.1 = Y0.1", "X0.2 = Y0.2", "Y0.2 is X1[2]"])
     let free = OperatorCase("Expand", [.float(1, 48), .symbolic(.unknown, .fixed(1))])
     #expect(try free.relations() == ["X0.1 = Y0.1"])
     #expect(OperatorCase("Expand", [.float(3), .integers(-1)]).refusal() != nil)

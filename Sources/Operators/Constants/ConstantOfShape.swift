@@ -1,7 +1,8 @@
 /// ConstantOfShape (ONNX opset 9 to 28): a tensor of the extents that `input` lists, all of whose
 /// elements are the one of `value`, or float 0.
 ///
-/// Channels: with a constant operand every axis may be cut, and the operand is rewritten.
+/// Channels: with a constant operand every axis may be cut, and the operand is rewritten. Otherwise
+/// an axis goes with the one whose extent its own is.
 struct ConstantOfShape: Operator {
   let signature = Signature(
     "ConstantOfShape", opsets: 9...28, operands: 1...1, attributes: ["value": nil])
@@ -25,10 +26,10 @@ struct ConstantOfShape: Operator {
     var facts = ValueFacts(element.elementType, extents.map { Dimension($0) })
     // A short vector may well be shape arithmetic.
     if let shape = facts.fixedShape, shape.count <= 1, (shape.first ?? 1) <= 1024,
-      let number = element.integers.first
+      let known = ValueFacts(constant: element.reshaped([1])).shapeElements
     {
       facts.contents = .integers(
-        [SymbolicInteger](repeating: .fixed(number), count: shape.first ?? 1))
+        [SymbolicInteger](repeating: known[0], count: shape.first ?? 1))
     }
     return [facts]
   }
@@ -39,7 +40,7 @@ struct ConstantOfShape: Operator {
       if isConstant {
         relations.free(.result(axis: axis))
       } else {
-        relations.pin(.result(axis: axis), because: "target shape is not constant")
+        relations.give(.result(axis: axis), byOperand: 0, element: axis)
       }
     }
   }

@@ -2,7 +2,7 @@
 ///
 /// Channels: an axis that is not stretched goes with the result's axis. A stretched one leaves the
 /// result's axis free, as its extent is a number of `shape` that can be rewritten, if that is
-/// constant.
+/// constant; otherwise the axis goes with the one whose extent the number is.
 struct Expand: Operator {
   let signature = Signature("Expand", opsets: 8...28, operands: 2...2)
 
@@ -36,11 +36,15 @@ struct Expand: Operator {
       } else if isConstant {
         relations.free(.result(axis: axis))
       }
-      // An entry of one asks for nothing; any other must be rewritten.
-      let entryIndex = axis - (output.count - (target?.count ?? 0))
-      let asksForNothing = target.map { entryIndex < 0 || $0[entryIndex] == .fixed(1) } ?? false
-      if !isConstant, !asksForNothing {
+      guard !isConstant else { continue }
+      // An entry of one asks for nothing; any other must be that of the axis as it will be.
+      guard let target else {
         relations.pin(.result(axis: axis), because: "target shape is not constant")
+        continue
+      }
+      let entryIndex = axis - (output.count - target.count)
+      if entryIndex >= 0, target[entryIndex] != .fixed(1) {
+        relations.give(.result(axis: axis), byOperand: 1, element: entryIndex)
       }
     }
   }

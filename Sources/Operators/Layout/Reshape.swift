@@ -4,7 +4,7 @@
 ///
 /// Channels: where one axis is taken apart or several are merged, the whole is the row-major product
 /// of the parts (`[N, 768]` and `[N, 12, 64]`). A target that is not constant cannot be adapted, so
-/// that only the axes it copies or deduces may be cut.
+/// that only the axes it copies or deduces, and those that it gives the extent of, may be cut.
 struct Reshape: Operator {
   let signature = Signature("Reshape", operands: 2...2, attributes: ["allowzero": .int(0)])
 
@@ -124,7 +124,7 @@ struct Reshape: Operator {
         copied.contains(axis)
         && factoring.blocks.contains { $0.operandAxes == [axis] && $0.resultAxes == [axis] }
       if !isDeduced, !isCopied {
-        relations.pin(.result(axis: axis), because: "target shape is not constant")
+        relations.give(.result(axis: axis), byOperand: 1, element: axis)
       }
     }
   }
