@@ -105,16 +105,19 @@ extension Invocation {
 }
 
 extension ValueFacts {
-  /// `integers`, where they are so few that they may be shape arithmetic.
-  var shapeIntegers: [SymbolicInteger]? {
+  /// The elements as far as they are known to be integers, of whatever type, where they are so few
+  /// that they may be shape arithmetic.
+  var shapeElements: [SymbolicInteger]? {
     guard let shape = fixedShape, shape.count <= 1, (shape.first ?? 0) <= 1024 else { return nil }
-    return integers
+    if case .integers(let elements) = contents { return elements }
+    guard let constant, constant.elementType.isFloatingPoint else { return integers }
+    return constant.doubles.map { SymbolicInteger(wholeNumber: $0) }
   }
 
   /// What is known of the elements when they are moved, in order, to a tensor of `rank` axes.
   func contents(movedToRank rank: Int?) -> Contents {
-    guard let rank, rank <= 1, let integers = shapeIntegers else { return .unknown }
-    return .integers(integers)
+    guard let rank, rank <= 1, let elements = shapeElements else { return .unknown }
+    return .integers(elements)
   }
 }
 

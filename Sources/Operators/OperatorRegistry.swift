@@ -12,6 +12,7 @@ public enum OperatorRegistry {
     poolingOperators,
     recurrentOperators,
     reductionOperators,
+    resamplingOperators,
   ].flatMap { $0 }
 
   private static let byName: [OperationName: [any Operator]] = Dictionary(

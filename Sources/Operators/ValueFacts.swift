@@ -17,8 +17,9 @@ public struct ValueFacts: Sendable {
   public enum Contents: Sendable {
     case unknown
     case constant(Tensor)
-    /// The elements of an integer scalar or vector, some of them symbolic: what the shape
-    /// arithmetic that exporters emit computes with.
+    /// The elements of a scalar or vector as far as they are integers, some of them symbolic: what the
+    /// shape arithmetic that exporters emit computes with. Of floating point elements whole numbers
+    /// are known, and no symbols.
     case integers([SymbolicInteger])
   }
 
@@ -72,7 +73,7 @@ public struct ValueFacts: Sendable {
   public var integers: [SymbolicInteger]? {
     switch contents {
     case .unknown: return nil
-    case .integers(let elements): return elements
+    case .integers(let elements): return elementType?.isFloatingPoint == true ? nil : elements
     case .constant(let tensor):
       guard tensor.hasData, tensor.rank <= 1,
         tensor.elementType.isInteger || tensor.elementType == .bool

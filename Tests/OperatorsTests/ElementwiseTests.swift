@@ -85,6 +85,32 @@ import Testing
     #expect(try OperatorCase("Where", [condition, .integers(1, 6), n]).contents() == "n 6")
     #expect(try OperatorCase("Add", [.float(2), .float(2)]).contents() == nil)
   }
+
+  /// Of floating point numbers those that are whole are followed.
+  @Test func keepsWholeNumbers() throws {
+    let known = ValueFacts(
+      .float32, [.fixed(3)], contents: .integers([.fixed(6), .unknown, .fixed(1 << 24)]))
+    func elements(_ type: String, _ other: ValueFacts) throws -> [SymbolicInteger]? {
+      let facts = try OperatorCase(type, [known, other]).infer()[0]
+      #expect(facts.integers == nil)
+      if case .integers(let elements) = facts.contents { return elements }
+      return nil
+    }
+    #expect(try elements("Mul", .constant([2])) == [.fixed(12), .unknown, .unknown])
+    #expect(try elements("Mul", .constant([0])) == [.fixed(0), .unknown, .fixed(0)])
+    #expect(try elements("Div", .constant([4])) == [.unknown, .unknown, .fixed(1 << 22)])
+    #expect(try elements("Div", .constant([0])) == [.unknown, .unknown, .unknown])
+    #expect(try elements("Add", .constant([1])) == [.fixed(7), .unknown, .unknown])
+    #expect(
+      try OperatorCase("Cast", [known], [Attribute("to", 7)]).contents() == "6 ? \(1 << 24)")
+    let symbols = OperatorCase(
+      "Cast", [.symbolic(.symbol("n"), .fixed(3))], [Attribute("to", 1)])
+    guard case .integers(let elements) = try symbols.infer()[0].contents else {
+      Issue.record("nothing is known")
+      return
+    }
+    #expect(elements == [.unknown, .fixed(3)])
+  }
 }
 
 @Suite struct SelectionTests {

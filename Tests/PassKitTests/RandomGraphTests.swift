@@ -45,13 +45,14 @@ import Testing
   /// The generator means to use each of its operators, not only to be able to.
   @Test func operatorsOccur() {
     var operations: Set<String> = []
-    for seed in 0..<200 {
+    for seed in 0..<400 {
       let graph = RandomGraph.model(seed: UInt64(seed)).graph
       operations.formUnion(graph.nodes.map { graph[$0].operation.type })
     }
     let rare: Set = [
       "BatchNormalization", "ConvTranspose", "CumSum", "DepthToSpace", "Expand", "Gather",
-      "GroupNormalization", "LayerNormalization", "Pad", "Slice", "SpaceToDepth", "Split", "Tile",
+      "GroupNormalization", "LayerNormalization", "Pad", "Resize", "Slice", "SpaceToDepth", "Split",
+      "Tile",
       "Where",
     ]
     #expect(rare.subtracting(operations) == [])

@@ -3,7 +3,7 @@ import GraphIR
 /// What random graphs do with images: values of channels, height and width.
 extension RandomGraph {
   mutating func growImage(_ x: Feature) {
-    switch below(20) {
+    switch below(21) {
     case 0, 1: push(convolution(x, channels: pick([2, 3, 4, 6, 8])))
     case 2: push(groupedConvolution(x))
     case 3: push(depthwiseConvolution(x))
@@ -22,6 +22,7 @@ extension RandomGraph {
     case 16: push(sharedConvolutions(x))
     case 17: push(normalizedByGroups(x))
     case 18: push(transposedConvolution(x))
+    case 19: push(resized(x))
     default: push(scaledByChannel(x))
     }
   }
@@ -94,6 +95,26 @@ extension RandomGraph {
     let attributes = [Attribute("kernel_shape", [2, 2]), Attribute("strides", [2, 2])]
     let value = add(pick(["MaxPool", "AveragePool"]), [x.value], attributes)
     return Feature(value: value, extents: [x.extents[0], x.extents[1] / 2, x.extents[2] / 2])
+  }
+
+  /// Twice as high and wide, in one of the ways that exporters write.
+  private mutating func resized(_ x: Feature) -> Feature {
+    guard x.extents[1] * x.extents[2] <= 16 else { return pooled(x) }
+    let size = [2 * x.extents[1], 2 * x.extents[2]]
+    let mode = pick(["nearest", "linear", "cubic"])
+    var attributes = [Attribute("mode", mode)]
+    var inputs: [ValueID?] = [x.value, nil]
+    switch below(3) {
+    case 0: inputs.append(initializer(Tensor([1, 1, 2, 2], shape: [4])))
+    case 1:
+      attributes.append(Attribute("axes", [1, 2, 3]))
+      inputs += [nil, integers([x.extents[0]] + size)]
+    default:
+      let shape = add("Shape", [x.value])
+      let front = add("Slice", [shape, integers([0]), integers([2])])
+      inputs += [nil, add("Concat", [front, integers(size)], [Attribute("axis", 0)])]
+    }
+    return Feature(value: add("Resize", inputs, attributes), extents: [x.extents[0]] + size)
   }
 
   /// The sum, product or so with an earlier image, or with a branch of its own.

@@ -5,7 +5,7 @@ extension RandomGraph {
   /// A value made from `x` by something unusual; `nil` where it does not fit.
   mutating func rarity(_ x: Feature) -> Feature? {
     let rank = x.extents.count + 1
-    switch below(16) {
+    switch below(19) {
     case 0: return padded(x)
     case 1: return concatenatedWithConstant(x)
     case 2: return turned(x)
@@ -28,6 +28,8 @@ extension RandomGraph {
     case 14:
       let value = add("CumSum", [x.value, integer(rank - 1)])
       return Feature(value: value, extents: x.extents)
+    case 15: return shiftedByFilling(x)
+    case 16: return reread(x)
     default: return blocks(x)
     }
   }
@@ -50,6 +52,24 @@ extension RandomGraph {
     let shifted = add("Add", [zero, constant([x.extents.last!])])
     let other = Feature(value: shifted, extents: x.extents)
     return concatenated(x, other, axis: x.extents.count)
+  }
+
+  /// A tensor made of the extents of another.
+  private mutating func shiftedByFilling(_ x: Feature) -> Feature {
+    let shape = add("Shape", [x.value])
+    let one = NamedTensor(Tensor([Float(1)], shape: [1]))
+    let filled =
+      chance(50)
+      ? add("ConstantOfShape", [shape], [Attribute("value", .tensor(one))])
+      : add("Expand", [constant([1]), shape])
+    return Feature(value: add("Add", [x.value, filled]), extents: x.extents)
+  }
+
+  /// Flattened, and put back into the extents that were read before.
+  private mutating func reread(_ x: Feature) -> Feature {
+    let shape = add("Shape", [x.value])
+    let flat = add("Tanh", [reshaped(x.value, [x.extents.reduce(1, *)])])
+    return Feature(value: add("Reshape", [flat, shape]), extents: x.extents)
   }
 
   /// The last axis first and back again, with a layer in between.

@@ -19,7 +19,7 @@ struct RangeVector: Operator {
   }
 
   private func extent(_ call: Invocation) throws(CompileError) -> Dimension {
-    let bounds = (0..<3).map { call.operand($0)?.shapeIntegers?.first }
+    let bounds = (0..<3).map { call.operand($0)?.shapeElements?.first }
     if case (.fixed(let start)?, .fixed(let limit)?, .fixed(let delta)?) =
       (bounds[0], bounds[1], bounds[2])
     {

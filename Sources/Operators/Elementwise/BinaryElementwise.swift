@@ -41,10 +41,17 @@ struct BinaryElementwise: Operator {
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     let type = try call.commonElementType(0..<2)
     let shape = try Broadcasting.shape(of: [call.shape(0), call.shape(1)], call)
-    let contents = SymbolicArithmetic.combine([call.operand(0), call.operand(1)]) {
-      symbolic($0[0], $0[1])
+    let isFloatingPoint = type?.isFloatingPoint ?? true
+    let contents = SymbolicArithmetic.combine([call.operand(0), call.operand(1)], type: type) {
+      isFloatingPoint ? exact($0[0], $0[1]) : symbolic($0[0], $0[1])
     }
     return [ValueFacts(type, shape, contents: contents)]
+  }
+
+  /// The result for two whole numbers, where it is one.
+  private func exact(_ a: SymbolicInteger, _ b: SymbolicInteger) -> SymbolicInteger {
+    guard case .fixed(let x) = a, case .fixed(let y) = b else { return .unknown }
+    return SymbolicInteger(wholeNumber: formula.double(Double(x), Double(y)))
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -1,20 +1,23 @@
 /// What is known of a function of integers that are known in part: exporters compute shapes with
 /// the element-wise operators.
 enum SymbolicArithmetic {
-  /// The contents of an element-wise result, from those of its operands; a single element is
-  /// broadcast. Unknown unless every operand is a scalar or a vector with something known.
+  /// The contents of an element-wise result of type `type`, from those of its operands; a single
+  /// element is broadcast. Unknown unless every operand is a scalar or a vector with something known.
   static func combine(
-    _ operands: [ValueFacts?], _ formula: ([SymbolicInteger]) -> SymbolicInteger
+    _ operands: [ValueFacts?], type: ElementType?,
+    _ formula: ([SymbolicInteger]) -> SymbolicInteger
   ) -> ValueFacts.Contents {
     var lists: [[SymbolicInteger]] = []
     for operand in operands {
-      guard let list = operand?.shapeIntegers else { return .unknown }
+      guard let list = operand?.shapeElements else { return .unknown }
       lists.append(list)
     }
     let count = lists.map(\.count).first { $0 != 1 } ?? 1
     guard lists.allSatisfy({ $0.count == 1 || $0.count == count }) else { return .unknown }
     return .integers(
-      (0..<count).map { index in formula(lists.map { $0.count == 1 ? $0[0] : $0[index] }) })
+      (0..<count).map { index in
+        formula(lists.map { $0.count == 1 ? $0[0] : $0[index] }).fitting(type)
+      })
   }
 
   static func add(_ a: SymbolicInteger, _ b: SymbolicInteger) -> SymbolicInteger {
@@ -62,6 +65,26 @@ enum SymbolicArithmetic {
     case (.symbol, .fixed(let number)), (.fixed(let number), .symbol):
       number < 0 ? .fixed(0) : .unknown
     default: .unknown
+    }
+  }
+}
+
+extension SymbolicInteger {
+  /// An element of a floating point tensor, as far as it is an integer that single precision, and
+  /// arithmetic in it, holds exactly.
+  init(wholeNumber value: Double) {
+    self = Int(exactly: value).map { Self.fixed($0).fitting(.float32) } ?? .unknown
+  }
+
+  /// The integer as an element of type `type`: unknown where it may not fit. Symbols are extents, which
+  /// fit any integer type that exporters compute with.
+  func fitting(_ type: ElementType?) -> SymbolicInteger {
+    switch (self, type) {
+    case (.fixed(let number), .float32?), (.fixed(let number), .float64?):
+      number.magnitude <= 1 << 24 ? self : .unknown
+    case (_, let type?) where !type.isInteger && type != .bool: .unknown
+    case (.fixed(let number), let type?): type.integerRange.contains(number) ? self : .unknown
+    default: self
     }
   }
 }

@@ -25,19 +25,11 @@ struct Cast: Operator {
   }
 
   private func contents(_ operand: ValueFacts, _ type: ElementType) -> ValueFacts.Contents {
-    guard let integers = operand.shapeIntegers else { return .unknown }
-    if type.isInteger {
-      // Symbols are extents, which fit any integer that exporters compute with.
-      return .integers(
-        integers.map { integer in
-          guard case .fixed(let number) = integer else { return integer }
-          return .fixed(Tensor(wrapping: [number], to: type, shape: []).integers[0])
-        })
-    }
-    guard type == .bool else { return .unknown }
+    guard let elements = operand.shapeElements else { return .unknown }
     return .integers(
-      integers.map { integer in
-        guard case .fixed(let number) = integer else { return .unknown }
+      elements.map { element in
+        guard type == .bool else { return element.fitting(type) }
+        guard case .fixed(let number) = element else { return .unknown }
         return .fixed(number == 0 ? 0 : 1)
       })
   }

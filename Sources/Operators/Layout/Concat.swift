@@ -34,13 +34,15 @@ struct Concat: Operator {
   }
 
   private func contents(_ call: Invocation, rank: Int) -> ValueFacts.Contents {
-    guard rank == 1, call.operands.contains(where: { $0?.integers != nil }) else { return .unknown }
+    guard rank == 1 else { return .unknown }
+    let known = call.operands.map { $0?.shapeElements }
+    guard known.contains(where: { $0 != nil }) else { return .unknown }
     var joined: [SymbolicInteger] = []
-    for operand in call.operands {
+    for (operand, elements) in zip(call.operands, known) {
       guard let count = operand?.fixedShape?.first, count <= 1024, joined.count <= 1024 else {
         return .unknown
       }
-      joined += operand?.shapeIntegers ?? [SymbolicInteger](repeating: .unknown, count: count)
+      joined += elements ?? [SymbolicInteger](repeating: .unknown, count: count)
     }
     return .integers(joined)
   }

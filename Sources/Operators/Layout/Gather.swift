@@ -20,7 +20,7 @@ struct Gather: Operator {
     let known = call.operand(1)!.constantIntegers
     if let known, let extent = data[axis].fixedExtent {
       let positions = try positions(known, extent: extent, call)
-      if data.count == 1, let elements = call.operand(0)!.shapeIntegers, positions.count <= 1024 {
+      if data.count == 1, let elements = call.operand(0)!.shapeElements, positions.count <= 1024 {
         contents = .integers(positions.map { elements[$0] })
       }
     }

@@ -98,7 +98,7 @@ struct Slice: Operator {
       shape[range.axis] = range.taken.map { .fixed($0.count) } ?? .unknown
     }
     var contents = ValueFacts.Contents.unknown
-    if input.count == 1, let elements = call.operand(0)!.shapeIntegers {
+    if input.count == 1, let elements = call.operand(0)!.shapeElements {
       if ranges.isEmpty { contents = .integers(elements) }
       if let taken = ranges.first?.taken {
         contents = .integers((0..<taken.count).map { elements[taken.start + $0 * taken.step] })

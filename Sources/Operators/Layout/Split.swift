@@ -56,7 +56,7 @@ struct Split: Operator {
       return [ValueFacts](repeating: ValueFacts(type, nil), count: call.results.count)
     }
     axis = try call.normalizedAxis(axis, rank: input.count)
-    let elements = input.count == 1 ? call.operand(0)!.shapeIntegers : nil
+    let elements = input.count == 1 ? call.operand(0)!.shapeElements : nil
     var start = 0
     var facts: [ValueFacts] = []
     for size in try sizes(call, of: input[axis]) {
