@@ -3,6 +3,7 @@
 /// Every pass, in the order in which they are told to users, and the rules for their order.
 public let allPasses = PassRegistry(
   [
+    InlineFunctions.self,
     FoldConstants.self,
     FixShapeConstants.self,
     SeparateShapeConstants.self,

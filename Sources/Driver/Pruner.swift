@@ -21,12 +21,13 @@ public struct Pruner: Sendable {
     public let warnings: [Diagnostic]
   }
 
-  /// Prunes `model`.
+  /// Prunes `original`.
   ///
   /// Throws a usage error for a wrong pipeline, a malformed-model error where the model breaks a rule of
   /// its operators, an unsupported error for an operator that is not understood if the options are
   /// strict, and a failed check where a budget cannot be met or the proof fails.
-  public func prune(_ model: Model) throws(CompileError) -> Result {
+  public func prune(_ original: Model) throws(CompileError) -> Result {
+    let model = try original.inlined()
     var graph = model.graph
     let isListing = graph.initializers.contains { graph[$0].isListedAsInput }
     graph.unlistInitializers()

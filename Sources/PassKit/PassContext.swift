@@ -4,6 +4,8 @@
 public struct PassContext: Sendable {
   /// The graph as it was imported, before any pass. IDs of its values stay valid in later graphs.
   public let original: Graph
+  /// The functions that the model defines.
+  public let functions: [Function]
   public var couplingOptions = CouplingAnalysis.Options()
   /// The latest scores.
   public var scores: ChannelScores?
@@ -24,7 +26,10 @@ public struct PassContext: Sendable {
   private var cachedCoupling:
     (revision: UInt64, options: CouplingAnalysis.Options, coupling: CouplingAnalysis)?
 
-  public init(original: Graph) { self.original = original }
+  public init(original: Graph, functions: [Function] = []) {
+    self.original = original
+    self.functions = functions
+  }
 
   /// The facts of `graph`, from the cache where it has not changed.
   public mutating func facts(of graph: Graph) throws(CompileError) -> GraphFacts {

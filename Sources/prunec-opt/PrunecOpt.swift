@@ -51,7 +51,7 @@ struct PrunecOpt: ParsableCommand {
     manager.print = PassOptions.printGraph
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
     var result = file.model
-    var context = PassContext(original: result.graph)
+    var context = PassContext(original: result.graph, functions: result.functions)
     context.couplingOptions.direction = direction
     try LocatedError.at(model) { () throws(CompileError) in
       try manager.run(on: &result.graph, &context)

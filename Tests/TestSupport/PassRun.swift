@@ -19,7 +19,7 @@ public struct PassRun {
     options.checkEach = true
     var manager = try PassManager(Pipeline(pipeline), registry: allPasses, options: options)
     var model = input
-    var context = PassContext(original: input.graph)
+    var context = PassContext(original: input.graph, functions: input.functions)
     context.couplingOptions.direction = direction
     try manager.run(on: &model.graph, &context)
     var unchecked = context.warnings.map(\.message).filter { $0.contains("has not been checked") }

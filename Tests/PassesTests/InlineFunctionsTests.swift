@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct InlineFunctionsTests {
+  @Test func goldens() throws { try expectGoldens(of: InlineFunctions.self) }
+}
