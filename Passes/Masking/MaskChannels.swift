@@ -15,7 +15,8 @@ import PassKit
 ///
 /// Options: one of `macs=F`, `params=F` (fraction to keep), `ratio=R` (fraction of each group's
 /// channels to remove); default `macs=0.5`. `scope` (global, uniform), `align` (auto or a number),
-/// `max-ratio`, `min-channels`, and any number of `keep=GLOB`, `ratio-for=GLOB=R`.
+/// `max-ratio`, `min-channels`, and any number of `only=KIND`, `keep=PATTERN`, `ratio-for=PATTERN=R`,
+/// a pattern being a kind of groups or a glob of names.
 public struct MaskChannels: Pass {
   public static let name = "mask-channels"
   public static let summary = "choose the channels to remove and mask them"
@@ -44,11 +45,17 @@ public struct MaskChannels: Pass {
     }
     guards.maxRatio = try options.double("max-ratio", in: 0...1) ?? guards.maxRatio
     guards.minChannels = try options.int("min-channels", in: 1...1 << 20) ?? guards.minChannels
+    for text in options.strings("only") {
+      guard let kind = GroupKind(rawValue: text) else {
+        throw options.error("only=\(text) is no kind of groups")
+      }
+      guards.only.append(kind)
+    }
     guards.keep = options.strings("keep")
     for text in options.strings("ratio-for") {
       guard let equals = text.lastIndex(of: "="),
         let ratio = Double(text[text.index(after: equals)...]), (0...1).contains(ratio)
-      else { throw options.error("ratio-for=\(text) is not GLOB=RATIO") }
+      else { throw options.error("ratio-for=\(text) is not PATTERN=RATIO") }
       guards.ratios.append((String(text[..<equals]), ratio))
     }
     self.guards = guards

@@ -21,6 +21,15 @@ public struct ChannelGroup: Sendable {
   public let members: [Member]
   /// Why none may be removed; `nil` if they may.
   public let pin: PinReason?
+  /// What the group is in its network.
+  public internal(set) var kind = GroupKind.other
   /// The group's name for users: that of the first layer that makes the channels.
   public let name: String
+
+  init(count: Int, members: [Member], pin: PinReason?, name: String) {
+    self.count = count
+    self.members = members
+    self.pin = pin
+    self.name = name
+  }
 }

@@ -79,7 +79,7 @@ struct ChannelGrouping {
   /// The axes on which layers put the channels they make, with the names of the layers.
   private static func makers(_ builder: CouplingBuilder) -> [Axis: String] {
     var makers: [Axis: String] = [:]
-    for layer in LinearLayer.all(in: builder.graph, builder.facts) {
+    for layer in builder.layers {
       guard case .node(let name, _) = builder.graph.location(of: layer.node) else { continue }
       makers[Axis(layer.result, layer.resultAxis)] = name
     }

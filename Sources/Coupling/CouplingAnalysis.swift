@@ -7,9 +7,10 @@
 /// mentions is pinned, and so is everything at a node that is not understood.
 ///
 /// A split (a reshape that factors an axis, or a grouped convolution) can be cut along one factor at
-/// a time. It is resolved once only one of its factors may still be cut; where several may, the
-/// preferred direction decides, one split after the other, so that the splits of one attention block
-/// agree.
+/// a time. It is resolved once only one of its factors may still be cut. Where several may, a factor
+/// that other layers make channels of goes first (the inputs of a depthwise convolution, rather than
+/// what each is multiplied into); else the preferred direction decides, one split after the other, so
+/// that the splits of one attention block agree.
 public struct CouplingAnalysis: Sendable {
   public struct Options: Hashable, Sendable {
     public var direction: SplitDirection
@@ -18,7 +19,7 @@ public struct CouplingAnalysis: Sendable {
   }
 
   /// Groups that may be cut, in order of their first axis; then those that may not.
-  public let groups: [ChannelGroup]
+  public private(set) var groups: [ChannelGroup]
   /// For each element, the group and channel it belongs to; `nil` where it is pinned without being
   /// worth a group.
   private let table: AxisTable
@@ -33,6 +34,9 @@ public struct CouplingAnalysis: Sendable {
     table = builder.table
     groupOfElement = grouping.groupOfElement
     channelOfElement = grouping.channelOfElement
+    for (index, kind) in GroupKinds.all(graph, facts, self, builder.layers).enumerated() {
+      groups[index].kind = kind
+    }
   }
 
   /// The group and the channel that index `index` of `axis` belongs to; `nil` where the axis has no

@@ -4,6 +4,7 @@ struct CouplingBuilder {
   let facts: GraphFacts
   let options: CouplingAnalysis.Options
   let table: AxisTable
+  let layers: [LinearLayer]
   var sets: UnionFind
   /// Reasons for pins, by number; number 0 is no reason.
   private(set) var reasons: [PinReason?] = [nil]
@@ -23,10 +24,15 @@ struct CouplingBuilder {
     self.facts = facts
     self.options = options
     table = AxisTable(graph, facts)
+    layers = LinearLayer.all(in: graph, facts)
     sets = UnionFind(count: table.elementCount)
   }
 
   mutating func run() {
+    for layer in layers {
+      guard let slot = table.slot(Axis(layer.result, layer.resultAxis)) else { continue }
+      for element in slot.elements { sets.mark(element) }
+    }
     pinSignature()
     for id in graph.nodes { relate(id) }
     resolveSplits()
@@ -270,12 +276,15 @@ struct CouplingBuilder {
 
   private mutating func decide(_ split: Split) {
     let candidates = split.factors.filter { isCuttable($0.elements) }
-    let chosen = options.direction == .outer ? candidates.startIndex : candidates.endIndex - 1
+    let made = candidates.indices.filter { sets.isMarked(candidates[$0].elements.lowerBound) }
+    let open = made.isEmpty ? Array(candidates.indices) : made
+    let chosen = options.direction == .outer ? open.first! : open.last!
+    let reason =
+      made.count == 1
+      ? "the axis is cut along the factor that layers make"
+      : "the axis is cut along its \(options.direction.rawValue) factor"
     for (index, candidate) in candidates.enumerated() where index != chosen {
-      pin(
-        candidate.elements,
-        PinReason(
-          "the axis is cut along its \(options.direction.rawValue) factor", at: split.location))
+      pin(candidate.elements, PinReason(reason, at: split.location))
     }
   }
 }

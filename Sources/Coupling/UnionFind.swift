@@ -5,10 +5,13 @@ struct UnionFind {
   private var links: [Int32]
   /// For each root, the first reason for which its set is pinned; 0 for none.
   private var pins: [Int32]
+  /// For each root, whether an element of its set is marked.
+  private var marks: [Bool]
 
   init(count: Int) {
     links = [Int32](repeating: -1, count: count)
     pins = [Int32](repeating: 0, count: count)
+    marks = [Bool](repeating: false, count: count)
   }
 
   var count: Int { links.count }
@@ -17,6 +20,7 @@ struct UnionFind {
   mutating func append(_ count: Int) -> Int {
     links.append(contentsOf: repeatElement(-1, count: count))
     pins.append(contentsOf: repeatElement(0, count: count))
+    marks.append(contentsOf: repeatElement(false, count: count))
     return links.count - count
   }
 
@@ -36,6 +40,7 @@ struct UnionFind {
     if links[root] > links[child] { swap(&root, &child) }
     links[root] += links[child]
     links[child] = Int32(root)
+    if marks[child] { marks[root] = true }
     // The earlier reason is the one to tell: reasons are numbered in order of discovery.
     if pins[child] != 0, pins[root] == 0 || pins[child] < pins[root] { pins[root] = pins[child] }
   }
@@ -45,6 +50,11 @@ struct UnionFind {
     let root = find(element)
     if pins[root] == 0 { pins[root] = reason }
   }
+
+  /// Marks the set of `element`.
+  mutating func mark(_ element: Int) { marks[find(element)] = true }
+
+  mutating func isMarked(_ element: Int) -> Bool { marks[find(element)] }
 
   /// The reason for which the set of `element` is pinned; 0 for none.
   mutating func pin(of element: Int) -> Int32 { pins[find(element)] }

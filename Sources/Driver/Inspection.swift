@@ -15,6 +15,7 @@ public struct Inspection: Sendable, Encodable {
 
   public struct Group: Sendable, Encodable {
     public let name: String
+    public let kind: GroupKind
     public let channels: Int
     /// Parameters that would go if all channels of the group did.
     public let parameters: Int
@@ -76,7 +77,7 @@ public struct Inspection: Sendable, Encodable {
       without[index] = 0
       let isFree = group.pin == nil
       return Group(
-        name: group.name, channels: group.count,
+        name: group.name, kind: group.kind, channels: group.count,
         parameters: isFree ? allParameters - cutCost.parameters(keeping: without) : 0,
         macs: isFree ? allMacs - cutCost.macs(keeping: without) : 0,
         pinned: group.pin?.description,

@@ -14,7 +14,8 @@ public struct PruneOptions: Sendable {
   public var criterion: Criterion = .l2
   public var compensation: Compensation = .merge
   public var guards = Guards()
-  public var direction: SplitDirection = .inner
+  /// Which factor of a split axis is cut; where it is not given, what the kinds that are asked for need.
+  public var direction: SplitDirection?
   public var seed = 0
   /// Run the masked original and the pruned model and compare.
   public var check = true
@@ -29,6 +30,22 @@ public struct PruneOptions: Sendable {
 }
 
 extension PruneOptions {
+  /// The direction in which split axes are cut.
+  ///
+  /// Throws a usage error where both heads and head dimensions are asked for: cutting one fixes the
+  /// factors of the other.
+  func splitDirection() throws(CompileError) -> SplitDirection {
+    if let direction { return direction }
+    let kinds = guards.namedKinds
+    guard kinds.contains(.head) else { return .inner }
+    guard !kinds.contains(.headDimension) else {
+      throw CompileError(
+        .usage, "heads and their dimensions cannot be cut in one run",
+        notes: ["cut the one first, and the other in the model that comes out"])
+    }
+    return .outer
+  }
+
   /// Passes that bring a graph into the form that the coupling reads best, without touching weights.
   public static let preparation =
     "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
@@ -65,8 +82,9 @@ extension PruneOptions {
     }
     options.append("max-ratio=\(guards.maxRatio)")
     options.append("min-channels=\(guards.minChannels)")
+    options += guards.only.map { "only=\($0.rawValue)" }
     options += guards.keep.map { "keep=\(Pipeline.quoted($0))" }
-    options += guards.ratios.map { "ratio-for=\(Pipeline.quoted("\($0.glob)=\($0.ratio)"))" }
+    options += guards.ratios.map { "ratio-for=\(Pipeline.quoted("\($0.pattern)=\($0.ratio)"))" }
     return options.joined(separator: " ")
   }
 }

@@ -10,13 +10,14 @@ public struct PruneReport: Sendable, Encodable {
 
   public struct Group: Sendable, Encodable {
     public let name: String
+    public let kind: GroupKind
     public let channelsBefore: Int
     public let channelsAfter: Int
     /// Why no channel may be removed.
     public let pinned: String?
 
     private enum CodingKeys: String, CodingKey {
-      case name
+      case name, kind
       case channelsBefore = "channels_before"
       case channelsAfter = "channels_after"
       case pinned
@@ -135,7 +136,7 @@ public struct PruneReport: Sendable, Encodable {
           }
         }.first ?? group.count
       return Group(
-        name: group.name, channelsBefore: group.count, channelsAfter: after,
+        name: group.name, kind: group.kind, channelsBefore: group.count, channelsAfter: after,
         pinned: group.pin?.description)
     }
   }

@@ -38,7 +38,7 @@ public struct Pruner: Sendable {
         Diagnostic(
           .warning, "weights listed among the inputs are taken as constants and no longer listed"))
     }
-    context.couplingOptions.direction = options.direction
+    context.couplingOptions.direction = try options.splitDirection()
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings
     let unknown = ModelWarnings.unknownOperators(

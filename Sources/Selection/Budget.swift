@@ -39,21 +39,30 @@ public struct Guards: Sendable, Hashable {
   public var maxRatio = 0.9
   /// Fewest channels that a budget may leave in a group that has more.
   public var minChannels = 8
-  /// Globs of names; groups they match are kept whole.
+  /// Kinds of groups to cut; all where there are none.
+  public var only: [GroupKind] = []
+  /// Kinds, or globs of names; groups they match are kept whole.
   public var keep: [String] = []
-  /// Ratios for groups that a glob matches; the last match wins.
-  public var ratios: [(glob: String, ratio: Double)] = []
+  /// Ratios for groups of a kind, or that a glob matches; the last match wins.
+  public var ratios: [(pattern: String, ratio: Double)] = []
 
   public init() {}
 
   public static func == (lhs: Guards, rhs: Guards) -> Bool {
     lhs.alignment == rhs.alignment && lhs.maxRatio == rhs.maxRatio
-      && lhs.minChannels == rhs.minChannels && lhs.keep == rhs.keep
+      && lhs.minChannels == rhs.minChannels && lhs.keep == rhs.keep && lhs.only == rhs.only
       && lhs.ratios.elementsEqual(rhs.ratios, by: ==)
   }
 
   public func hash(into hasher: inout Hasher) {
     hasher.combine(alignment)
     hasher.combine(keep)
+  }
+}
+
+extension Guards {
+  /// The kinds that are asked for by name.
+  public var namedKinds: Set<GroupKind> {
+    Set(only + (keep + ratios.map(\.pattern)).compactMap(GroupKind.init))
   }
 }

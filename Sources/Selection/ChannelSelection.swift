@@ -76,31 +76,44 @@ public struct ChannelSelection {
   }
 
   private mutating func applyNames() throws(CompileError) {
-    for (glob, ratio) in guards.ratios {
-      try forEachGroup(matching: glob) { selection, index in
-        selection.fixed[index] = selection.kept(index, ratio: ratio)
-      }
+    for (pattern, ratio) in guards.ratios {
+      for index in try groups(matching: pattern) { fixed[index] = kept(index, ratio: ratio) }
     }
-    for glob in guards.keep {
-      try forEachGroup(matching: glob) { selection, index in
-        selection.fixed[index] = selection.coupling.groups[index].count
-      }
+    for pattern in guards.keep {
+      for index in try groups(matching: pattern) { fixed[index] = coupling.groups[index].count }
+    }
+    guard !guards.only.isEmpty else { return }
+    var chosen: Set<Int> = []
+    for kind in guards.only { chosen.formUnion(try groups(matching: kind.rawValue)) }
+    for index in coupling.groups.indices where !chosen.contains(index) {
+      fixed[index] = coupling.groups[index].count
     }
   }
 
-  private mutating func forEachGroup(
-    matching pattern: String, _ body: (inout ChannelSelection, Int) -> Void
-  ) throws(CompileError) {
+  /// The groups that are not pinned of a kind, or with a name that a glob matches. Throws a usage error
+  /// where the pattern matches nothing at all.
+  private func groups(matching pattern: String) throws(CompileError) -> [Int] {
+    let kind = GroupKind(rawValue: pattern)
     let glob = Glob(pattern)
-    var isMatched = false
-    for (index, group) in coupling.groups.enumerated() {
-      guard names(of: group).contains(where: glob.matches) else { continue }
-      isMatched = true
-      if group.pin == nil { body(&self, index) }
+    let matched = coupling.groups.indices.filter { index in
+      let group = coupling.groups[index]
+      return kind.map { $0 == group.kind } ?? names(of: group).contains(where: glob.matches)
     }
-    guard isMatched else {
+    let free = matched.filter { coupling.groups[$0].pin == nil }
+    if kind != nil, free.isEmpty {
+      let kinds = GroupKind.allCases.filter { kind in
+        coupling.groups.contains { $0.pin == nil && $0.kind == kind }
+      }
+      let names = kinds.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+      throw CompileError(
+        .usage, "no group of kind '\(pattern)' can be cut",
+        notes: [names.isEmpty ? "there is nothing that can be cut" : "there are groups of \(names)"]
+      )
+    }
+    guard !matched.isEmpty else {
       throw CompileError(.usage, "no group of channels matches '\(pattern)'")
     }
+    return free
   }
 
   /// The names by which a user may mean a group: its own, its members', and those of the nodes that

@@ -27,11 +27,23 @@ struct AmountOptions: ParsableArguments {
   )
   var minChannels: Int = Guards().minChannels
 
-  @Option(help: ArgumentHelp("Keep groups whose names match whole.", valueName: "glob"))
+  @Option(
+    help: ArgumentHelp(
+      """
+      Cut groups of this kind only: conv, residual, ffn, head, head-dim, embedding, recurrent or \
+      other (repeatable).
+      """, valueName: "kind"))
+  var only: [GroupKind] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Keep groups of a kind, or whose names match, whole (repeatable).", valueName: "pattern"))
   var keep: [String] = []
 
   @Option(
-    help: ArgumentHelp("Remove this fraction of matching groups.", valueName: "glob=fraction"))
+    help: ArgumentHelp(
+      "Remove this fraction of groups of a kind, or that match (repeatable).",
+      valueName: "pattern=fraction"))
   var ratioFor: [String] = []
 
   func validate() throws {
@@ -64,14 +76,16 @@ struct AmountOptions: ParsableArguments {
     }
     options.guards.maxRatio = maxRatio
     options.guards.minChannels = minChannels
+    options.guards.only = only
     options.guards.keep = keep
     for text in ratioFor {
       guard let equals = text.lastIndex(of: "="),
         let ratio = Double(text[text.index(after: equals)...]), (0..<1).contains(ratio)
-      else { throw ValidationError("--ratio-for \(text) is not GLOB=FRACTION") }
+      else { throw ValidationError("--ratio-for \(text) is not PATTERN=FRACTION") }
       options.guards.ratios.append((String(text[..<equals]), ratio))
     }
   }
 }
 
 extension Scope: ExpressibleByArgument {}
+extension GroupKind: ExpressibleByArgument {}

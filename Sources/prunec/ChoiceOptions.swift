@@ -8,8 +8,12 @@ struct ChoiceOptions: ParsableArguments {
   @Option(help: "How removed channels are made up for: merge or none.")
   var compensate: Compensation = .merge
 
-  @Option(help: "Which factor of a split axis is cut: inner (head dimensions) or outer (heads).")
-  var direction: SplitDirection = .inner
+  @Option(
+    help: """
+      Which factor of a split axis is cut: inner (head dimensions; the default) or outer (heads; the \
+      default where the kind 'head' is asked for).
+      """)
+  var direction: SplitDirection?
 
   @Option(help: "Seed of everything random.")
   var seed: Int = 0

@@ -42,7 +42,7 @@ private struct InspectionTable {
   }
 
   var text: String {
-    var free = Table(["group", "channels", "parameters", "MACs", "members"])
+    var free = Table(["group", "kind", "channels", "parameters", "MACs", "members"])
     var pinned = Table(["pinned", "channels", "because"])
     var hasPinned = false
     for group in inspection.groups {
@@ -52,7 +52,7 @@ private struct InspectionTable {
         continue
       }
       free.add([
-        group.name, "\(group.channels)",
+        group.name, group.kind.rawValue, "\(group.channels)",
         OutputText.percent(group.parameters, of: inspection.parameters),
         OutputText.percent(group.macs, of: inspection.macs), Self.members(group),
       ])

@@ -127,12 +127,13 @@ import Testing
       ["conv1, 4 channels: w1[0] wd[0] w2[1] a[1] b[1]"])
   }
 
-  /// With several filters a channel, the filters are the inner factor.
-  @Test func depthwiseConvolutionWithMultiplier() throws {
+  /// With several filters a channel, the channels go and all their filters with them, in whatever
+  /// direction: another layer makes them.
+  @Test(arguments: SplitDirection.allCases)
+  func depthwiseConvolutionWithMultiplier(direction: SplitDirection) throws {
     let text = Self.depthwise.replacing("FILTERS", with: "8")
-    try expect(text, ["depthwise, 2 channels: wd[0]x4 w2[1]x4 b[1]x4"])
     #expect(
-      try CoupledModel(text, direction: .outer).cuttable == [
+      try CoupledModel(text, direction: direction).cuttable == [
         "conv1, 4 channels: w1[0] wd[0]x2 w2[1]x2 a[1] b[1]x2"
       ])
   }

@@ -72,6 +72,21 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(comparison.maxRelative < 1e-5)
   }
 
+  /// Asking for heads is asking for the outer direction; for both factors in one run, too much.
+  @Test func kindsDecideTheDirection() throws {
+    var options = PruneOptions()
+    options.budget = .ratio(0.5)
+    options.guards.alignment = .multiple(1)
+    options.guards.only = [.head]
+    let heads = try Pruner(options).prune(fixture("vit")).report
+    let cut = heads.groups.filter { $0.channelsAfter < $0.channelsBefore }
+    #expect(cut.map(\.kind.rawValue) == ["head", "head", "head", "head"])
+    #expect(cut.allSatisfy { $0.channelsBefore == 4 && $0.channelsAfter == 2 })
+    options.guards.ratios = [("head-dim", 0.25)]
+    let error = #expect(throws: CompileError.self) { try Pruner(options).prune(fixture("vit")) }
+    #expect(error?.kind == .usage)
+  }
+
   @Test func sameOptionsSameBytes() throws {
     let bytes = try (0..<2).map { _ in
       var options = PruneOptions()

@@ -240,8 +240,8 @@ import Testing
     ("align=0", "align=0 is neither auto nor a number from 1 to 1024"),
     ("scope=local", "scope=local is not one of global, uniform"),
     ("min-channels=0", "min-channels=0 is not a whole number"),
-    ("ratio-for=fc1", "ratio-for=fc1 is not GLOB=RATIO"),
-    ("ratio-for=fc1=2", "ratio-for=fc1=2 is not GLOB=RATIO"),
+    ("ratio-for=fc1", "ratio-for=fc1 is not PATTERN=RATIO"),
+    ("ratio-for=fc1=2", "ratio-for=fc1=2 is not PATTERN=RATIO"),
     ("keeps=fc1", "there is no option 'keeps'"),
   ])
   func wrongOptions(_ options: String, _ message: String) {

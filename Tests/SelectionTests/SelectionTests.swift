@@ -97,6 +97,18 @@ import Testing
     }
   }
 
+  @Test func kinds() throws {
+    #expect(try counts(.ratio(0.5)) { $0.only = [.ffn] } == [16, 8])
+    #expect(try counts(.ratio(0.5)) { $0.keep = ["ffn"] } == [0, 0])
+    #expect(try counts(.ratio(0.5)) { $0.ratios = [("ffn", 0.25)] } == [8, 4])
+    let error = #expect(throws: CompileError.self) {
+      try counts(.ratio(0.5)) { $0.only = [.conv] }
+    }
+    #expect(error?.kind == .usage)
+    #expect(error?.diagnostics.first?.message == "no group of kind 'conv' can be cut")
+    #expect(error?.diagnostics.first?.notes == ["there are groups of 'ffn'"])
+  }
+
   @Test func alignmentToMultiples() throws {
     // 32 * 0.6 = 19.2 and 16 * 0.6 = 9.6 channels, to the nearest multiple.
     #expect(try counts(.ratio(0.4)) == [13, 6])
