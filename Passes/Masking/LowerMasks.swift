@@ -20,7 +20,6 @@ public struct LowerMasks: Pass {
 
   private struct Match {
     let node: NodeID
-    let operand: ValueID
     let type: TensorType
     let axis: Int
     let keep: [Int]
@@ -41,7 +40,7 @@ public struct LowerMasks: Pass {
       type.shape![axis].fixedExtent != nil
     else { return nil }
     return Match(
-      node: id, operand: graph[id].inputs[0]!, type: type, axis: axis, keep: call.ints("keep")!,
+      node: id, type: type, axis: axis, keep: call.ints("keep")!,
       fill: Mask.Fill(rawValue: call.string("fill")!)!)
   }
 
@@ -52,7 +51,7 @@ public struct LowerMasks: Pass {
     let result: ValueID
     switch match.fill {
     case .zero:
-      result = builder.add("Mul", [match.operand, builder.constant("mask", builder.mask)])
+      result = builder.add("Mul", [builder.operand, builder.constant("mask", builder.mask)])
     case .moments: result = builder.addMoments()
     }
     graph = builder.graph
@@ -71,6 +70,9 @@ public struct LowerMasks: Pass {
       self.graph = graph
       stem = graph[graph[match.node].outputs[0]!].name
     }
+
+    /// What is masked. It may be a mask itself, which has been expressed before.
+    var operand: ValueID { graph[match.node].inputs[0]! }
 
     var extent: Int { match.type.shape![match.axis].fixedExtent! }
 
@@ -116,9 +118,9 @@ public struct LowerMasks: Pass {
       let mask = constant("mask", self.mask)
       let share = scalar("share", 1 / Float(match.keep.count))
       let pattern = constant("pattern", Mask.pattern(extent: extent, keep: match.keep))
-      let masked = add("Mul", [match.operand, mask])
+      let masked = add("Mul", [operand, mask])
       let mean = add("Mul", [sum(masked), share])
-      let shifted = add("Sub", [match.operand, mean])
+      let shifted = add("Sub", [operand, mean])
       let deviation = add("Mul", [shifted, mask])
       let square = add("Mul", [deviation, deviation])
       let variance = add("Mul", [sum(square), share])
