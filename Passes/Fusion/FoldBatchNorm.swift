@@ -51,7 +51,7 @@ public struct FoldBatchNorm: Pass {
       let (_, call) = facts.invocation(of: id), isInference(node, call, graph),
       let operand = node.inputs[0], graph[operand].uses.count == 1,
       let producer = graph[operand].definingNode,
-      let layer = LinearLayer(producer, graph, facts), layer.resultAxis == 1,
+      let layer = LinearLayer.layers(of: producer, graph, facts).first, layer.resultAxis == 1,
       isFoldable(layer, graph, facts)
     else { return nil }
     let parameters = (1...4).compactMap { index in

@@ -24,14 +24,17 @@ public struct LinearLayer: Sendable {
   /// The result's channel axis.
   public let resultAxis: Int
 
-  /// The node as a linear layer, judged by the relations that its operator states: it sums over an
-  /// axis of its data, and a constant of two or more axes gives the result its channels.
-  public init?(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
+  /// The node as linear layers, judged by the relations that its operator states: it sums over an axis
+  /// of its data, and a constant of two or more axes gives the result its channels. There is a layer
+  /// for every axis that the constant gives; none where the node is no such thing.
+  public static func layers(
+    of id: NodeID, _ graph: Graph, _ facts: GraphFacts
+  ) -> [LinearLayer] {
     let node = graph[id]
     let relations = facts.relations(of: id)
     var sums: Set<AxisReference> = []
     for case .sum(let axis) in relations { sums.insert(axis) }
-    guard !sums.isEmpty else { return nil }
+    guard !sums.isEmpty else { return [] }
 
     func constant(_ operand: Int) -> Tensor? {
       operand < node.inputs.count ? node.inputs[operand].flatMap { graph[$0].constant } : nil
@@ -43,32 +46,27 @@ public struct LinearLayer: Sendable {
         return a == axis ? b : (b == axis ? a : nil)
       }
     }
-    /// The result's axis that is declared equal to `axis`, of the first result that has one.
-    func resultMade(of axis: AxisReference) -> (value: ValueID, axis: AxisReference)? {
-      for partner in partners(axis) {
-        if case .result(let index) = partner.slot, let value = node.outputs[index] {
-          return (value, partner)
-        }
-      }
-      return nil
-    }
-    /// The axis of a weight that becomes channels of a result, be it in several blocks (the gates of a
-    /// recurrent layer).
-    func channels(ofWeight operand: Int) -> (axis: Int, value: ValueID, result: AxisReference)? {
-      for axis in 0..<(constant(operand)?.rank ?? 0) {
+    /// The axes of a weight that become channels of a result, be it in several blocks (the gates of a
+    /// recurrent layer), with the first result that has them.
+    func channels(
+      ofWeight operand: Int
+    ) -> [(axis: Int, value: ValueID, result: AxisReference)] {
+      (0..<(constant(operand)?.rank ?? 0)).compactMap { axis in
         let whole = AxisReference.operand(operand, axis: axis)
         let parts = relations.compactMap { relation in
           if case .section(let part, whole, _, _) = relation { part } else { nil }
         }
-        for source in [whole] + parts {
-          if let found = resultMade(of: source) { return (axis, found.value, found.axis) }
+        for partner in ([whole] + parts).flatMap(partners) {
+          if case .result(let index) = partner.slot, let value = node.outputs[index] {
+            return (axis, value, partner)
+          }
         }
+        return nil
       }
-      return nil
     }
     guard
       let weightOperand = node.inputs.indices.first(where: { (constant($0)?.rank ?? 0) >= 2 }),
-      let weight = node.inputs[weightOperand], let output = channels(ofWeight: weightOperand),
+      let weight = node.inputs[weightOperand],
       let dataSum = sums.filter({ sum in
         if case .operand(let operand) = sum.slot {
           return operand != weightOperand && constant(operand) == nil
@@ -76,35 +74,33 @@ public struct LinearLayer: Sendable {
         return false
       }).min(by: { $0.axis < $1.axis }),
       case .operand(let dataOperand) = dataSum.slot, let data = node.inputs[dataOperand]
-    else { return nil }
-    let input = partners(dataSum).first { $0.slot == .operand(weightOperand) }
+    else { return [] }
+    let inputAxis = partners(dataSum).first { $0.slot == .operand(weightOperand) }?.axis
+    let recurrent = relations.lazy.compactMap { relation -> (weight: ValueID, outputAxis: Int)? in
+      guard case .recurrence(let axis) = relation, case .operand(let operand) = axis.slot,
+        let value = node.inputs[operand], let found = channels(ofWeight: operand).first
+      else { return nil }
+      return (value, found.axis)
+    }.first
 
-    let biasOperand = node.inputs.indices.first { operand in
-      operand != weightOperand && constant(operand)?.rank == 1
-        && partners(.operand(operand, axis: 0)).contains(output.result)
+    let made = channels(ofWeight: weightOperand)
+    // An axis that the data has too, such as that of a batch of matrices, is not of the weight's making.
+    let own = made.filter { !partners($0.result).contains { $0.slot == .operand(dataOperand) } }
+    return (own.isEmpty ? Array(made.prefix(1)) : own).map { output in
+      let biasOperand = node.inputs.indices.first { operand in
+        operand != weightOperand && constant(operand)?.rank == 1
+          && partners(.operand(operand, axis: 0)).contains(output.result)
+      }
+      return LinearLayer(
+        node: id, data: data, dataAxis: dataSum.axis, weight: weight, weightOperand: weightOperand,
+        outputAxis: output.axis, inputAxis: inputAxis,
+        bias: biasOperand.flatMap { node.inputs[$0] }, biasOperand: biasOperand,
+        recurrent: recurrent, result: output.value, resultAxis: output.result.axis)
     }
-    self.node = id
-    self.data = data
-    dataAxis = dataSum.axis
-    self.weight = weight
-    self.weightOperand = weightOperand
-    outputAxis = output.axis
-    inputAxis = input?.axis
-    self.biasOperand = biasOperand
-    bias = biasOperand.flatMap { node.inputs[$0] }
-    recurrent =
-      relations.lazy.compactMap { relation in
-        guard case .recurrence(let axis) = relation, case .operand(let operand) = axis.slot,
-          let value = node.inputs[operand], let found = channels(ofWeight: operand)
-        else { return nil }
-        return (value, found.axis)
-      }.first
-    self.result = output.value
-    resultAxis = output.result.axis
   }
 
   /// All linear layers of a graph, in order of execution.
   public static func all(in graph: Graph, _ facts: GraphFacts) -> [LinearLayer] {
-    graph.nodes.compactMap { LinearLayer($0, graph, facts) }
+    graph.nodes.flatMap { layers(of: $0, graph, facts) }
   }
 }

@@ -50,7 +50,7 @@ import Testing
       operations.formUnion(graph.nodes.map { graph[$0].operation.type })
     }
     let rare: Set = [
-      "BatchNormalization", "ConvTranspose", "CumSum", "DepthToSpace", "Expand", "Gather",
+      "BatchNormalization", "ConvTranspose", "CumSum", "DepthToSpace", "Einsum", "Expand", "Gather",
       "GroupNormalization", "LayerNormalization", "Pad", "Resize", "Slice", "SpaceToDepth", "Split",
       "Tile",
       "Where",

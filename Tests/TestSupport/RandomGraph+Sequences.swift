@@ -4,7 +4,7 @@ import GraphIR
 extension RandomGraph {
   mutating func growSequence(_ x: Feature) {
     switch below(13) {
-    case 0, 1: push(attention(x))
+    case 0, 1: push(chance(70) ? attention(x) : summedAttention(x))
     case 2: push(projection(x, to: pick([4, 6, 8])))
     case 3: push(activation(x))
     case 4: push(layerNormalized(x))
@@ -14,7 +14,7 @@ extension RandomGraph {
     case 8: for part in halves(x, axis: 2) ?? [activation(x)] { push(part) }
     case 9: push(tokenMean(x))
     case 10: push(gatedHalves(x))
-    case 11: push(recurrent(x))
+    case 11: push(chance(50) ? recurrent(x) : experts(x))
     default: push(chance(50) ? flattened(x) : token(x))
     }
   }
@@ -130,6 +130,34 @@ extension RandomGraph {
     let turned = isBatchFirst ? states : transposed(states, [2, 0, 1, 3])
     let extents = [x.extents[0], directions * hidden]
     return Feature(value: reshaped(turned, extents), extents: extents)
+  }
+
+  // MARK: Equations
+
+  private mutating func einsum(_ equation: String, _ operands: [ValueID]) -> ValueID {
+    add("Einsum", operands, [Attribute("equation", equation)])
+  }
+
+  /// Attention whose weights have axes for heads and dimensions.
+  private mutating func summedAttention(_ x: Feature) -> Feature {
+    let (channels, heads, width) = (x.extents[1], pick([2, 3]), pick([2, 3]))
+    let parts = (0..<3).map { _ in
+      einsum("btd,dhk->bthk", [x.value, constant([channels, heads, width])])
+    }
+    let scores = einsum("bqhk,bthk->bhqt", [parts[0], parts[1]])
+    let weights = add("Softmax", [scores], [Attribute("axis", -1)])
+    let mixed = einsum("...hqt,...thk->...qhk", [weights, parts[2]])
+    let result = einsum("bqhk,hkd->bqd", [mixed, constant([heads, width, channels])])
+    return Feature(value: add("Add", [x.value, result]), extents: x.extents)
+  }
+
+  /// Several layers side by side, and their sum.
+  private mutating func experts(_ x: Feature) -> Feature {
+    let (count, channels) = (pick([2, 3]), pick([4, 6]))
+    let hidden = einsum("btd,edf->betf", [x.value, constant([count, x.extents[1], channels])])
+    let active = add("Relu", [hidden])
+    let value = einsum("betf,efg->btg", [active, constant([count, channels, 5])])
+    return Feature(value: value, extents: [x.extents[0], 5])
   }
 
   // MARK: Attention

@@ -1,5 +1,6 @@
 /// Matrix products.
 let linearOperators: [any Operator] = [
+  Einsum(),
   Gemm(),
   MatMul(),
 ]

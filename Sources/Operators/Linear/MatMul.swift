@@ -65,8 +65,13 @@ public struct MatMul: Operator {
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
-    let (a, b) = (operands[0]!, operands[1]!)
+    return [Self.product(operands[0]!, operands[1]!).reshaped(shape)]
+  }
+
+  /// The product of tensors whose shapes fit, with both axes of every matrix.
+  static func product(_ a: Tensor, _ b: Tensor) -> Tensor {
     let plan = Plan(a.shape, b.shape)
+    let shape = plan.shape
     guard a.elementType.isFloatingPoint else {
       var y = [Int](repeating: 0, count: shape.elementCount)
       a.integers.withUnsafeBufferPointer { left in
@@ -74,13 +79,13 @@ public struct MatMul: Operator {
           plan.run(left, right, into: &y, MatrixProduct.accumulate)
         }
       }
-      return [Tensor(wrapping: y, to: a.elementType, shape: shape)]
+      return Tensor(wrapping: y, to: a.elementType, shape: shape)
     }
     var y = [Float](repeating: 0, count: shape.elementCount)
     a.withFloats { left in
       b.withFloats { right in plan.run(left, right, into: &y, MatrixProduct.accumulate) }
     }
-    return [Tensor(rounding: y, to: a.elementType, shape: shape)]
+    return Tensor(rounding: y, to: a.elementType, shape: shape)
   }
 
   /// Which pairs of matrices are multiplied.
@@ -88,6 +93,7 @@ public struct MatMul: Operator {
     let (m, k, n): (Int, Int, Int)
     /// For each matrix of Y, which of A's and which of B's it is the product of.
     let (left, right): ([Int], [Int])
+    let shape: [Int]
 
     init(_ a: [Int], _ b: [Int]) {
       m = a.count > 1 ? a[a.count - 2] : 1
@@ -95,6 +101,7 @@ public struct MatMul: Operator {
       n = b.count > 1 ? b[b.count - 1] : 1
       let batches = [Array(a.dropLast(2)), Array(b.dropLast(2))]
       let batch = Broadcasting.shape(of: batches)
+      shape = batch + [m, n]
       left = Broadcasting.offsets(of: batches[0], in: batch)
       right = Broadcasting.offsets(of: batches[1], in: batch)
     }
