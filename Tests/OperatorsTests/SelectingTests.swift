@@ -64,6 +64,18 @@ import Testing
     ]
     #expect(try middle.adaptedIntegers(kept) == [[0], [2]])
     #expect(try middle.commutes(withCut: kept))
+    // Each second index is at one place of each pair, and pairs can go.
+    let odd = OperatorCase(
+      "Slice", [.counting(8), .integers(1), .integers(.max), .integers(0), .integers(2)])
+    #expect(try odd.relations() == ["pin V0(2)", "X0.0 = Y0.0 * V0(2)"])
+    let pairs: [AxisReference: [Int]] = [
+      .operand(0, axis: 0): [0, 1, 4, 5], .result(axis: 0): [0, 2],
+    ]
+    #expect(try odd.adaptedIntegers(pairs) == [[1], [4]])
+    #expect(try odd.commutes(withCut: pairs))
+    let someOdd = OperatorCase(
+      "Slice", [.counting(8), .integers(3), .integers(.max), .integers(0), .integers(2)])
+    #expect(try someOdd.relations() == ["pin X0.0", "pin Y0.0"])
     let reversed = OperatorCase(
       "Slice", [.counting(6), .integers(4), .integers(.min), .integers(0), .integers(-1)])
     #expect(try reversed.relations() == ["Y0.0 = X0.0 from 4 by -1"])
@@ -76,7 +88,7 @@ import Testing
       try tail.commutes(withCut: [.operand(0, axis: 0): [1, 3, 5], .result(axis: 0): [1]]))
     #expect(
       try OperatorCase(
-        "Slice", [.float(6), .integers(0), .integers(6), .integers(0), .integers(2)]
+        "Slice", [.float(6), .integers(0), .integers(4), .integers(0), .integers(2)]
       ).relations() == ["pin X0.0", "pin Y0.0"])
     #expect(
       try OperatorCase("Slice", [.float(6), .computed(1), .integers(6), .integers(0)]).relations()

@@ -5,7 +5,7 @@ extension RandomGraph {
   /// A value made from `x` by something unusual; `nil` where it does not fit.
   mutating func rarity(_ x: Feature) -> Feature? {
     let rank = x.extents.count + 1
-    switch below(19) {
+    switch below(22) {
     case 0: return padded(x)
     case 1: return concatenatedWithConstant(x)
     case 2: return turned(x)
@@ -23,13 +23,17 @@ extension RandomGraph {
     case 12: return repeatedHeads(x)
     case 13:
       let axes = integers([1])
-      let total = add(pick(["ReduceMean", "ReduceSum", "ReduceMax"]), [x.value, axes])
+      let total = add(
+        pick(["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"]), [x.value, axes])
       return Feature(value: add("Sub", [x.value, total]), extents: x.extents)
     case 14:
       let value = add("CumSum", [x.value, integer(rank - 1)])
       return Feature(value: value, extents: x.extents)
     case 15: return shiftedByFilling(x)
     case 16: return reread(x)
+    case 17: return interleaved(x)
+    case 18: return mergedWithBatch(x)
+    case 19: return normalizedInPieces(x)
     default: return blocks(x)
     }
   }
@@ -148,6 +152,42 @@ extension RandomGraph {
     let wide = add("Expand", [apart, integers([1, group, 2, size] + ones)])
     let extents = [2 * x.extents[0]] + rest
     return Feature(value: reshaped(wide, extents), extents: extents)
+  }
+
+  /// The even channels and the odd ones, apart and then in turn, as an interleaved rotary embedding does.
+  private mutating func interleaved(_ x: Feature) -> Feature? {
+    let (channels, rest) = (x.extents[0], Array(x.extents[1...]))
+    guard channels % 2 == 0 else { return nil }
+    let halves = [0, 1].map { first in
+      add("Slice", [x.value, integers([first]), integers([.max]), integers([1]), integers([2])])
+    }
+    let axis = integers([2])
+    let turned = [add("Neg", [halves[1]]), halves[0]].map { add("Unsqueeze", [$0, axis]) }
+    let pairs = add("Concat", turned, [Attribute("axis", 2)])
+    return Feature(value: reshaped(pairs, [channels] + rest), extents: x.extents)
+  }
+
+  /// Groups of channels as a part of the batch, and back.
+  private mutating func mergedWithBatch(_ x: Feature) -> Feature? {
+    guard let group = properDivisor(of: x.extents[0]) else { return nil }
+    let (size, rest) = (x.extents[0] / group, Array(x.extents[1...]))
+    let merged = add("Reshape", [x.value, integers([-1, size] + rest)])
+    let active = add("Tanh", [merged])
+    return Feature(
+      value: add("Reshape", [active, integers([-1, x.extents[0]] + rest)]), extents: x.extents)
+  }
+
+  /// A normalization over the last axis as exporters write it for old operator sets.
+  private mutating func normalizedInPieces(_ x: Feature) -> Feature {
+    let axes = integers([-1])
+    let mean = add("ReduceMean", [x.value, axes])
+    let difference = chance(50) ? add("Sub", [x.value, mean]) : x.value
+    let variance = add("ReduceMean", [add("Mul", [difference, difference]), axes])
+    let epsilon = initializer(Tensor([Float(0.1)], shape: [1]))
+    let deviation = add("Sqrt", [add("Add", [variance, epsilon])])
+    let scale = constant([x.extents.last!])
+    let value = add("Mul", [add("Div", [difference, deviation]), scale])
+    return Feature(value: value, extents: x.extents)
   }
 
   /// Channels to pixels and the other way round.

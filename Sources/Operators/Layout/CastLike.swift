@@ -8,8 +8,17 @@ struct CastLike: Operator {
     "CastLike", opsets: 15...28, operands: 2...2,
     attributes: ["round_mode": .string(Array("up".utf8)), "saturate": .int(1)])
 
+  /// A constant is one whatever the elements of the other operand are, so it is converted here.
+  private static let constantLimit = 4096
+
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
-    [ValueFacts(call.elementType(1), call.shape(0))]
+    var facts = ValueFacts(call.elementType(1), call.shape(0))
+    if let type = facts.elementType, let constant = call.operand(0)?.constant,
+      constant.count <= Self.constantLimit, let converted = constant.converted(to: type)
+    {
+      facts.contents = .constant(converted)
+    }
+    return [facts]
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -3,7 +3,9 @@
 /// attributes before opset 10 (without `steps`) and operands since.
 ///
 /// Channels: along a sliced axis the result is a section of the operand. A cut recomputes start and
-/// end, which picks the elements that stay only if neighbours are picked: other steps pin the axis.
+/// end, which picks the elements that stay only if neighbours are picked. Of every so many elements one
+/// (each second, in an interleaved rotary embedding) is the inner factor of the axis at a fixed place:
+/// the runs may be cut, and start and end stay as they are counted from. Other steps pin the axis.
 struct Slice: Operator {
   let signature = Signature(
     "Slice", operands: 1...5, attributes: ["axes": nil, "ends": nil, "starts": nil])
@@ -121,11 +123,25 @@ struct Slice: Operator {
         relations.pin(part, because: "what is sliced is not constant")
       } else if let (start, step, count) = range.taken, abs(step) == 1, count > 0 {
         relations.section(part, of: whole, start: start, step: step)
+      } else if let taken = range.taken, let extent = input[axis].fixedExtent,
+        Self.takesOneOfEveryRun(taken, extent)
+      {
+        let place = relations.virtualAxis(extent: taken.step)
+        relations.pin(place, because: "the slice takes one index of every \(taken.step)")
+        relations.split(whole, into: [part, place])
       } else {
         relations.pin(whole, because: "the slice takes no neighbouring indices")
         relations.pin(part, because: "the slice takes no neighbouring indices")
       }
     }
+  }
+
+  /// Whether what is taken is the index at one place of each run of as many as the step.
+  private static func takesOneOfEveryRun(
+    _ taken: (start: Int, step: Int, count: Int), _ extent: Int
+  ) -> Bool {
+    taken.step > 1 && taken.start < taken.step && extent % taken.step == 0
+      && taken.count == extent / taken.step
   }
 
   /// Whether all positions are known, so that they can be written anew.
@@ -145,6 +161,10 @@ struct Slice: Operator {
         let (start, step, count) = range.taken
       else { continue }
       isChanged = true
+      if step > 1, count > 1 {
+        (starts[index], ends[index]) = (start, kept.count)
+        continue
+      }
       let last = start + (count - 1) * step
       let least = min(start, last)
       let before = kept.prefix { $0 < least }.count
