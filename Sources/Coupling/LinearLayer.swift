@@ -1,12 +1,12 @@
-/// A node that sums products of its data with constant weights: a convolution, a matrix product, or a
-/// recurrent layer.
+/// A node that sums products of its data with weights: a convolution, a matrix product, or a recurrent
+/// layer. Weights are constants, or computed from constants alone (dequantised, transposed).
 public struct LinearLayer: Sendable {
   public let node: NodeID
   /// The data operand.
   public let data: ValueID
   /// The data's axis that is summed over.
   public let dataAxis: Int
-  /// The constant weight, and its operand index.
+  /// The weight, and its operand index.
   public let weight: ValueID
   public let weightOperand: Int
   /// The weight's axis that becomes the result's channels.
@@ -14,10 +14,10 @@ public struct LinearLayer: Sendable {
   /// The weight's axis that meets `dataAxis`; `nil` where each group of channels has its own part of
   /// it (grouped and depthwise convolutions).
   public let inputAxis: Int?
-  /// The constant vector added to the result's channels, and its operand index.
+  /// The vector of weights added to the result's channels, and its operand index.
   public let bias: ValueID?
   public let biasOperand: Int?
-  /// The constant that a recurrent layer multiplies its own state with, and its axis that becomes the
+  /// The weight that a recurrent layer multiplies its own state with, and its axis that becomes the
   /// result's channels.
   public let recurrent: (weight: ValueID, outputAxis: Int)?
   public let result: ValueID
@@ -25,16 +25,12 @@ public struct LinearLayer: Sendable {
   public let resultAxis: Int
 
   /// The node as a linear layer, judged by the relations that its operator states: it sums over an
-  /// axis of its data, and a constant of two or more axes gives the result its channels.
+  /// axis of its data, and a weight of two or more axes gives the result its channels.
   public init?(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
     let node = graph[id]
     let relations = facts.relations(of: id)
-    var sums: Set<AxisReference> = []
-    for case .sum(let axis) in relations { sums.insert(axis) }
-    guard !sums.isEmpty else { return nil }
-
-    func constant(_ operand: Int) -> Tensor? {
-      operand < node.inputs.count ? node.inputs[operand].flatMap { graph[$0].constant } : nil
+    func weightRank(_ operand: Int) -> Int? {
+      node.inputs[operand].flatMap { facts.isFixed($0) ? facts[$0].rank : nil }
     }
     /// The axis that `axis` is declared equal to, in either order.
     func partners(_ axis: AxisReference) -> [AxisReference] {
@@ -55,7 +51,7 @@ public struct LinearLayer: Sendable {
     /// The axis of a weight that becomes channels of a result, be it in several blocks (the gates of a
     /// recurrent layer).
     func channels(ofWeight operand: Int) -> (axis: Int, value: ValueID, result: AxisReference)? {
-      for axis in 0..<(constant(operand)?.rank ?? 0) {
+      for axis in 0..<(weightRank(operand) ?? 0) {
         let whole = AxisReference.operand(operand, axis: axis)
         let parts = relations.compactMap { relation in
           if case .section(let part, whole, _, _) = relation { part } else { nil }
@@ -66,21 +62,28 @@ public struct LinearLayer: Sendable {
       }
       return nil
     }
+    /// Axes of data that are summed over, or that meet a coefficient.
+    let sums = relations.compactMap { relation -> AxisReference? in
+      switch relation {
+      case .sum(let axis): axis
+      case .coefficient(let axis): partners(axis).first
+      default: nil
+      }
+    }
+    func isData(_ axis: AxisReference) -> Bool {
+      guard case .operand(let operand) = axis.slot else { return false }
+      return node.inputs[operand].map { !facts.isFixed($0) } ?? false
+    }
     guard
-      let weightOperand = node.inputs.indices.first(where: { (constant($0)?.rank ?? 0) >= 2 }),
+      let weightOperand = node.inputs.indices.first(where: { (weightRank($0) ?? 0) >= 2 }),
       let weight = node.inputs[weightOperand], let output = channels(ofWeight: weightOperand),
-      let dataSum = sums.filter({ sum in
-        if case .operand(let operand) = sum.slot {
-          return operand != weightOperand && constant(operand) == nil
-        }
-        return false
-      }).min(by: { $0.axis < $1.axis }),
+      let dataSum = sums.first(where: isData),
       case .operand(let dataOperand) = dataSum.slot, let data = node.inputs[dataOperand]
     else { return nil }
     let input = partners(dataSum).first { $0.slot == .operand(weightOperand) }
 
     let biasOperand = node.inputs.indices.first { operand in
-      operand != weightOperand && constant(operand)?.rank == 1
+      operand != weightOperand && weightRank(operand) == 1
         && partners(.operand(operand, axis: 0)).contains(output.result)
     }
     self.node = id
@@ -94,8 +97,9 @@ public struct LinearLayer: Sendable {
     bias = biasOperand.flatMap { node.inputs[$0] }
     recurrent =
       relations.lazy.compactMap { relation in
-        guard case .recurrence(let axis) = relation, case .operand(let operand) = axis.slot,
-          let value = node.inputs[operand], let found = channels(ofWeight: operand)
+        guard case .coefficient(let axis) = relation, case .operand(let operand) = axis.slot,
+          operand != weightOperand, let value = node.inputs[operand],
+          let found = channels(ofWeight: operand)
         else { return nil }
         return (value, found.axis)
       }.first

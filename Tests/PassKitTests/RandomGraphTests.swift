@@ -51,9 +51,8 @@ import Testing
     }
     let rare: Set = [
       "BatchNormalization", "ConvTranspose", "CumSum", "DepthToSpace", "Expand", "Gather",
-      "GroupNormalization", "LayerNormalization", "Pad", "Resize", "Slice", "SpaceToDepth", "Split",
-      "Tile",
-      "Where",
+      "DequantizeLinear", "GRU", "GroupNormalization", "LSTM", "LayerNormalization", "Pad",
+      "QuantizeLinear", "RNN", "Resize", "Slice", "SpaceToDepth", "Split", "Tile", "Where",
     ]
     #expect(rare.subtracting(operations) == [])
     #expect(operations.count > 40)
