@@ -8,9 +8,10 @@ import PassKit
 ///                            z = Conv(m, V)
 ///
 /// A mask goes before every node that sums over a cut axis of computed data (so that the removed
-/// channels add zero), on the weight that a recurrent node multiplies its own state with (which no mask
-/// could reach), and before every node that gathers a cut axis otherwise (so that means, variances and
-/// extrema are those of the kept channels). Nowhere else does a removed channel meet a kept one: the coupling
+/// channels add zero), on the weight where no mask could take a channel out of what it is multiplied with
+/// (the state of a recurrent node), and before every node that gathers a cut axis otherwise (so that
+/// means, variances and extrema are those of the kept channels). Nowhere else does a removed channel
+/// meet a kept one: the coupling
 /// has made sure of that.
 ///
 /// Options: one of `macs=F`, `params=F` (fraction to keep), `ratio=R` (fraction of each group's

@@ -10,9 +10,8 @@ import PassKit
 /// Legal where
 /// 1. every masked index belongs to a group of channels that may be cut and of which one stays; with
 ///    it goes the whole channel, wherever it lies;
-/// 2. every node that sums or normalises over a cut axis of computed data, or multiplies its own state
-///    with one, reads it through a mask that leaves out exactly the cut indices, with the fill that its
-///    kind of node needs;
+/// 2. every node that sums or normalises over a cut axis of computed data, or of a coefficient, reads it
+///    through a mask that leaves out exactly the cut indices, with the fill that its kind of node needs;
 /// 3. every operator says how its attributes and constants follow.
 /// Afterwards inference runs on the result, and every axis must have the extent foreseen.
 public struct ShrinkChannels: Pass {

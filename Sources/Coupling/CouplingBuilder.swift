@@ -128,8 +128,8 @@ struct CouplingBuilder {
       default: continue
       }
     }
-    gathered.removeAll { graph[$0.value].constant == nil }
-    if summed.allSatisfy({ graph[$0.value].constant != nil }) { gathered += summed }
+    gathered.removeAll { !facts.isFixed($0.value) }
+    if summed.allSatisfy({ facts.isFixed($0.value) }) { gathered += summed }
     for axis in gathered {
       guard let slot = table.slot(axis) else { continue }
       pin(slot.elements, PinReason("only constants are gathered over it", at: location))
@@ -212,7 +212,7 @@ struct CouplingBuilder {
     case .pinned(let axis, let reason):
       guard let axes = resolve([axis]) else { return }
       pin(axes[0], PinReason(reason, at: location))
-    case .free(let axis), .sum(let axis), .gathering(let axis, _, _), .recurrence(let axis):
+    case .free(let axis), .sum(let axis), .gathering(let axis, _, _), .coefficient(let axis):
       mentioned.insert(axis)
     case .extents(let operand, let first):
       let rank = node.inputs[operand].flatMap { facts[$0].rank } ?? 0

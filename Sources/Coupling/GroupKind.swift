@@ -24,7 +24,7 @@ public enum GroupKind: String, Sendable, CaseIterable, Encodable {
 /// | --- | --- |
 /// | head | a product of two computed values has the group on both sides, and in its result |
 /// | head-dim | such a product sums over the group, or has it on one side only |
-/// | recurrent | a node multiplies its own state with it |
+/// | recurrent | a layer that multiplies its own state with a weight makes it |
 /// | residual | a node adds two computed values along it, and more than one layer (or table) makes it |
 /// | embedding | integers pick rows of a constant whose other axis it is |
 /// | conv, ffn | a layer makes it, with weights of three or more axes, or of two |
@@ -52,10 +52,12 @@ struct GroupKinds {
       found: Array(repeating: [], count: coupling.groups.count),
       makers: Array(repeating: 0, count: coupling.groups.count))
     for layer in layers {
-      let isConvolution = graph[layer.weight].constant!.rank > 2
-      kinds.note(
-        isConvolution && layer.recurrent == nil ? .conv : .ffn,
-        Axis(layer.result, layer.resultAxis))
+      let axis = Axis(layer.result, layer.resultAxis)
+      if layer.recurrent != nil {
+        kinds.note(.recurrent, axis)
+      } else {
+        kinds.note(facts[layer.weight].rank ?? 0 > 2 ? .conv : .ffn, axis)
+      }
     }
     for node in graph.nodes { kinds.visit(node) }
     return coupling.groups.indices.map { group in
@@ -73,7 +75,7 @@ struct GroupKinds {
         continue
       }
       found[group].insert(kind)
-      if [.conv, .ffn, .embedding].contains(kind) { makers[group] += 1 }
+      if [.conv, .ffn, .recurrent, .embedding].contains(kind) { makers[group] += 1 }
       last = group
     }
   }
@@ -81,13 +83,6 @@ struct GroupKinds {
   private mutating func visit(_ id: NodeID) {
     let node = graph[id]
     let relations = facts.relations(of: id)
-    func axis(_ reference: AxisReference) -> Axis? {
-      guard case .operand(let index) = reference.slot, index < node.inputs.count else { return nil }
-      return node.inputs[index].map { Axis($0, reference.axis) }
-    }
-    for case .recurrence(let reference) in relations {
-      if let axis = axis(reference) { note(.recurrent, axis) }
-    }
     let computed = node.inputs.indices.filter { index in
       node.inputs[index].map { graph[$0].constant == nil } ?? false
     }

@@ -32,12 +32,8 @@ public struct LinearLayer: Sendable {
   ) -> [LinearLayer] {
     let node = graph[id]
     let relations = facts.relations(of: id)
-    var sums: Set<AxisReference> = []
-    for case .sum(let axis) in relations { sums.insert(axis) }
-    guard !sums.isEmpty else { return [] }
-
-    func constant(_ operand: Int) -> Tensor? {
-      operand < node.inputs.count ? node.inputs[operand].flatMap { graph[$0].constant } : nil
+    func weightRank(_ operand: Int) -> Int? {
+      node.inputs[operand].flatMap { facts.isFixed($0) ? facts[$0].rank : nil }
     }
     /// The axis that `axis` is declared equal to, in either order.
     func partners(_ axis: AxisReference) -> [AxisReference] {
@@ -51,7 +47,7 @@ public struct LinearLayer: Sendable {
     func channels(
       ofWeight operand: Int
     ) -> [(axis: Int, value: ValueID, result: AxisReference)] {
-      (0..<(constant(operand)?.rank ?? 0)).compactMap { axis in
+      (0..<(weightRank(operand) ?? 0)).compactMap { axis in
         let whole = AxisReference.operand(operand, axis: axis)
         let parts = relations.compactMap { relation in
           if case .section(let part, whole, _, _) = relation { part } else { nil }
@@ -64,21 +60,29 @@ public struct LinearLayer: Sendable {
         return nil
       }
     }
-    guard
-      let weightOperand = node.inputs.indices.first(where: { (constant($0)?.rank ?? 0) >= 2 }),
+    /// Axes of data that are summed over, or that meet a coefficient.
+    let sums = relations.compactMap { relation -> AxisReference? in
+      switch relation {
+      case .sum(let axis): axis
+      case .coefficient(let axis): partners(axis).first
+      default: nil
+      }
+    }
+    func isData(_ axis: AxisReference) -> Bool {
+      guard case .operand(let operand) = axis.slot else { return false }
+      return node.inputs[operand].map { !facts.isFixed($0) } ?? false
+    }
+    guard !sums.isEmpty,
+      let weightOperand = node.inputs.indices.first(where: { (weightRank($0) ?? 0) >= 2 }),
       let weight = node.inputs[weightOperand],
-      let dataSum = sums.filter({ sum in
-        if case .operand(let operand) = sum.slot {
-          return operand != weightOperand && constant(operand) == nil
-        }
-        return false
-      }).min(by: { $0.axis < $1.axis }),
+      let dataSum = sums.filter(isData).min(by: { $0.axis < $1.axis }),
       case .operand(let dataOperand) = dataSum.slot, let data = node.inputs[dataOperand]
     else { return [] }
     let inputAxis = partners(dataSum).first { $0.slot == .operand(weightOperand) }?.axis
     let recurrent = relations.lazy.compactMap { relation -> (weight: ValueID, outputAxis: Int)? in
-      guard case .recurrence(let axis) = relation, case .operand(let operand) = axis.slot,
-        let value = node.inputs[operand], let found = channels(ofWeight: operand).first
+      guard case .coefficient(let axis) = relation, case .operand(let operand) = axis.slot,
+        operand != weightOperand, let value = node.inputs[operand],
+        let found = channels(ofWeight: operand).first
       else { return nil }
       return (value, found.axis)
     }.first
@@ -88,7 +92,7 @@ public struct LinearLayer: Sendable {
     let own = made.filter { !partners($0.result).contains { $0.slot == .operand(dataOperand) } }
     return (own.isEmpty ? Array(made.prefix(1)) : own).map { output in
       let biasOperand = node.inputs.indices.first { operand in
-        operand != weightOperand && constant(operand)?.rank == 1
+        operand != weightOperand && weightRank(operand) == 1
           && partners(.operand(operand, axis: 0)).contains(output.result)
       }
       return LinearLayer(

@@ -10,6 +10,7 @@ public enum OperatorRegistry {
     maskingOperators,
     normalizationOperators,
     poolingOperators,
+    quantizationOperators,
     recurrentOperators,
     reductionOperators,
     resamplingOperators,

@@ -43,10 +43,10 @@ public enum Relation: Sendable {
   /// it when indices are removed, as against the same elements replaced by `fill`. With `blocks` the
   /// axis is so many runs of equal length, each gathered by itself.
   case gathering(AxisReference, fill: Mask.Fill, blocks: Int)
-  /// The node multiplies its own state with the operand and sums over the axis: an index whose
-  /// elements are zero keeps that part of the state to itself. Unlike other sums this one goes over
-  /// what the node has computed, so that even a constant operand has to be masked.
-  case recurrence(AxisReference)
+  /// The node sums over the axis products of the operand with what no mask can take an index out of: its
+  /// own state, or integers whose zero is another number. Zeros of this operand do, so it is masked
+  /// even where it is constant.
+  case coefficient(AxisReference)
 }
 
 /// The relations of one node, as its operator states them. An axis that is not mentioned by any is
@@ -95,7 +95,7 @@ public struct Relations: Sendable {
     list.append(fill == .zero ? .sum(axis) : .gathering(axis, fill: fill, blocks: 1))
   }
 
-  public mutating func recur(over axis: AxisReference) { list.append(.recurrence(axis)) }
+  public mutating func sum(overCoefficient axis: AxisReference) { list.append(.coefficient(axis)) }
 
   /// A new axis of `extent` that no tensor has.
   public mutating func virtualAxis(extent: Int) -> AxisReference {

@@ -10,6 +10,9 @@ public struct Signature: Sendable {
   /// Every attribute, with its default where the standard has a constant one.
   public let attributes: [String: Attribute.Value?]
 
+  /// The operator set of onnxruntime's own operators.
+  static let runtimeDomain = "com.microsoft"
+
   public init(
     _ type: String, domain: String = "", opsets: ClosedRange<Int> = 7...28,
     operands: ClosedRange<Int>, results: ClosedRange<Int> = 1...1,

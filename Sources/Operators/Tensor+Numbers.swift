@@ -23,7 +23,7 @@ extension Tensor {
     }
   }
 
-  /// A tensor of a whole-byte integer type, or of booleans, that holds `values` modulo its width:
+  /// A tensor of an integer type, or of booleans, that holds `values` modulo its width:
   /// what integer arithmetic of that width would have given.
   init(wrapping values: [Int], to elementType: ElementType, shape: [Int]) {
     func wrap<Element: FixedWidthInteger & BitwiseCopyable>(_: Element.Type) -> Tensor {
@@ -38,16 +38,21 @@ extension Tensor {
     case .uint32: self = wrap(UInt32.self)
     case .uint16: self = wrap(UInt16.self)
     case .uint8, .bool: self = wrap(UInt8.self)
+    case .uint4, .int4, .uint2, .int2: self.init(packing: values, to: elementType, shape: shape)
     default: preconditionFailure("\(elementType) is not an integer type")
     }
   }
 }
 
 extension ElementType {
-  /// Least and greatest value of a whole-byte integer type or of booleans, as far as `Int` reaches.
+  /// Least and greatest value of an integer type or of booleans, as far as `Int` reaches.
   var integerRange: ClosedRange<Int> {
     switch self {
     case .bool: 0...1
+    case .uint2: 0...3
+    case .int2: -2...1
+    case .uint4: 0...15
+    case .int4: -8...7
     case .uint8: 0...255
     case .int8: -128...127
     case .uint16: 0...65535

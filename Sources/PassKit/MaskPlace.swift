@@ -25,10 +25,10 @@ public struct MaskPlace: Sendable {
     for id in graph.nodes {
       for relation in facts.relations(of: id) {
         guard let (reference, fill, blocks) = relation.gathered else { continue }
-        // A constant is masked by what it is multiplied with, unless that is not to be seen.
-        let meetsState = if case .recurrence = relation { true } else { false }
+        // What a constant is multiplied with is masked for it.
+        let isCoefficient = if case .coefficient = relation { true } else { false }
         guard case .operand(let operand) = reference.slot, let value = graph[id].inputs[operand],
-          meetsState || graph[value].constant == nil, kept[Axis(value, reference.axis)] != nil
+          isCoefficient || !facts.isFixed(value), kept[Axis(value, reference.axis)] != nil
         else { continue }
         let key = Key(axis: Axis(value, reference.axis), fill: fill, blocks: blocks)
         places.append(MaskPlace(node: id, operand: operand, key: key))
@@ -42,7 +42,7 @@ extension Relation {
   /// The axis whose elements the node gathers, and what removed ones must be filled with.
   fileprivate var gathered: (axis: AxisReference, fill: Mask.Fill, blocks: Int)? {
     switch self {
-    case .sum(let axis), .recurrence(let axis): (axis, .zero, 1)
+    case .sum(let axis), .coefficient(let axis): (axis, .zero, 1)
     case .gathering(let axis, let fill, let blocks): (axis, fill, blocks)
     default: nil
     }

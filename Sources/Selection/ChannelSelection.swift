@@ -42,9 +42,20 @@ public struct ChannelSelection {
     try applyNames()
   }
 
-  /// Axes of results of layers that read a graph input directly.
+  /// Axes of results of layers that read a graph input, as it is or after nodes that keep the number of
+  /// its elements (quantisation, transposition, scaling).
   private static func axesMadeFromInputs(_ graph: Graph, _ facts: GraphFacts) -> Set<Axis> {
-    let inputs = Set(graph.inputs)
+    var inputs = Set(graph.inputs)
+    func count(_ value: ValueID) -> Int? {
+      facts[value].shape?.map { $0.fixedExtent ?? 1 }.checkedElementCount
+    }
+    for id in graph.nodes {
+      let computed = graph[id].inputs.compactMap { $0 }.filter { !facts.isFixed($0) }
+      guard computed.count == 1, inputs.contains(computed[0]), let known = count(computed[0]),
+        LinearLayer.layers(of: id, graph, facts).isEmpty
+      else { continue }
+      inputs.formUnion(graph[id].outputs.compactMap { $0 }.filter { count($0) == known })
+    }
     return Set(
       LinearLayer.all(in: graph, facts).filter { inputs.contains($0.data) }
         .map { Axis($0.result, $0.resultAxis) })

@@ -4,7 +4,7 @@
 /// mean of one, so that layers of different scale can be compared with each other; a channel that
 /// has several rows in one member counts their mean.
 public struct GroupScoring {
-  private let graph: Graph
+  private let facts: GraphFacts
   private let coupling: CouplingAnalysis
   private let criterion: Criterion
   private let seed: UInt64
@@ -15,7 +15,7 @@ public struct GroupScoring {
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, criterion: Criterion,
     seed: UInt64
   ) {
-    self.graph = graph
+    self.facts = facts
     self.coupling = coupling
     self.criterion = criterion
     self.seed = seed
@@ -38,15 +38,14 @@ public struct GroupScoring {
   private mutating func score(_ weight: ValueID, axis index: Int, bias: ValueID?) {
     let axis = Axis(weight, index)
     guard axisScores[axis] == nil, coupling.isCuttable(axis),
-      let weight = graph[weight].constant, weight.hasData
+      let weight = facts.fixedTensor(of: weight)
     else { return }
-    let bias = bias.flatMap { graph[$0].constant }
-    let known = bias?.hasData == true ? bias : nil
+    let bias = bias.flatMap { facts.fixedTensor(of: $0) }
     axisScores[axis] =
       switch criterion {
-      case .l1: RowNorms.absoluteSums(weight, axis: index, bias: known)
-      case .l2: RowNorms.euclidean(weight, axis: index, bias: known)
-      default: RowMatrix(weight, axis: index, bias: known).distanceSums
+      case .l1: RowNorms.absoluteSums(weight, axis: index, bias: bias)
+      case .l2: RowNorms.euclidean(weight, axis: index, bias: bias)
+      default: RowMatrix(weight, axis: index, bias: bias).distanceSums
       }
   }
 

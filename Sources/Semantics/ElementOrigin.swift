@@ -67,8 +67,10 @@ public struct PickedElements {
     else { return nil }
     var elements: [ValueID: [Element]] = [:]
     for (index, output) in graph[id].outputs.enumerated() where index < once.count {
-      guard let output, once[index].count == again[index].count else { continue }
-      elements[output] = zip(once[index], again[index]).map { a, b in
+      guard let output, let first = once[index], let second = again[index],
+        first.count == second.count
+      else { continue }
+      elements[output] = zip(first, second).map { a, b in
         if let mark = forwards.firstIndex(of: a), mark == backwards.firstIndex(of: b) {
           return .picked(origins[mark])
         }
@@ -86,10 +88,11 @@ public struct PickedElements {
     return drawn.sorted()
   }
 
-  /// The elements of the results for operands with the given elements.
+  /// The elements of the results for operands with the given elements; `nil` for a result that is no
+  /// integer vector or scalar.
   private static func evaluate(
     _ found: any Operator, _ call: Invocation, _ marks: [Int]
-  ) -> [[Int]]? {
+  ) -> [[Int]?]? {
     var rest = marks[...]
     let operands = call.operands.map { operand -> Tensor? in
       guard let operand else { return nil }
@@ -110,7 +113,7 @@ public struct PickedElements {
     else { return nil }
     marked.results = inferred
     guard let results = try? found.evaluate(marked, operands) else { return nil }
-    return results.map { $0.elementType.isInteger && $0.rank <= 1 ? $0.integers : [] }
+    return results.map { $0.elementType.isInteger && $0.rank <= 1 ? $0.integers : nil }
   }
 
   /// The elements of a result; `nil` where it is no integer vector or scalar.

@@ -4,7 +4,9 @@ public struct GraphFacts: Sendable {
   private var facts: [ValueFacts]
   /// How each node is understood, by node index.
   private var resolutions: [Resolution?]
-  private let graph: Graph
+  /// For each value, whether it is the same in every run.
+  private var fixed: [Bool]
+  let graph: Graph
   /// What was odd but not wrong, such as a declared shape that inference contradicts.
   public private(set) var warnings: [Diagnostic] = []
 
@@ -15,10 +17,12 @@ public struct GraphFacts: Sendable {
     self.graph = graph
     facts = [ValueFacts](repeating: .unknown, count: graph.valueIDBound)
     resolutions = [Resolution?](repeating: nil, count: graph.nodeIDBound)
+    fixed = [Bool](repeating: false, count: graph.valueIDBound)
     for id in graph.valueIDs {
       let value = graph[id]
       if let constant = value.constant {
         facts[Int(id.rawValue)] = ValueFacts(constant: constant)
+        fixed[Int(id.rawValue)] = true
       } else if value.definingNode == nil {
         facts[Int(id.rawValue)] = ValueFacts(value.tensorType)
       }
@@ -30,6 +34,10 @@ public struct GraphFacts: Sendable {
   public var valueCount: Int { facts.count }
 
   public subscript(id: ValueID) -> ValueFacts { facts[Int(id.rawValue)] }
+
+  /// Whether a value is the same in every run: a constant, or computed from constants alone by nodes
+  /// that are understood.
+  public func isFixed(_ id: ValueID) -> Bool { fixed[Int(id.rawValue)] }
 
   /// How the node is understood.
   public func resolution(of id: NodeID) -> Resolution { resolutions[Int(id.rawValue)]! }
@@ -87,8 +95,13 @@ public struct GraphFacts: Sendable {
       throw CompileError(
         .malformed, "has a result of more than \(Self.rankLimit) axes", at: graph.location(of: id))
     }
+    let isFixed =
+      if case .understood = resolution {
+        node.captures.isEmpty && node.inputs.allSatisfy { $0.map { self.isFixed($0) } ?? true }
+      } else { false }
     for (index, output) in node.outputs.enumerated() {
       guard let output else { continue }
+      fixed[Int(output.rawValue)] = isFixed
       let result = index < inferred.count ? inferred[index] : .unknown
       facts[Int(output.rawValue)] = merge(result, declared: graph[output])
     }

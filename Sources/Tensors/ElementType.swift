@@ -74,6 +74,14 @@ public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
     }
   }
 
+  /// Whether the type is one of the integers of at most 16 bits that mostly stand for other numbers.
+  public var isNarrowInteger: Bool {
+    switch self {
+    case .uint2, .int2, .uint4, .int4, .uint8, .int8, .uint16, .int16: true
+    default: false
+    }
+  }
+
   /// The type's name in ONNX's textual syntax, such as `float` or `int64`.
   public var name: String {
     switch self {

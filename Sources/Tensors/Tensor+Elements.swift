@@ -52,22 +52,23 @@ extension Tensor {
     }
   }
 
-  /// The elements as float32, whatever numeric type they have; empty for strings, complex and
-  /// sub-byte types, and without data.
+  /// The elements as float32, whatever numeric type they have; empty for strings, complex types and
+  /// floating point numbers of a byte or less, and without data.
   public var floats: [Float] {
     switch elementType {
     case .float32: array(of: Float.self)
     case .float64: array(of: Double.self).map(Float.init)
     case .float16: array(of: Float16.self).map(Float.init)
     case .bfloat16: array(of: UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
-    case .int64, .int32, .int16, .int8, .uint8, .uint16, .uint32, .uint64, .bool:
+    case .int64, .int32, .int16, .int8, .uint8, .uint16, .uint32, .uint64, .bool, .uint4, .int4,
+      .uint2, .int2:
       integers.map(Float.init)
     default: []
     }
   }
 
-  /// The elements as `Int`, for whole-byte integers and booleans; unsigned 64-bit values beyond
-  /// `Int.max` are clamped. Empty for every other type, and without data.
+  /// The elements as `Int`, for integers and booleans; unsigned 64-bit values beyond `Int.max` are
+  /// clamped. Empty for every other type, and without data.
   public var integers: [Int] {
     switch elementType {
     case .int64: array(of: Int64.self).map(Int.init)
@@ -79,6 +80,7 @@ extension Tensor {
     case .uint32: array(of: UInt32.self).map(Int.init)
     case .uint64: array(of: UInt64.self).map { Int(clamping: $0) }
     case .bool: array(of: UInt8.self).map { $0 == 0 ? 0 : 1 }
+    case .uint4, .int4, .uint2, .int2: packedIntegers
     default: []
     }
   }

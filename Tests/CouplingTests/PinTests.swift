@@ -176,7 +176,7 @@ import Testing
     try CoupledModel(
       """
       main (float[N,3,5] x) => (float[N,3,2] y, int64[] z)
-      <float[5,4] w1 = {...}, float[4,2] w2 = {...}, int64 i0 = {0}, int64 i2 = {2}, int64[1] v0 = {0},
+      <float[5,4] w1 = {...}, float[4,2] w2 = {...}, int64 i0 = {0}, int64 i1 = {1}, int64 i2 = {2}, int64[1] v0 = {0}, int64[3] order = {0, 2, 1},
        int64[1] v2 = {2}, int64[1] v3 = {3}, float scale = {2.0}, int64[1] four = {4}, int64[2] sizes = {1, 2}>
       {
         [fc1] t = MatMul (x, w1)
@@ -197,12 +197,22 @@ import Testing
     }
   }
 
+  /// What is picked and then picked from counts for what is left in the end.
+  @Test func pickedInSteps() throws {
+    let found = try model(
+      "p = Gather <axis = 0> (s, order)\n i = Slice (p, v0, v2)\n z = Gather <axis = 0> (i, i0)")
+    #expect(found.cuttableAxes(of: "w1") == [1])
+    let last = try model("p = Gather <axis = 0> (s, order)\n z = Gather <axis = 0> (p, i1)")
+    #expect(last.cuttableAxes(of: "w1") == [])
+  }
+
   /// An extent that is computed with would be another after cutting.
   @Test func extentInAComputation() throws {
     for use in [
       "g = Gather <axis = 0> (s, i2)\n f = Cast <to = 1> (g)\n z = Div (f, scale)",
       "z = Slice (s, v2, v3)",
       "z = Mul (s, four)",
+      "f = Cast <to = 1> (s)\n z = Mul (f, scale)",
       "z = Identity (s)",
     ] {
       let found = try model(use)

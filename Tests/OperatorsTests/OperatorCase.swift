@@ -96,7 +96,7 @@ private func describe(_ relation: Relation) -> String {
   case .gathering(let axis, let fill, 1): "gather \(describe(axis)) but \(fill)"
   case .gathering(let axis, let fill, let blocks):
     "gather \(describe(axis)) in \(blocks) but \(fill)"
-  case .recurrence(let axis): "recur \(describe(axis))"
+  case .coefficient(let axis): "coefficient \(describe(axis))"
   }
 }
 

@@ -258,7 +258,7 @@ import Testing
       [two])
     #expect(
       try call.relations() == [
-        "X0.2 = X1.2", "sum X0.2", "sum X1.2", "recur X2.2",
+        "X0.2 = X1.2", "sum X0.2", "sum X1.2", "coefficient X2.2",
         "X2.2 = X1.1 from 0 by 1", "X2.2 = X1.1 from 2 by 1", "X2.2 = X1.1 from 4 by 1",
         "X2.2 = X2.1 from 0 by 1", "X2.2 = X2.1 from 2 by 1", "X2.2 = X2.1 from 4 by 1",
         "X2.2 = X3.1 from 0 by 1", "X2.2 = X3.1 from 2 by 1", "X2.2 = X3.1 from 4 by 1",

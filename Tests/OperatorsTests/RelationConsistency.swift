@@ -24,7 +24,7 @@ extension Invocation {
     case .gathering(let axis, _, let blocks):
       guard let x = extent(axis), x % blocks != 0 else { return nil }
       return "\(relation): \(x) does not divide"
-    case .pinned, .free, .extents, .sum, .recurrence: return nil
+    case .pinned, .free, .extents, .sum, .coefficient: return nil
     }
   }
 

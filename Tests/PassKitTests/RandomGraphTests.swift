@@ -50,9 +50,9 @@ import Testing
       operations.formUnion(graph.nodes.map { graph[$0].operation.type })
     }
     let rare: Set = [
-      "BatchNormalization", "ConvTranspose", "CumSum", "DepthToSpace", "Einsum", "Expand", "Gather",
-      "GRU", "GroupNormalization", "LSTM", "LayerNormalization", "Pad", "Resize", "Slice",
-      "SpaceToDepth", "Split", "Tile", "Where",
+      "BatchNormalization", "ConvTranspose", "CumSum", "DepthToSpace", "DequantizeLinear", "Einsum",
+      "Expand", "Gather", "GRU", "GroupNormalization", "LSTM", "LayerNormalization", "Pad",
+      "QuantizeLinear", "RNN", "Resize", "Slice", "SpaceToDepth", "Split", "Tile", "Where",
     ]
     #expect(rare.subtracting(operations) == [])
     #expect(operations.count > 40)

@@ -242,6 +242,31 @@ struct CoupledNetwork: CustomTestStringConvertible, Sendable {
       }
       """),
     CoupledNetwork(
+      "quantized layers",
+      """
+      main (float[1,3,4,4] x) => (float[1,5,4,4] y)
+      <
+        int8[8,3,3,3] w1 = {...},
+        float[8] s1 = {0.002, 0.001, 0.003, 0.001, 0.002, 0.003, 0.001, 0.002},
+        int8[8] z1 = {0, 0, 0, 0, 0, 0, 0, 0}, int32[8] b1 = {...}, float in = {0.05}, uint8 zero = {3},
+        int8[6,8,1,1] w2 = {...}, float[6,4,1,1] s2 = {...},
+        float[6] s3 = {1, 0.5, 1, 0.5, 1, 0.5}, uint8[6] z3 = {0, 1, 2, 3, 4, 5},
+        float[5,6,1,1] v = {...}
+      >
+      {
+        w1d = DequantizeLinear <axis = 0> (w1, s1, z1)
+        b1d = DequantizeLinear <axis = 0> (b1, s1)
+        h = Conv <pads = [1, 1, 1, 1]> (x, w1d, b1d)
+        q = QuantizeLinear (h, in, zero)
+        d = DequantizeLinear (q, in, zero)
+        w2d = DequantizeLinear <axis = 1, block_size = 2> (w2, s2)
+        g = Conv (d, w2d)
+        r = QuantizeLinear <axis = 1> (g, s3, z3)
+        e = DequantizeLinear <axis = 1> (r, s3, z3)
+        y = Conv (e, v)
+      }
+      """),
+    CoupledNetwork(
       "shared weights",
       """
       main (float[2,4] x, float[2,4] z) => (float[2,3] y)

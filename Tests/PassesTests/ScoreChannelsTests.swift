@@ -56,6 +56,24 @@ import Testing
     #expect(try scores("criterion=l1", text) == [0.6, 1.5, 0.9])
   }
 
+  /// Weights that are computed from constants alone count as what they are: rows 8 4, 1 -3 and 2 0.
+  @Test func dequantizedWeights() throws {
+    let text = """
+      main (float[1,2] x) => (float[1,1] y)
+      <
+        int8[2,3] q = {9, 3, 3, 5, -5, 1}, float[3] scale = {1, 0.5, 1}, int8[3] zero = {1, 1, 1},
+        float[1,3] v = {1, 1, 1}
+      >
+      {
+        d = DequantizeLinear <axis = 1> (q, scale, zero)
+        w = Transpose (d)
+        h = Gemm <transB = 1> (x, w)
+        y = Gemm <transB = 1> (h, v)
+      }
+      """
+    #expect(try scores("criterion=l1", text) == [12 / 6, 4 / 6, 2 / 6])
+  }
+
   /// Hidden unit j has a row of every gate in both weights of a recurrent layer, of both directions:
   /// sums 4, 8 for what X meets, mean 6, and 24, 8 for what the state meets, mean 16.
   @Test func hiddenUnits() throws {

@@ -150,6 +150,24 @@ import Testing
   }
 }
 
+@Suite struct PackedIntegerTests {
+  @Test(arguments: [
+    (ElementType.uint2, [0, 1, 2, 3, 0]), (.int2, [-2, -1, 0, 1, -2]), (.uint4, [0, 8, 15, 7, 1]),
+    (.int4, [-8, -1, 0, 7, 3]),
+  ])
+  func roundTrip(type: ElementType, elements: [Int]) {
+    let tensor = Tensor(packing: elements, to: type, shape: [5])
+    #expect(tensor.integers == elements)
+    #expect(tensor.floats == elements.map(Float.init))
+    #expect(tensor.keeping([4, 1], alongAxis: 0).integers == [elements[4], elements[1]])
+  }
+
+  @Test func wrapsModuloTheWidth() {
+    #expect(Tensor(packing: [16, -1, 9], to: .uint4, shape: [3]).integers == [0, 15, 9])
+    #expect(Tensor(packing: [8, -9], to: .int4, shape: [2]).integers == [-8, 7])
+  }
+}
+
 extension Tensor {
   /// A tensor of a type of at most eight bits, whose elements have these bit patterns.
   fileprivate init(_ type: ElementType, shape: [Int], patterns: [UInt8]) {

@@ -5,7 +5,7 @@ extension RandomGraph {
   /// A value made from `x` by something unusual; `nil` where it does not fit.
   mutating func rarity(_ x: Feature) -> Feature? {
     let rank = x.extents.count + 1
-    switch below(22) {
+    switch below(23) {
     case 0: return padded(x)
     case 1: return concatenatedWithConstant(x)
     case 2: return turned(x)
@@ -26,14 +26,15 @@ extension RandomGraph {
       let total = add(
         pick(["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"]), [x.value, axes])
       return Feature(value: add("Sub", [x.value, total]), extents: x.extents)
-    case 14:
+    case 14: return quantized(x)
+    case 15:
       let value = add("CumSum", [x.value, integer(rank - 1)])
       return Feature(value: value, extents: x.extents)
-    case 15: return shiftedByFilling(x)
-    case 16: return reread(x)
-    case 17: return interleaved(x)
-    case 18: return mergedWithBatch(x)
-    case 19: return normalizedInPieces(x)
+    case 16: return shiftedByFilling(x)
+    case 17: return reread(x)
+    case 18: return interleaved(x)
+    case 19: return mergedWithBatch(x)
+    case 20: return normalizedInPieces(x)
     default: return blocks(x)
     }
   }
@@ -47,6 +48,18 @@ extension RandomGraph {
     var extents = x.extents
     extents[axis - 1] += pads[axis] + 1
     return Feature(value: add("Pad", [x.value, integers(pads)]), extents: extents)
+  }
+
+  /// To integers and back, with one scale or one for each channel.
+  private mutating func quantized(_ x: Feature) -> Feature {
+    let shape = chance(50) ? [x.extents[0]] : []
+    let scale = initializer(
+      Tensor([Float](repeating: 0.05, count: shape.elementCount), shape: shape))
+    let zeros = [UInt8](repeating: UInt8(pick([0, 3, 128])), count: shape.elementCount)
+    let zeroPoint = initializer(Tensor(.uint8, shape: shape, elements: zeros))
+    let quantized = add("QuantizeLinear", [x.value, scale, zeroPoint])
+    return Feature(
+      value: add("DequantizeLinear", [quantized, scale, zeroPoint]), extents: x.extents)
   }
 
   /// Constant channels beside the computed ones.
@@ -194,12 +207,13 @@ extension RandomGraph {
   private mutating func blocks(_ x: Feature) -> Feature? {
     guard x.extents.count == 3 else { return nil }
     let (channels, height, width) = (x.extents[0], x.extents[1], x.extents[2])
-    if channels % 4 == 0, height * width <= 16 {
+    let isEven = height % 2 == 0 && width % 2 == 0
+    if channels % 4 == 0, height * width <= 16, !isEven || chance(50) {
       let attributes = [Attribute("blocksize", 2), Attribute("mode", pick(["DCR", "CRD"]))]
       let value = add("DepthToSpace", [x.value], attributes)
       return Feature(value: value, extents: [channels / 4, 2 * height, 2 * width])
     }
-    guard height % 2 == 0, width % 2 == 0 else { return nil }
+    guard isEven else { return nil }
     let value = add("SpaceToDepth", [x.value], [Attribute("blocksize", 2)])
     return Feature(value: value, extents: [4 * channels, height / 2, width / 2])
   }

@@ -140,8 +140,25 @@ public struct RandomGraph {
     let scale = 1 / Float(max(1, shape.dropFirst().reduce(1, *))).squareRoot()
     let elements = (0..<shape.elementCount).map { _ in random.nextNormal() * scale }
     let id = initializer(Tensor(elements, shape: shape))
+    if chance(6) { return quantizedConstant(elements, shape) }
     // Exporters share equal weights through Identity nodes.
     return shape.count > 1 && chance(8) ? add("Identity", [id]) : id
+  }
+
+  /// A weight of eight bits, with one scale or one for each index of an axis.
+  private mutating func quantizedConstant(_ elements: [Float], _ shape: [Int]) -> ValueID {
+    let axis = below(shape.count)
+    let count = chance(50) ? shape[axis] : 1
+    let scales = (0..<count).map { 0.01 * Float($0 % 3 + 1) }
+    let inner = shape[(axis + 1)...].reduce(1, *)
+    let quantized = elements.indices.map { index in
+      Int8(clamping: Int((elements[index] / scales[index / inner % shape[axis] % count]).rounded()))
+    }
+    let inputs = [
+      initializer(Tensor(.int8, shape: shape, elements: quantized)),
+      initializer(Tensor(scales, shape: count == 1 ? [] : [count])),
+    ]
+    return add("DequantizeLinear", inputs, [Attribute("axis", axis)])
   }
 
   mutating func positiveConstant(_ shape: [Int]) -> ValueID {

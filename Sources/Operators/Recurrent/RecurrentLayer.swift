@@ -155,7 +155,7 @@ struct RecurrentLayer {
     relations.sum(over: .operand(Operand.w, axis: 2))
 
     let unit = AxisReference.operand(Operand.r, axis: 2)
-    relations.recur(over: unit)
+    relations.sum(overCoefficient: unit)
     let rows = [(Operand.w, gates), (Operand.r, gates), (Operand.b, 2 * gates)]
     for (operand, blocks) in rows + (hasCell ? [(Operand.peepholes, 3)] : []) {
       guard call.operand(operand) != nil else { continue }

@@ -1,0 +1,68 @@
+/// DequantizeLinear (ONNX opset 10 to 28, and of onnxruntime's own operators): `y = (x - x_zero_point) * x_scale`, of any shape. Scale and zero
+/// point are those of the whole tensor, of each index of `axis` (since opset 13), or of each run of
+/// `block_size` indices along it (since opset 21). The result's type is `output_dtype`, or that of the
+/// scale.
+///
+/// Channels: as for QuantizeLinear.
+struct DequantizeLinear: Operator {
+  let signature: Signature
+
+  /// The operator of ONNX, or onnxruntime's from before ONNX had integers of 16 and 4 bits.
+  init(domain: String = "") {
+    signature = Signature(
+      "DequantizeLinear", domain: domain, opsets: domain.isEmpty ? 10...28 : 1...1,
+      operands: 2...3,
+      attributes: ["axis": .int(1), "block_size": .int(0), "output_dtype": .int(0)])
+  }
+
+  func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+    if let type = call.elementType(0), type.isFloatingPoint || type == .string || type == .bool {
+      throw call.malformed("x is of type \(type.name)")
+    }
+    if let type = call.elementType(1), !type.isFloatingPoint, type != .float8E8M0 {
+      throw call.malformed("the scale is of type \(type.name)")
+    }
+    try call.requireSameType(0, 2)
+    _ = try Quantization.granularities(call)
+    let type = try Quantization.type(call, attribute: "output_dtype") ?? call.elementType(1)
+    guard type?.isFloatingPoint ?? true || type == .float8E8M0 else {
+      throw call.malformed("the result is of type \(type!.name)")
+    }
+    return [ValueFacts(type, call.shape(0))]
+  }
+
+  func relate(_ call: Invocation, _ relations: inout Relations) {
+    Quantization.relate(call, &relations)
+  }
+
+  func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
+    try Quantization.adapt(call, to: cut)
+  }
+
+  func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
+    let resolved = try resolve(call, on: operands)
+    let (x, scale) = (operands[0]!, operands[1]!)
+    let type = resolved.results[0].elementType!
+    guard x.elementType.isNarrowInteger || x.elementType == .int32,
+      scale.elementType.isFloatingPoint, type.isFloatingPoint
+    else {
+      throw call.unsupported(
+        "a dequantization of \(x.elementType.name) by \(scale.elementType.name) is not evaluated")
+    }
+    let (own, zeroGranularity) = try Quantization.granularities(resolved)
+    var integers = x.integers
+    if let zeroGranularity {
+      let zeroPoint = try call.tensor(2, of: operands)
+      let zeros = zeroPoint.integers
+      let offsets = zeroGranularity.offsets(of: zeroPoint.shape, in: x.shape)
+      for index in integers.indices { integers[index] -= zeros[offsets[index]] }
+    }
+    let scales = scale.floats
+    let elements = zip(integers, own.offsets(of: scale.shape, in: x.shape)).map {
+      Float($0) * scales[$1]
+    }
+    return [Tensor(rounding: elements, to: type, shape: x.shape)]
+  }
+
+  func macs(_ call: Invocation) -> Int { 0 }
+}
