@@ -1,0 +1,61 @@
+"""Families of architectures: pruned to half of the channels, each has to be right, and small.
+
+The files are networks of random weights, in both of PyTorch's exporters, that `tools/sweep
+--write-fixtures` writes; what is small and why not smaller stands in the table.
+
+usage: PRUNEC=path/to/prunec python -m unittest families_tests
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import onnx
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from check_pruned import compare  # noqa: E402
+
+FOLDER = ROOT / "Fixtures" / "Families"
+TOLERANCE = 1e-4
+# The percentage of the parameters that may be left. A layer between channels that are halved keeps a
+# quarter of its weights; one that reads the input or makes the output keeps half, which in networks as
+# small as these is a good part.
+LARGEST = {
+    "conv-fc": 27, "convnext": 32, "densenet": 28, "efficientnet": 33, "generator": 41,
+    "groupnorm": 28, "llama": 33, "lstm": 30, "mlp": 35, "mobilenetv2": 32, "mobilenetv3": 32,
+    "pixelshuffle": 28, "resnet": 27, "resnext": 28, "shufflenetv2": 31, "swin": 36, "unet": 27,
+    "vit-fused": 32, "vit-separate": 32, "yolov8": 28,
+}
+OPTIONS = ["--ratio", "0.5", "--align", "1", "--compensate", "none"]
+
+
+class FamiliesTests(unittest.TestCase):
+    def test_every_family_is_here(self):
+        files = sorted(path.stem for path in FOLDER.glob("*.onnx"))
+        expected = [f"{name}-{exporter}" for name in LARGEST for exporter in ("dynamo", "torchscript")]
+        self.assertEqual(files, sorted(expected))
+
+    def test_half_of_the_channels(self):
+        for path in sorted(FOLDER.glob("*.onnx")):
+            with self.subTest(path.stem), tempfile.TemporaryDirectory() as folder:
+                small, masked = os.path.join(folder, "s.onnx"), os.path.join(folder, "m.onnx")
+                run = subprocess.run(
+                    [os.environ["PRUNEC"], str(path), "-o", small, "--emit-masked", masked, *OPTIONS],
+                    stdin=subprocess.DEVNULL, capture_output=True, text=True)
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertIn("checked: equal", run.stdout)
+                self.assertNotIn("not known", run.stderr)
+                onnx.checker.check_model(small, full_check=True)
+                result = compare(path, masked, small)
+                self.assertLess(result.relative_error, TOLERANCE)
+                kept = 100 * result.parameters_after / result.parameters_before
+                self.assertLessEqual(kept, LARGEST[path.stem.rsplit("-", 1)[0]])
+
+
+if __name__ == "__main__":
+    unittest.main()
