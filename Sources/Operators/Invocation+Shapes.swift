@@ -104,38 +104,21 @@ extension Invocation {
   }
 }
 
-extension ValueFacts {
-  /// The elements as far as they are known to be integers, of whatever type, where they are so few
-  /// that they may be shape arithmetic.
-  var shapeElements: [SymbolicInteger]? {
-    guard let shape = fixedShape, shape.count <= 1, (shape.first ?? 0) <= 1024 else { return nil }
-    if case .integers(let elements) = contents { return elements }
-    guard let constant, constant.elementType.isFloatingPoint else { return integers }
-    return constant.doubles.map { SymbolicInteger(wholeNumber: $0) }
-  }
-
-  /// What is known of the elements when they are moved, in order, to a tensor of `rank` axes.
-  func contents(movedToRank rank: Int?) -> Contents {
-    guard let rank, rank <= 1, let elements = shapeElements else { return .unknown }
-    return .integers(elements)
-  }
-}
-
 extension Dimension {
   /// The sum of extents: a number where all are, a symbol where the others are zero.
-  static func sum(_ dimensions: [Dimension], _ call: Invocation) throws(CompileError) -> Dimension {
+  static func sum(_ extents: [Extent], _ call: Invocation) throws(CompileError) -> Dimension {
     var total = 0
     var symbol: Dimension?
     var isKnown = true
-    for dimension in dimensions {
-      switch dimension.extent {
+    for extent in extents {
+      switch extent {
       case .fixed(let extent):
         let (next, overflow) = total.addingReportingOverflow(extent)
         guard !overflow else { throw call.malformed("an extent is out of range") }
         total = next
       case .symbol:
         if symbol != nil { isKnown = false }
-        symbol = Dimension(dimension.extent)
+        symbol = Dimension(extent)
       case .unknown: isKnown = false
       }
     }

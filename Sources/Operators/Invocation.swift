@@ -5,7 +5,7 @@ public struct Invocation: Sendable {
   public let opset: Int
   public let attributes: [Attribute]
   /// What is known of the operands; `nil` for one left out.
-  public let operands: [ValueFacts?]
+  public var operands: [ValueFacts?]
   /// What is known of the results, an entry for each; while types are being inferred, nothing is
   /// known of any.
   public var results: [ValueFacts]

@@ -17,9 +17,9 @@ public struct ValueFacts: Sendable {
   public enum Contents: Sendable {
     case unknown
     case constant(Tensor)
-    /// The elements of a scalar or vector as far as they are integers, some of them symbolic: what the
-    /// shape arithmetic that exporters emit computes with. Of floating point elements whole numbers
-    /// are known, and no symbols.
+    /// The elements of a tensor of known shape in row-major order, as far as they are integers, some of
+    /// them symbolic: what the shape arithmetic that exporters emit computes with. Of floating point
+    /// elements whole numbers are known, and no symbols.
     case integers([SymbolicInteger])
   }
 
@@ -62,10 +62,13 @@ public struct ValueFacts: Sendable {
   /// The constant, or the tensor of integers every one of which is known as a number.
   public var knownTensor: Tensor? {
     if let constant { return constant }
-    guard let elementType, elementType.isInteger || elementType == .bool,
-      let shape = fixedShape, let numbers = constantIntegers,
-      shape.checkedElementCount == numbers.count
+    guard case .integers(let elements) = contents, let shape = fixedShape,
+      let elementType, elementType.isInteger || elementType == .bool
     else { return nil }
+    let numbers = elements.compactMap(\.number)
+    guard numbers.count == elements.count, shape.checkedElementCount == numbers.count else {
+      return nil
+    }
     return Tensor(wrapping: numbers, to: elementType, shape: shape)
   }
 
@@ -73,7 +76,8 @@ public struct ValueFacts: Sendable {
   public var integers: [SymbolicInteger]? {
     switch contents {
     case .unknown: return nil
-    case .integers(let elements): return elementType?.isFloatingPoint == true ? nil : elements
+    case .integers(let elements):
+      return rank ?? 0 <= 1 && elementType?.isFloatingPoint != true ? elements : nil
     case .constant(let tensor):
       guard tensor.hasData, tensor.rank <= 1,
         tensor.elementType.isInteger || tensor.elementType == .bool

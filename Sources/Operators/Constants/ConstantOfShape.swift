@@ -24,12 +24,11 @@ struct ConstantOfShape: Operator {
       throw call.malformed("an extent is \(extent)")
     }
     var facts = ValueFacts(element.elementType, extents.map { Dimension($0) })
-    // A short vector may well be shape arithmetic.
-    if let shape = facts.fixedShape, shape.count <= 1, (shape.first ?? 1) <= 1024,
-      let number = element.integers.first
+    if ValueFacts.isShapeArithmetic(facts.shape),
+      let known = ValueFacts(constant: element).shapeElements
     {
       facts.contents = .integers(
-        [SymbolicInteger](repeating: .fixed(number), count: shape.first ?? 1))
+        [SymbolicInteger](repeating: known[0], count: facts.fixedShape!.elementCount))
     }
     return [facts]
   }

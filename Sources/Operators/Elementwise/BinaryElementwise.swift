@@ -42,7 +42,9 @@ struct BinaryElementwise: Operator {
     let type = try call.commonElementType(0..<2)
     let shape = try Broadcasting.shape(of: [call.shape(0), call.shape(1)], call)
     let isFloatingPoint = type?.isFloatingPoint ?? true
-    let contents = SymbolicArithmetic.combine([call.operand(0), call.operand(1)], type: type) {
+    let contents = SymbolicArithmetic.combine(
+      [call.operand(0), call.operand(1)], type: type, shape: shape
+    ) {
       isFloatingPoint ? exact($0[0], $0[1]) : symbolic($0[0], $0[1])
     }
     return [ValueFacts(type, shape, contents: contents)]

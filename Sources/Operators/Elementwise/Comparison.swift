@@ -31,7 +31,9 @@ struct Comparison: Operator {
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     _ = try call.commonElementType(0..<2)
     let shape = try Broadcasting.shape(of: [call.shape(0), call.shape(1)], call)
-    let contents = SymbolicArithmetic.combine([call.operand(0), call.operand(1)], type: .bool) {
+    let contents = SymbolicArithmetic.combine(
+      [call.operand(0), call.operand(1)], type: .bool, shape: shape
+    ) {
       pair in
       if case (.fixed(let a), .fixed(let b)) = (pair[0], pair[1]) {
         return .fixed(integer(a, b) ? 1 : 0)

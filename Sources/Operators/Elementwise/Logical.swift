@@ -28,7 +28,8 @@ struct Logical: Operator {
       throw call.malformed("operands are of type \(type.name)")
     }
     let shape = try Broadcasting.shape(of: call.operands.map { $0?.shape }, call)
-    let contents = SymbolicArithmetic.combine(call.operands, type: .bool) { elements in
+    let contents = SymbolicArithmetic.combine(call.operands, type: .bool, shape: shape) {
+      elements in
       guard case .fixed(let a)? = elements.first, case .fixed(let b)? = elements.last else {
         return .unknown
       }

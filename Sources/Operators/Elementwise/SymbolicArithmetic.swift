@@ -1,23 +1,28 @@
 /// What is known of a function of integers that are known in part: exporters compute shapes with
 /// the element-wise operators.
 enum SymbolicArithmetic {
-  /// The contents of an element-wise result of type `type`, from those of its operands; a single
-  /// element is broadcast. Unknown unless every operand is a scalar or a vector with something known.
+  /// The contents of an element-wise result of type `type` and shape `shape`, from those of its
+  /// operands. Unknown unless some operand is shape arithmetic.
   static func combine(
-    _ operands: [ValueFacts?], type: ElementType?,
+    _ operands: [ValueFacts?], type: ElementType?, shape: [Dimension]?,
     _ formula: ([SymbolicInteger]) -> SymbolicInteger
   ) -> ValueFacts.Contents {
-    var lists: [[SymbolicInteger]] = []
-    for operand in operands {
-      guard let list = operand?.shapeElements else { return .unknown }
-      lists.append(list)
+    guard ValueFacts.isShapeArithmetic(shape), let extents = TensorType(nil, shape).fixedShape
+    else {
+      return .unknown
     }
-    let count = lists.map(\.count).first { $0 != 1 } ?? 1
-    guard lists.allSatisfy({ $0.count == 1 || $0.count == count }) else { return .unknown }
+    var lists: [[SymbolicInteger]] = []
+    var isKnown = false
+    for operand in operands {
+      guard let operand, let own = operand.fixedShape else { return .unknown }
+      if case .integers = operand.contents { isKnown = true }
+      let offsets = Broadcasting.offsets(of: own, in: extents)
+      let list = operand.shapeElements
+      lists.append(offsets.map { list?[$0] ?? .unknown })
+    }
+    guard isKnown else { return .unknown }
     return .integers(
-      (0..<count).map { index in
-        formula(lists.map { $0.count == 1 ? $0[0] : $0[index] }).fitting(type)
-      })
+      (0..<extents.elementCount).map { index in formula(lists.map { $0[index] }).fitting(type) })
   }
 
   static func add(_ a: SymbolicInteger, _ b: SymbolicInteger) -> SymbolicInteger {

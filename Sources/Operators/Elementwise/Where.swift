@@ -11,7 +11,9 @@ struct Where: Operator {
     }
     let type = try call.commonElementType(1..<3)
     let shape = try Broadcasting.shape(of: (0..<3).map { call.shape($0) }, call)
-    let contents = SymbolicArithmetic.combine((0..<3).map { call.operand($0) }, type: type) {
+    let contents = SymbolicArithmetic.combine(
+      (0..<3).map { call.operand($0) }, type: type, shape: shape
+    ) {
       triple in
       guard case .fixed(let condition) = triple[0] else {
         return triple[1] == triple[2] ? triple[1] : .unknown

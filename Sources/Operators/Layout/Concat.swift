@@ -29,22 +29,9 @@ struct Concat: Operator {
         }
       }
     }
-    result[axis] = try .sum(shapes.map { $0?[axis] ?? .unknown }, call)
-    return [ValueFacts(type, result, contents: contents(call, rank: rank))]
-  }
-
-  private func contents(_ call: Invocation, rank: Int) -> ValueFacts.Contents {
-    guard rank == 1 else { return .unknown }
-    let known = call.operands.map { $0?.shapeElements }
-    guard known.contains(where: { $0 != nil }) else { return .unknown }
-    var joined: [SymbolicInteger] = []
-    for (operand, elements) in zip(call.operands, known) {
-      guard let count = operand?.fixedShape?.first, count <= 1024, joined.count <= 1024 else {
-        return .unknown
-      }
-      joined += elements ?? [SymbolicInteger](repeating: .unknown, count: count)
-    }
-    return .integers(joined)
+    result[axis] = try .sum(shapes.map { $0?[axis].extent ?? .unknown }, call)
+    let contents = movedContents(call, of: call.operands.indices, to: result)
+    return [ValueFacts(type, result, contents: contents)]
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

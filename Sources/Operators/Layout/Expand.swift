@@ -16,9 +16,7 @@ struct Expand: Operator {
       target = entries.map { Dimension($0) }
     }
     let shape = try Broadcasting.shape(of: [call.shape(0), target], call)
-    let isSame = shape != nil && shape == call.shape(0)
-    let contents = isSame ? call.operand(0)!.contents(movedToRank: shape?.count) : .unknown
-    return [ValueFacts(type, shape, contents: contents)]
+    return [ValueFacts(type, shape, contents: movedContents(call, of: 0..<1, to: shape))]
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -9,7 +9,8 @@ struct Flatten: Operator {
     let type = call.elementType(0)
     guard let input = call.shape(0) else { return [ValueFacts(type, [.unknown, .unknown])] }
     let axis = try self.axis(call, rank: input.count)
-    return [ValueFacts(type, [merged(input[..<axis]), merged(input[axis...])])]
+    let shape = [merged(input[..<axis]), merged(input[axis...])]
+    return [ValueFacts(type, shape, contents: call.operand(0)!.contents(under: shape))]
   }
 
   /// The first axis that goes into the columns; it may be one past the last.

@@ -16,15 +16,11 @@ struct Gather: Operator {
     guard let data = call.shape(0) else { return [ValueFacts(type, nil)] }
     axis = try call.normalizedAxis(axis, rank: data.count)
     guard let indices = call.shape(1) else { return [ValueFacts(type, nil)] }
-    var contents = ValueFacts.Contents.unknown
-    let known = call.operand(1)!.constantIntegers
-    if let known, let extent = data[axis].fixedExtent {
-      let positions = try positions(known, extent: extent, call)
-      if data.count == 1, let elements = call.operand(0)!.shapeElements, positions.count <= 1024 {
-        contents = .integers(positions.map { elements[$0] })
-      }
+    if let known = call.operand(1)!.constantIntegers, let extent = data[axis].fixedExtent {
+      _ = try positions(known, extent: extent, call)
     }
-    return [ValueFacts(type, data[..<axis] + indices + data[(axis + 1)...], contents: contents)]
+    let shape = Array(data[..<axis] + indices + data[(axis + 1)...])
+    return [ValueFacts(type, shape, contents: movedContents(call, of: 0..<1, to: shape))]
   }
 
   /// `indices` counted from the front.

@@ -12,24 +12,35 @@ struct Pad: Operator {
 
   /// The padding of one axis, with the places of its numbers in the list.
   private struct Padding {
-    var before = 0
-    var after = 0
+    var before: SymbolicInteger = .fixed(0)
+    var after: SymbolicInteger = .fixed(0)
     var beforeIndex: Int?
     var afterIndex: Int?
 
-    var isNone: Bool { before == 0 && after == 0 }
+    /// Both numbers, where they are known.
+    var known: (before: Int, after: Int)? {
+      guard case .fixed(let before) = before, case .fixed(let after) = after else { return nil }
+      return (before, after)
+    }
+
+    var isNone: Bool { known.map { $0 == (0, 0) } ?? false }
   }
 
-  /// The padding of every axis; `nil` where it is not known.
+  /// The padding of every axis; `nil` where it is not known which are padded.
   private func paddings(_ call: Invocation, rank: Int) throws(CompileError) -> [Padding]? {
-    let given = try call.integers(attribute: "pads", operand: 1, since: 11)
     var axes = Array(0..<rank)
     if call.opset >= 18, let operand = call.operand(3) {
       guard let listed = operand.constantIntegers else { return nil }
       axes = try call.normalizedAxes(listed, rank: rank)
     }
-    if case .absent = given { throw call.malformed("there are no pads") }
-    guard let pads = given.values else { return nil }
+    let pads: [SymbolicInteger]
+    switch try call.integers(attribute: "pads", operand: 1, since: 11) {
+    case .absent: throw call.malformed("there are no pads")
+    case .known(let given): pads = given.map { .fixed($0) }
+    case .unknown:
+      guard let given = call.operand(1)?.integers else { return nil }
+      pads = given
+    }
     guard pads.count == 2 * axes.count else {
       throw call.malformed("\(pads.count) pads are given for \(axes.count) axes")
     }
@@ -40,6 +51,11 @@ struct Pad: Operator {
         before: pads[index], after: pads[end], beforeIndex: index, afterIndex: end)
     }
     return paddings
+  }
+
+  /// Whether the numbers can be written anew.
+  private func isAdaptable(_ call: Invocation) -> Bool {
+    call.opset < 11 || call.operand(1)?.constantIntegers != nil
   }
 
   private func mode(_ call: Invocation) throws(CompileError) -> String {
@@ -57,7 +73,7 @@ struct Pad: Operator {
     }
     var shape: [Dimension] = []
     for (dimension, padding) in zip(input, paddings) {
-      let sum = try Dimension.sum([dimension, .fixed(padding.before), .fixed(padding.after)], call)
+      let sum = try Dimension.sum([padding.before, dimension.extent, padding.after], call)
       if let extent = sum.fixedExtent, extent < 0 {
         throw call.malformed("the pads leave an extent of \(extent)")
       }
@@ -66,22 +82,26 @@ struct Pad: Operator {
       }
       shape.append(padding.isNone ? dimension : sum)
     }
-    return [ValueFacts(type, shape)]
+    return [ValueFacts(type, shape, contents: movedContents(call, of: 0..<1, to: shape))]
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let input = call.shape(0), let mode = try? mode(call),
       let paddings = try? paddings(call, rank: input.count)
     else { return }
+    let isAdaptable = isAdaptable(call)
     for (axis, padding) in paddings.enumerated() {
       let (part, whole) = (AxisReference.operand(0, axis: axis), AxisReference.result(axis: axis))
       if padding.isNone {
         relations.equal(part, whole)
-      } else if mode == "constant", padding.before >= 0, padding.after >= 0 {
-        relations.section(part, of: whole, start: padding.before)
+      } else if mode == "constant", isAdaptable, let (before, after) = padding.known, before >= 0,
+        after >= 0
+      {
+        relations.section(part, of: whole, start: before)
       } else {
         for reference in [part, whole] {
-          relations.pin(reference, because: "the axis is cropped or padded with its own elements")
+          relations.pin(
+            reference, because: "what is added to the axis depends on it, or is not constant")
         }
       }
     }
@@ -95,10 +115,11 @@ struct Pad: Operator {
     for axis in cut.axes(ofResult: 0) {
       let padding = paddings[axis]
       guard let kept = cut[.result(axis: axis)], let extent = input[axis].fixedExtent,
-        let beforeIndex = padding.beforeIndex, let afterIndex = padding.afterIndex
+        let beforeIndex = padding.beforeIndex, let afterIndex = padding.afterIndex,
+        let (before, _) = padding.known
       else { continue }
-      pads[beforeIndex] = kept.prefix { $0 < padding.before }.count
-      pads[afterIndex] = kept.filter { $0 >= padding.before + extent }.count
+      pads[beforeIndex] = kept.prefix { $0 < before }.count
+      pads[afterIndex] = kept.filter { $0 >= before + extent }.count
     }
     return pads == old ? [] : [call.adaptation(pads, attribute: "pads", operand: 1, since: 11)]
   }
@@ -114,7 +135,10 @@ struct Pad: Operator {
     }
     for (axis, padding) in paddings.enumerated() where !padding.isNone {
       let extent = result.shape[axis]
-      let positions = (0..<shape[axis]).map { $0 - padding.before }
+      guard let (before, _) = padding.known else {
+        throw call.unsupported("the pads are not known")
+      }
+      let positions = (0..<shape[axis]).map { $0 - before }
       guard let filling else {
         let sources = positions.map { Self.source(of: $0, extent: extent, mode: mode) }
         result = result.keeping(sources, alongAxis: axis)

@@ -15,7 +15,7 @@ struct Reshape: Operator {
       return [ValueFacts(type, call.unknownExtents(countedByOperand: 1))]
     }
     let shape = try resolve(target, call)
-    let contents = call.operand(0)?.contents(movedToRank: shape.count) ?? .unknown
+    let contents = call.operand(0)?.contents(under: shape) ?? .unknown
     return [ValueFacts(type, shape, contents: contents)]
   }
 

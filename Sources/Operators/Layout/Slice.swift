@@ -99,14 +99,7 @@ struct Slice: Operator {
     for range in ranges where !range.isWhole {
       shape[range.axis] = range.taken.map { .fixed($0.count) } ?? .unknown
     }
-    var contents = ValueFacts.Contents.unknown
-    if input.count == 1, let elements = call.operand(0)!.shapeElements {
-      if ranges.isEmpty { contents = .integers(elements) }
-      if let taken = ranges.first?.taken {
-        contents = .integers((0..<taken.count).map { elements[taken.start + $0 * taken.step] })
-      }
-    }
-    return [ValueFacts(type, shape, contents: contents)]
+    return [ValueFacts(type, shape, contents: movedContents(call, of: 0..<1, to: shape))]
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -56,20 +56,12 @@ struct Split: Operator {
       return [ValueFacts](repeating: ValueFacts(type, nil), count: call.results.count)
     }
     axis = try call.normalizedAxis(axis, rank: input.count)
-    let elements = input.count == 1 ? call.operand(0)!.shapeElements : nil
-    var start = 0
-    var facts: [ValueFacts] = []
-    for size in try sizes(call, of: input[axis]) {
+    return try sizes(call, of: input[axis]).enumerated().map { index, size in
       var shape = input
       shape[axis] = size
-      var contents = ValueFacts.Contents.unknown
-      if let elements, let count = size.fixedExtent, start + count <= elements.count {
-        contents = .integers(Array(elements[start..<(start + count)]))
-        start += count
-      }
-      facts.append(ValueFacts(type, shape, contents: contents))
+      let contents = movedContents(call, of: 0..<1, to: shape, result: index)
+      return ValueFacts(type, shape, contents: contents)
     }
-    return facts
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -28,7 +28,7 @@ struct Squeeze: Operator {
       }
     }
     let shape = input.indices.filter { !axes.contains($0) }.map { input[$0] }
-    let contents = call.operand(0)!.contents(movedToRank: shape.count)
+    let contents = call.operand(0)!.contents(under: shape)
     return [ValueFacts(type, shape, contents: contents)]
   }
 

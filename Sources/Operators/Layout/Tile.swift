@@ -34,7 +34,7 @@ struct Tile: Operator {
       }
       shape.append(Dimension(SymbolicArithmetic.multiply(dimension.extent, count)))
     }
-    return [ValueFacts(type, shape)]
+    return [ValueFacts(type, shape, contents: movedContents(call, of: 0..<1, to: shape))]
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -20,11 +20,8 @@ struct Transpose: Operator {
       return [ValueFacts(type, rank.map { [Dimension](repeating: .unknown, count: $0) })]
     }
     let permutation = try permutation(call, rank: input.count)
-    return [
-      ValueFacts(
-        type, permutation.map { input[$0] },
-        contents: call.operand(0)!.contents(movedToRank: input.count))
-    ]
+    let shape = permutation.map { input[$0] }
+    return [ValueFacts(type, shape, contents: movedContents(call, of: 0..<1, to: shape))]
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

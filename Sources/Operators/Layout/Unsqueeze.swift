@@ -24,7 +24,7 @@ struct Unsqueeze: Operator {
     let shape = (0..<(input.count + axes.count)).map { axis in
       axes.contains(axis) ? .fixed(1) : rest.removeFirst()
     }
-    let contents = call.operand(0)!.contents(movedToRank: shape.count)
+    let contents = call.operand(0)!.contents(under: shape)
     return [ValueFacts(type, shape, contents: contents)]
   }
 

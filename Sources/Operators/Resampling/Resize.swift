@@ -232,9 +232,8 @@ extension Resampling {
     guard let facts = call.operand(operand) else { throw call.malformed("there are no scales") }
     let scales =
       facts.constant?.doubles
-      ?? facts.shapeElements?.map { element in
-        if case .fixed(let number) = element { Double(number) } else { nil }
-      } ?? [Double?](repeating: nil, count: count)
+      ?? facts.shapeElements?.map { $0.number.map(Double.init) }
+      ?? [Double?](repeating: nil, count: count)
     guard scales.count == count else {
       throw call.malformed("\(scales.count) scales are given for \(count) axes")
     }
