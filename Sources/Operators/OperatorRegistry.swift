@@ -5,6 +5,7 @@ public enum OperatorRegistry {
     constantOperators,
     convolutionOperators,
     elementwiseOperators,
+    indexingOperators,
     layoutOperators,
     linearOperators,
     maskingOperators,
