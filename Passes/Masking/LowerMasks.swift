@@ -13,8 +13,11 @@ import PassKit
 /// matrix that averages each. Before opset 9, which brought Where, masks are arithmetic:
 /// `x kept + filling (1 - kept)`.
 ///
+/// A mask of a constant becomes a constant: the weights of recurrent layers and of integer layers are
+/// masked themselves.
+///
 /// Legal where the operand's rank and its extent along the axis are known, and its element type is a
-/// floating point type.
+/// floating point type, or an integer type from opset 9 on.
 public struct LowerMasks: Pass {
   public static let name = "lower-masks"
   public static let summary = "express masks by standard operators"
@@ -30,9 +33,11 @@ public struct LowerMasks: Pass {
 
     /// A constant along the mask's axis.
     func constant(_ elements: [Float]) -> Tensor {
-      let shape = [extent] + [Int](repeating: 1, count: rank - mask.axis.index - 1)
-      return Tensor(rounding: elements, to: elementType, shape: shape)
+      Tensor(rounding: elements, to: elementType, shape: shape)
     }
+
+    /// The shape of such a constant.
+    var shape: [Int] { [extent] + [Int](repeating: 1, count: rank - mask.axis.index - 1) }
 
     /// For each index, whether it is kept.
     var isKept: [Bool] {
@@ -43,16 +48,36 @@ public struct LowerMasks: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
-    for match in graph.nodes.compactMap({ find($0, graph, facts) }) { perform(match, &graph) }
+    for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
+      if let tensor = maskedConstant(match, graph, facts) {
+        let result = graph[match.mask.node].outputs[0]!
+        let name = graph.uniqueName(graph[result].name + ".constant")
+        graph.replaceAllUses(of: result, with: graph.addInitializer(name: name, tensor))
+        graph.erase(match.mask.node)
+      } else {
+        perform(match, &graph)
+      }
+    }
     graph.dropMaskImport()
   }
 
   private func find(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Match? {
     guard let mask = MaskNode(id, graph, facts), let type = facts[mask.axis.value].type,
-      let elementType = type.elementType, elementType.isFloatingPoint, let shape = type.shape,
-      let extent = shape[mask.axis.index].fixedExtent
+      let elementType = type.elementType, let shape = type.shape,
+      let extent = shape[mask.axis.index].fixedExtent,
+      elementType.isFloatingPoint
+        || elementType.isInteger && graph.opsetVersion(of: "") ?? 13 >= 9
     else { return nil }
     return Match(mask: mask, elementType: elementType, rank: shape.count, extent: extent)
+  }
+
+  /// What becomes of a constant by the mask.
+  private func maskedConstant(_ match: Match, _ graph: Graph, _ facts: GraphFacts) -> Tensor? {
+    // As it is now: the operand that the mask was found with may have been a mask, and lowered.
+    guard let constant = graph[graph[match.mask.node].inputs[0]!].constant, constant.hasData,
+      let (found, call) = facts.invocation(of: match.mask.node)
+    else { return nil }
+    return try? found.evaluate(call, [constant]).first
   }
 
   private func perform(_ match: Match, _ graph: inout Graph) {
@@ -87,8 +112,7 @@ private struct MaskLowering {
     guard opset >= 9 else { return lowerArithmetically() }
     let kept = match.isKept
     let condition = Tensor(
-      .bool, shape: match.constant([Float](repeating: 0, count: kept.count)).shape,
-      elements: kept.map { $0 ? 1 : 0 as UInt8 })
+      .bool, shape: match.shape, elements: kept.map { $0 ? 1 : 0 as UInt8 })
     let filling = match.mask.fill.constant.map { scalar("fill", $0) } ?? computedFilling()
     return add("Where", [initializer("kept", condition), x, filling])
   }
@@ -170,7 +194,11 @@ private struct MaskLowering {
   }
 
   private mutating func scalar(_ suffix: String, _ value: Float) -> ValueID {
-    initializer(suffix, Tensor(rounding: [value], to: match.elementType, shape: []))
+    let element =
+      match.elementType.isFloatingPoint
+      ? Tensor(rounding: [value], to: match.elementType, shape: [])
+      : Tensor(wrapping: [match.mask.zero], to: match.elementType, shape: [])
+    return initializer(suffix, element)
   }
 
   private mutating func add(

@@ -84,7 +84,8 @@ public struct MaskChannels: Pass {
       // An operand that is summed over along two axes is masked by one mask on the other.
       let operand = graph[place.node].inputs[place.operand]!
       let key = MaskPlace.Key(
-        axis: Axis(operand, place.key.axis.index), fill: place.key.fill, blocks: place.key.blocks)
+        axis: Axis(operand, place.key.axis.index), fill: place.key.fill, blocks: place.key.blocks,
+        zero: place.key.zero)
       if masks[key] == nil {
         masks[key] = insertMask(key, keep: kept[place.key.axis]!, &graph)
       }
@@ -105,7 +106,8 @@ public struct MaskChannels: Pass {
       attributes: [
         Attribute("axis", key.axis.index), Attribute("keep", keep),
         Attribute("fill", key.fill.rawValue),
-      ] + (key.blocks == 1 ? [] : [Attribute("blocks", key.blocks)]),
+      ] + (key.blocks == 1 ? [] : [Attribute("blocks", key.blocks)])
+        + (key.zero == 0 ? [] : [Attribute("zero", key.zero)]),
       at: point)
     return graph[node].outputs[0]!
   }

@@ -73,6 +73,7 @@ public struct ShrinkChannels: Pass {
     while let node = graph[value].definingNode, let mask = MaskNode(node, graph, facts) {
       if mask.axis.index == place.key.axis.index {
         return mask.fill == place.key.fill && mask.blocks == place.key.blocks
+          && mask.zero == place.key.zero
           && mask.keep == kept[place.key.axis]
       }
       value = mask.axis.value

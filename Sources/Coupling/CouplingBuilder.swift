@@ -206,7 +206,7 @@ struct CouplingBuilder {
     case .pinned(let axis, let reason):
       guard let axes = resolve([axis]) else { return }
       pin(axes[0], PinReason(reason, at: location))
-    case .free(let axis), .sum(let axis), .gathering(let axis, _, _), .coefficient(let axis):
+    case .free(let axis), .sum(let axis), .gathering(let axis, _, _), .coefficient(let axis, _):
       mentioned.insert(axis)
     case .extents(let operand, let first):
       let rank = node.inputs[operand].flatMap { facts[$0].rank } ?? 0

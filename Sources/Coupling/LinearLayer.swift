@@ -1,23 +1,25 @@
-/// A node that sums products of its data with constant weights: a convolution, a matrix product, or a
-/// recurrent layer.
+/// A node that sums products of its data with weights: a convolution, a matrix product, or a recurrent
+/// layer. Weights are constants, or computed from constants alone (dequantised, transposed).
 public struct LinearLayer: Sendable {
   public let node: NodeID
   /// The data operand.
   public let data: ValueID
   /// The data's axis that is summed over.
   public let dataAxis: Int
-  /// The constant weight, and its operand index.
+  /// The weight, and its operand index.
   public let weight: ValueID
   public let weightOperand: Int
+  /// The integer that stands for zero in the weight.
+  public let weightZero: Int
   /// The weight's axis that becomes the result's channels.
   public let outputAxis: Int
   /// The weight's axis that meets `dataAxis`; `nil` where each group of channels has its own part of
   /// it (grouped and depthwise convolutions).
   public let inputAxis: Int?
-  /// The constant vector added to the result's channels, and its operand index.
+  /// The vector of weights added to the result's channels, and its operand index.
   public let bias: ValueID?
   public let biasOperand: Int?
-  /// The constant that a recurrent layer multiplies its own state with, and its axis that becomes the
+  /// The weight that a recurrent layer multiplies its own state with, and its axis that becomes the
   /// result's channels.
   public let recurrent: (weight: ValueID, outputAxis: Int)?
   public let result: ValueID
@@ -25,8 +27,8 @@ public struct LinearLayer: Sendable {
   public let resultAxis: Int
 
   /// The node as linear layers, judged by the relations that its operator states: it sums over an axis
-  /// of its data, and a constant of two or more axes gives the result its channels. There is a layer
-  /// for every axis that the constant gives; none where the node is no such thing.
+  /// of its data, and a weight of two or more axes gives the result its channels. There is a layer
+  /// for every axis that the weight gives; none where the node is no such thing.
   public static func layers(
     of id: NodeID, _ graph: Graph, _ facts: GraphFacts
   ) -> [LinearLayer] {
@@ -64,7 +66,7 @@ public struct LinearLayer: Sendable {
     let sums = relations.compactMap { relation -> AxisReference? in
       switch relation {
       case .sum(let axis): axis
-      case .coefficient(let axis): partners(axis).first
+      case .coefficient(let axis, _): partners(axis).first
       default: nil
       }
     }
@@ -80,11 +82,16 @@ public struct LinearLayer: Sendable {
     else { return [] }
     let inputAxis = partners(dataSum).first { $0.slot == .operand(weightOperand) }?.axis
     let recurrent = relations.lazy.compactMap { relation -> (weight: ValueID, outputAxis: Int)? in
-      guard case .coefficient(let axis) = relation, case .operand(let operand) = axis.slot,
+      guard case .coefficient(let axis, _) = relation, case .operand(let operand) = axis.slot,
         operand != weightOperand, let value = node.inputs[operand],
         let found = channels(ofWeight: operand).first
       else { return nil }
       return (value, found.axis)
+    }.first
+    let weightZero = relations.lazy.compactMap { relation -> Int? in
+      guard case .coefficient(let axis, let zero) = relation, axis.slot == .operand(weightOperand)
+      else { return nil }
+      return zero
     }.first
 
     let made = channels(ofWeight: weightOperand)
@@ -97,7 +104,7 @@ public struct LinearLayer: Sendable {
       }
       return LinearLayer(
         node: id, data: data, dataAxis: dataSum.axis, weight: weight, weightOperand: weightOperand,
-        outputAxis: output.axis, inputAxis: inputAxis,
+        weightZero: weightZero ?? 0, outputAxis: output.axis, inputAxis: inputAxis,
         bias: biasOperand.flatMap { node.inputs[$0] }, biasOperand: biasOperand,
         recurrent: recurrent, result: output.value, resultAxis: output.result.axis)
     }

@@ -44,9 +44,9 @@ public enum Relation: Sendable {
   /// axis is so many runs of equal length, each gathered by itself.
   case gathering(AxisReference, fill: Mask.Fill, blocks: Int)
   /// The node sums over the axis products of the operand with what no mask can take an index out of: its
-  /// own state, or integers whose zero is another number. Zeros of this operand do, so it is masked
-  /// even where it is constant.
-  case coefficient(AxisReference)
+  /// own state, or integers whose zero point is not known. Zeros of this operand do, so it is masked even
+  /// where it is constant. `zero` is the integer that stands for zero in it.
+  case coefficient(AxisReference, zero: Int)
 }
 
 /// The relations of one node, as its operator states them. An axis that is not mentioned by any is
@@ -95,7 +95,10 @@ public struct Relations: Sendable {
     list.append(fill == .zero ? .sum(axis) : .gathering(axis, fill: fill, blocks: 1))
   }
 
-  public mutating func sum(overCoefficient axis: AxisReference) { list.append(.coefficient(axis)) }
+  /// The node sums over the axis, and only this operand can be masked.
+  public mutating func sum(overCoefficient axis: AxisReference, zero: Int = 0) {
+    list.append(.coefficient(axis, zero: zero))
+  }
 
   /// A new axis of `extent` that no tensor has.
   public mutating func virtualAxis(extent: Int) -> AxisReference {

@@ -25,7 +25,7 @@ extension Tensor {
 
   /// A tensor of an integer type, or of booleans, that holds `values` modulo its width:
   /// what integer arithmetic of that width would have given.
-  init(wrapping values: [Int], to elementType: ElementType, shape: [Int]) {
+  public init(wrapping values: [Int], to elementType: ElementType, shape: [Int]) {
     func wrap<Element: FixedWidthInteger & BitwiseCopyable>(_: Element.Type) -> Tensor {
       Tensor(elementType, shape: shape, elements: values.map(Element.init(truncatingIfNeeded:)))
     }

@@ -6,6 +6,7 @@ public struct MaskNode: Sendable {
   public let keep: [Int]
   public let fill: Mask.Fill
   public let blocks: Int
+  public let zero: Int
 
   /// `nil` where the node is no Mask that is understood, or its operand's rank is not known.
   public init?(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
@@ -13,13 +14,14 @@ public struct MaskNode: Sendable {
       let (_, call) = facts.invocation(of: id), let rank = call.shape(0)?.count,
       let axis = call.int("axis").flatMap({ try? call.normalizedAxis($0, rank: rank) }),
       let keep = call.ints("keep"), let fill = call.string("fill").flatMap(Mask.Fill.init),
-      let blocks = call.int("blocks")
+      let blocks = call.int("blocks"), let zero = call.int("zero")
     else { return nil }
     node = id
     self.axis = Axis(operand, axis)
     self.keep = keep
     self.fill = fill
     self.blocks = blocks
+    self.zero = zero
   }
 }
 

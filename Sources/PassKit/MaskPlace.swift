@@ -6,11 +6,14 @@ public struct MaskPlace: Sendable {
     public let axis: Axis
     public let fill: Mask.Fill
     public let blocks: Int
+    /// The integer that stands for zero.
+    public let zero: Int
 
-    public init(axis: Axis, fill: Mask.Fill, blocks: Int) {
+    public init(axis: Axis, fill: Mask.Fill, blocks: Int, zero: Int) {
       self.axis = axis
       self.fill = fill
       self.blocks = blocks
+      self.zero = zero
     }
   }
   public let node: NodeID
@@ -24,13 +27,14 @@ public struct MaskPlace: Sendable {
     var places: [MaskPlace] = []
     for id in graph.nodes {
       for relation in facts.relations(of: id) {
-        guard let (reference, fill, blocks) = relation.gathered else { continue }
+        guard let (reference, fill, blocks, zero) = relation.gathered else { continue }
         // What a constant is multiplied with is masked for it.
         let isCoefficient = if case .coefficient = relation { true } else { false }
         guard case .operand(let operand) = reference.slot, let value = graph[id].inputs[operand],
           isCoefficient || !facts.isFixed(value), kept[Axis(value, reference.axis)] != nil
         else { continue }
-        let key = Key(axis: Axis(value, reference.axis), fill: fill, blocks: blocks)
+        let key = Key(
+          axis: Axis(value, reference.axis), fill: fill, blocks: blocks, zero: zero)
         places.append(MaskPlace(node: id, operand: operand, key: key))
       }
     }
@@ -40,10 +44,11 @@ public struct MaskPlace: Sendable {
 
 extension Relation {
   /// The axis whose elements the node gathers, and what removed ones must be filled with.
-  fileprivate var gathered: (axis: AxisReference, fill: Mask.Fill, blocks: Int)? {
+  fileprivate var gathered: (axis: AxisReference, fill: Mask.Fill, blocks: Int, zero: Int)? {
     switch self {
-    case .sum(let axis), .coefficient(let axis): (axis, .zero, 1)
-    case .gathering(let axis, let fill, let blocks): (axis, fill, blocks)
+    case .sum(let axis): (axis, .zero, 1, 0)
+    case .coefficient(let axis, let zero): (axis, .zero, 1, zero)
+    case .gathering(let axis, let fill, let blocks): (axis, fill, blocks, 0)
     default: nil
     }
   }

@@ -22,8 +22,9 @@ public struct GroupScoring {
     switch criterion {
     case .l1, .l2, .fpgm:
       for layer in LinearLayer.all(in: graph, facts) {
-        score(layer.weight, axis: layer.outputAxis, bias: layer.bias)
-        if let (weight, axis) = layer.recurrent { score(weight, axis: axis, bias: nil) }
+        score(
+          layer.weight, axis: layer.outputAxis, bias: layer.bias, zero: layer.weightZero)
+        if let (weight, axis) = layer.recurrent { score(weight, axis: axis) }
       }
     case .bnScale:
       for id in graph.nodes where graph[id].operation == OperationName("BatchNormalization") {
@@ -35,11 +36,14 @@ public struct GroupScoring {
     }
   }
 
-  private mutating func score(_ weight: ValueID, axis index: Int, bias: ValueID?) {
+  private mutating func score(
+    _ weight: ValueID, axis index: Int, bias: ValueID? = nil, zero: Int = 0
+  ) {
     let axis = Axis(weight, index)
     guard axisScores[axis] == nil, coupling.isCuttable(axis),
-      let weight = facts.fixedTensor(of: weight)
+      var weight = facts.fixedTensor(of: weight)
     else { return }
+    if zero != 0 { weight = Tensor(weight.floats.map { $0 - Float(zero) }, shape: weight.shape) }
     let bias = bias.flatMap { facts.fixedTensor(of: $0) }
     axisScores[axis] =
       switch criterion {

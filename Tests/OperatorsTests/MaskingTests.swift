@@ -22,6 +22,24 @@ import Testing
     #expect(whole.floats == [1, 2])
   }
 
+  /// Quantised numbers have a zero of their own.
+  @Test func replacesByTheIntegerThatStandsForZero() throws {
+    func mask(_ type: ElementType, _ zero: Int, fill: String = "zero") -> OperatorCase {
+      let x = Tensor(wrapping: Array(1...6), to: type, shape: [2, 3])
+      return OperatorCase(
+        "Mask", domain: "ai.prunec", opset: 1, [ValueFacts(constant: x)],
+        [
+          Attribute("axis", 1), Attribute("keep", [0, 2]), Attribute("fill", fill),
+          Attribute("zero", zero),
+        ])
+    }
+    #expect(try mask(.uint8, 128).evaluate()[0].integers == [1, 128, 3, 4, 128, 6])
+    #expect(try mask(.int8, -3).evaluate()[0].integers == [1, -3, 3, 4, -3, 6])
+    #expect(
+      mask(.uint8, 256).refusal() == "a zero of 256 does not go with fill zero of uint8")
+    #expect(mask(.uint8, -1).refusal() != nil)
+  }
+
   @Test func keepsTheMomentsOfWhatStays() throws {
     // The kept elements 2 and 4 have mean 3 and deviation 1.
     let even = try mask(

@@ -96,7 +96,8 @@ private func describe(_ relation: Relation) -> String {
   case .gathering(let axis, let fill, 1): "gather \(describe(axis)) but \(fill)"
   case .gathering(let axis, let fill, let blocks):
     "gather \(describe(axis)) in \(blocks) but \(fill)"
-  case .coefficient(let axis): "coefficient \(describe(axis))"
+  case .coefficient(let axis, 0): "coefficient \(describe(axis))"
+  case .coefficient(let axis, let zero): "coefficient \(describe(axis)) but \(zero)"
   }
 }
 

@@ -267,6 +267,31 @@ struct CoupledNetwork: CustomTestStringConvertible, Sendable {
       }
       """),
     CoupledNetwork(
+      "integer layers",
+      """
+      main (float[1,3,4,4] x) => (float[1,10] y)
+      <
+        uint8[8,3,3,3] w1 = {...}, uint8 z1 = {100}, float s1 = {0.01}, float in = {0.05},
+        uint8 zero = {3}, int32[8] b1 = {...}, int8[6,8,1,1] w2 = {...}, float s2 = {0.002},
+        uint8[96,10] w3 = {...}, uint8[10] z3 = {5, 5, 5, 5, 5, 5, 5, 5, 5, 5},
+        float[10] s3 = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, int8 z2 = {0}
+      >
+      {
+        q = QuantizeLinear (x, in, zero)
+        h = QLinearConv <pads = [1, 1, 1, 1]> (q, in, zero, w1, s1, z1, in, zero, b1)
+        g = ConvInteger (h, w2, zero)
+        gf = Cast <to = 1> (g)
+        gs = Mul (gf, s2)
+        r = Relu (gs)
+        f = Flatten (r)
+        d, ds, dz = DynamicQuantizeLinear (f)
+        m = MatMulInteger (d, w3, dz, z3)
+        mf = Cast <to = 1> (m)
+        ms = Mul (mf, s3)
+        y = Mul (ms, ds)
+      }
+      """),
+    CoupledNetwork(
       "shared weights",
       """
       main (float[2,4] x, float[2,4] z) => (float[2,3] y)

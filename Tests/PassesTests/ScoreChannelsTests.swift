@@ -74,6 +74,22 @@ import Testing
     #expect(try scores("criterion=l1", text) == [12 / 6, 4 / 6, 2 / 6])
   }
 
+  /// Integers count by their distance from the one that stands for zero: columns 3, 1 and 2.
+  @Test func integersWithAZeroPoint() throws {
+    let text = """
+      main (uint8[1,2] x) => (int32[1,1] y)
+      <
+        uint8[2,3] w = {127, 127, 130, 130, 128, 128}, uint8 z = {128}, float s = {1},
+        int8[3,1] v = {1, 1, 1}
+      >
+      {
+        h = QLinearMatMul (x, s, z, w, s, z, s, z)
+        y = MatMulInteger (h, v, z)
+      }
+      """
+    #expect(try scores("criterion=l1", text) == [1.5, 0.5, 1])
+  }
+
   /// Hidden unit j has a row of every gate in both weights of a recurrent layer, of both directions:
   /// sums 4, 8 for what X meets, mean 6, and 24, 8 for what the state meets, mean 16.
   @Test func hiddenUnits() throws {

@@ -14,64 +14,20 @@ public struct Conv: Operator {
 
   public init() {}
 
+  private static let form = ConvolutionForm(x: 0, w: 1, bias: 2)
+
   public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2)
-    let type = call.elementType(0)
-    let group = try call.requiredInt("group")
-    guard group > 0 else { throw call.malformed("group is \(group)") }
-    guard let input = call.shape(0), let weight = call.shape(1) else {
-      return [ValueFacts(type, nil)]
-    }
-    guard input.count >= 3, weight.count == input.count else {
-      throw call.malformed("X has \(input.count) axes and W has \(weight.count)")
-    }
-    if let channels = input[1].fixedExtent, let perGroup = weight[1].fixedExtent {
-      let (product, overflow) = perGroup.multipliedReportingOverflow(by: group)
-      guard !overflow, product == channels else {
-        throw call.malformed(
-          "X has \(channels) channels, W takes \(perGroup) in each of \(group) group(s)")
-      }
-    }
-    if let filters = weight[0].fixedExtent, filters % group != 0 {
-      throw call.malformed("\(filters) filters do not divide into \(group) groups")
-    }
-    if let bias = call.shape(2) {
-      guard bias.count == 1 else { throw call.malformed("B has \(bias.count) axes") }
-      if let length = bias[0].fixedExtent, let filters = weight[0].fixedExtent, length != filters {
-        throw call.malformed("B has \(length) elements for \(filters) filters")
-      }
-    }
-    guard let kernel = try ConvolutionGeometry.kernel(call, weight: weight) else {
-      let spatial = [Dimension](repeating: .unknown, count: input.count - 2)
-      return [ValueFacts(type, [input[0], weight[0]] + spatial)]
-    }
-    let geometry = try ConvolutionGeometry(call, kernel: kernel, input: Array(input[2...]))
-    return [ValueFacts(type, [input[0], weight[0]] + geometry.output)]
+    return [ValueFacts(call.elementType(0), try Self.form.resultShape(call))]
   }
 
   public func relate(_ call: Invocation, _ relations: inout Relations) {
-    guard call.hasAllRanks, call.shape(0)?[1].fixedExtent != nil,
-      let filters = call.shape(1)?[0].fixedExtent
-    else { return }
-    let group = call.int("group")!
-    relations.equal(.operand(1, axis: 0), .result(axis: 1))
-    if call.operand(2) != nil { relations.equal(.operand(2, axis: 0), .result(axis: 1)) }
+    guard Self.form.relate(call, &relations) else { return }
     relations.sum(over: .operand(0, axis: 1))
-    if group == 1 {
-      relations.equal(.operand(0, axis: 1), .operand(1, axis: 1))
-    } else {
-      let groups = relations.virtualAxis(extent: group)
-      relations.split(.operand(0, axis: 1), into: [groups, .operand(1, axis: 1)])
-      let positions = relations.virtualAxis(extent: filters / group)
-      relations.split(.result(axis: 1), into: [groups, positions])
-    }
   }
 
   public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
-    let group = call.int("group")!
-    guard group > 1, let kept = cut[.operand(0, axis: 1)] else { return [] }
-    let perGroup = cut[.operand(1, axis: 1)]?.count ?? call.shape(1)![1].fixedExtent!
-    return [.attribute(Attribute("group", kept.count / perGroup))]
+    Self.form.adapt(call, to: cut)
   }
 
   public func evaluate(
@@ -140,8 +96,5 @@ public struct Conv: Operator {
     }
   }
 
-  public func macs(_ call: Invocation) -> Int {
-    guard let output = call.results.first?.shape, let weight = call.shape(1) else { return 0 }
-    return (output + weight[1...]).reduce(1) { $0 &* $1.nominalExtent }
-  }
+  public func macs(_ call: Invocation) -> Int { Self.form.macs(call) }
 }

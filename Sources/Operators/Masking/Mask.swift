@@ -5,7 +5,8 @@ import Glibc
 ///
 /// What "the model with channels removed" means is defined by this operator.
 ///
-/// `fill = "zero"`: by zero. A sum over the axis then ignores the removed channels.
+/// `fill = "zero"`: by zero, or by the integer `zero` that stands for it. A sum over the axis then ignores
+/// the removed channels.
 ///
 /// `fill = "mean"`: by the mean of the kept elements along the axis. A mean over the axis is then that of
 /// the kept elements alone: where a mean runs over a cut axis, masking means that it leaves the masked
@@ -30,6 +31,7 @@ public struct Mask: Operator {
     "Mask", domain: Mask.domain, opsets: 1...1, operands: 1...1,
     attributes: [
       "axis": nil, "blocks": .int(1), "fill": .string(Array(Fill.zero.rawValue.utf8)), "keep": nil,
+      "zero": .int(0),
     ])
 
   /// The operator set of prunec's own operators.
@@ -69,6 +71,13 @@ public struct Mask: Operator {
     let blocks = try call.requiredInt("blocks")
     guard blocks >= 1, blocks == 1 || fill == .moments else {
       throw call.malformed("\(blocks) blocks do not go with fill \(fill.rawValue)")
+    }
+    let zero = try call.requiredInt("zero")
+    if zero != 0, let type = call.elementType(0) {
+      guard fill == .zero, type.isInteger, type.integerRange.contains(zero) else {
+        throw call.malformed(
+          "a zero of \(zero) does not go with fill \(fill.rawValue) of \(type.name)")
+      }
     }
     guard let keep = try call.optionalInts("keep") else {
       throw call.malformed("'keep' is missing")
@@ -162,6 +171,14 @@ public struct Mask: Operator {
         .unsupported, "Mask of \(x.elementType.name) is not evaluated", at: call.location)
     }
     let masked = Set(0..<x.shape[axis]).subtracting(keep).sorted()
+    if let zero = call.int("zero"), zero != 0 {
+      let lanes = AxisLanes(x.shape, axis: axis)
+      var elements = x.integers
+      for start in lanes.starts {
+        for index in masked { elements[start + index * lanes.stride] = zero }
+      }
+      return Tensor(wrapping: elements, to: x.elementType, shape: x.shape)
+    }
     let outer = x.shape[..<axis].reduce(1, *)
     let (extent, inner) = (x.shape[axis], x.shape[(axis + 1)...].reduce(1, *))
     let block = inner * x.elementType.bitWidth / 8

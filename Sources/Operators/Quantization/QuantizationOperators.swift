@@ -1,6 +1,9 @@
-/// The ways between numbers and the narrow integers that stand for them.
+/// The ways between numbers and the narrow integers that stand for them, and products of those.
 let quantizationOperators: [any Operator] = [
+  ConvInteger(),
   DequantizeLinear(), DequantizeLinear(domain: Signature.runtimeDomain),
   DynamicQuantizeLinear(),
+  MatMulInteger(),
+  QLinearConv(), QLinearMatMul(),
   QuantizeLinear(), QuantizeLinear(domain: Signature.runtimeDomain),
 ]
