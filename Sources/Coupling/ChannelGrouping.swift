@@ -10,11 +10,11 @@ struct ChannelGrouping {
     channelOfElement = [Int32](repeating: -1, count: table.elementCount)
     let classes = ElementClasses(&builder)
 
-    // Classes with the same list of slots, and as many elements on each, are alike.
+    // Classes with the same list of strands, and as many elements on each, are alike.
     var groupOfSignature: [[Int32]: Int] = [:]
     var channels: [[Int]] = []
     for number in 0..<classes.count {
-      var signature = classes.slots(of: number)
+      var signature = classes.strands(of: number)
       signature.append(classes.pins[number])
       let group = groupOfSignature[signature] ?? channels.count
       if group == channels.count {
@@ -52,17 +52,17 @@ struct ChannelGrouping {
     var indices: [[Int32]] = []
     for number in numbers {
       for element in classes.elements(of: number) {
-        let slot = classes.slotOfElement(element)
-        let position = index[slot] ?? indices.count
+        let strand = classes.strand(ofElement: element)
+        let position = index[strand] ?? indices.count
         if position == indices.count {
-          index[slot] = position
+          index[strand] = position
           indices.append([])
         }
-        indices[position].append(Int32(element - table.slots[slot].base))
+        indices[position].append(Int32(element - table.strands[strand].elements.lowerBound))
       }
     }
-    for slot in index.keys.sorted() {
-      let list = indices[index[slot]!]
+    for slot in index.keys.flatMap({ table.strands[$0].slots }).sorted() {
+      let list = indices[index[table.slots[slot].strand]!]
       members.append(
         ChannelGroup.Member(
           axis: table.slots[slot].axis, multiplicity: list.count / numbers.count, indices: list))
@@ -94,7 +94,7 @@ struct ElementClasses {
   private(set) var pins: [Int32] = []
   private var elementsByClass: [Int32]
   private var firstOfClass: [Int]
-  private let slotNumbers: [Int32]
+  private let strandNumbers: [Int32]
 
   init(_ builder: inout CouplingBuilder) {
     let total = builder.table.elementCount
@@ -121,11 +121,11 @@ struct ElementClasses {
       elementsByClass[next[number]] = Int32(element)
       next[number] += 1
     }
-    var slotNumbers = [Int32](repeating: 0, count: total)
-    for (number, slot) in builder.table.slots.enumerated() {
-      for element in slot.elements { slotNumbers[element] = Int32(number) }
+    var strandNumbers = [Int32](repeating: 0, count: total)
+    for (number, strand) in builder.table.strands.enumerated() {
+      for element in strand.elements { strandNumbers[element] = Int32(number) }
     }
-    self.slotNumbers = slotNumbers
+    self.strandNumbers = strandNumbers
   }
 
   /// The elements of a class, in order.
@@ -133,8 +133,8 @@ struct ElementClasses {
     elementsByClass[firstOfClass[number]..<firstOfClass[number + 1]].lazy.map(Int.init)
   }
 
-  func slotOfElement(_ element: Int) -> Int { Int(slotNumbers[element]) }
+  func strand(ofElement element: Int) -> Int { Int(strandNumbers[element]) }
 
-  /// The slot of every element of a class, in order.
-  func slots(of number: Int) -> [Int32] { elements(of: number).map { slotNumbers[$0] } }
+  /// The strand of every element of a class, in order.
+  func strands(of number: Int) -> [Int32] { elements(of: number).map { strandNumbers[$0] } }
 }

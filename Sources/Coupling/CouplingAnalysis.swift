@@ -55,15 +55,23 @@ public struct CouplingAnalysis: Sendable {
   /// For every axis that loses indices when the `removed` channels of each group go: the indices
   /// that stay.
   public func keptIndices(removing removed: [Int: Set<Int>]) -> [Axis: [Int]] {
+    var isRemoved = groups.map { [Bool](repeating: false, count: $0.count) }
+    for (group, channels) in removed {
+      for channel in channels { isRemoved[group][channel] = true }
+    }
+    func stays(_ element: Int) -> Bool {
+      let group = Int(groupOfElement[element])
+      return group < 0 || !isRemoved[group][Int(channelOfElement[element])]
+    }
     var kept: [Axis: [Int]] = [:]
+    var keptOfStrand: [Int: [Int]] = [:]
     for group in removed.keys.sorted() where !removed[group]!.isEmpty {
       for member in groups[group].members {
         guard let slot = table.slot(member.axis), kept[member.axis] == nil else { continue }
-        kept[member.axis] = (0..<slot.extent).filter { index in
-          let element = slot.base + index
-          let group = Int(groupOfElement[element])
-          return group < 0 || removed[group]?.contains(Int(channelOfElement[element])) != true
-        }
+        let indices =
+          keptOfStrand[slot.strand] ?? (0..<slot.extent).filter { stays(slot.base + $0) }
+        keptOfStrand[slot.strand] = indices
+        kept[member.axis] = indices
       }
     }
     return kept
@@ -73,7 +81,7 @@ public struct CouplingAnalysis: Sendable {
 extension CouplingAnalysis {
   /// The extent of an axis, if it is fixed.
   public func extent(of axis: Axis) -> Int? {
-    axes(of: axis.value).first { $0.axis == axis }?.extent
+    table.slot(axis)?.extent
   }
 }
 

@@ -3,6 +3,8 @@ struct CouplingBuilder {
   let graph: Graph
   let facts: GraphFacts
   let options: CouplingAnalysis.Options
+  /// The relations of each node, by its ID.
+  private let relations: [[Relation]]
   let table: AxisTable
   let layers: [LinearLayer]
   var sets: UnionFind
@@ -23,7 +25,10 @@ struct CouplingBuilder {
     self.graph = graph
     self.facts = facts
     self.options = options
-    table = AxisTable(graph, facts)
+    var relations = [[Relation]](repeating: [], count: graph.nodeIDBound)
+    for id in graph.nodes { relations[Int(id.rawValue)] = facts.relations(of: id) }
+    self.relations = relations
+    table = AxisTable(graph, facts, relations)
     layers = LinearLayer.all(in: graph, facts)
     sets = UnionFind(count: table.elementCount)
   }
@@ -56,7 +61,9 @@ struct CouplingBuilder {
   }
 
   private mutating func pinSignature() {
-    for slot in table.slots where slot.extent == 1 { pin(slot.elements, Self.trivial) }
+    for strand in table.strands where strand.elements.count == 1 {
+      pin(strand.elements, Self.trivial)
+    }
     for id in graph.inputs {
       pin(id, PinReason("is an input of the graph", at: .value(graph[id].name)))
     }
@@ -93,7 +100,7 @@ struct CouplingBuilder {
     }
     var mentioned: Set<AxisReference> = []
     var virtuals: [Int: Range<Int>] = [:]
-    for relation in facts.relations(of: id) {
+    for relation in relations[Int(id.rawValue)] {
       apply(relation, node, location, &mentioned, &virtuals)
     }
     pinGatheredConstants(id, node, location)
@@ -119,12 +126,12 @@ struct CouplingBuilder {
   private mutating func pinGatheredConstants(_ id: NodeID, _ node: Node, _ location: Location) {
     var summed: [Axis] = []
     var gathered: [Axis] = []
-    for relation in facts.relations(of: id) {
+    for relation in relations[Int(id.rawValue)] {
       switch relation {
       case .sum(let reference):
-        if let axis = Self.axis(of: node, reference) { summed.append(axis) }
+        if let value = reference.value(at: node) { summed.append(Axis(value, reference.axis)) }
       case .gathering(let reference, _, _):
-        if let axis = Self.axis(of: node, reference) { gathered.append(axis) }
+        if let value = reference.value(at: node) { gathered.append(Axis(value, reference.axis)) }
       default: continue
       }
     }
@@ -136,35 +143,21 @@ struct CouplingBuilder {
     }
   }
 
-  /// The axis of a value that an operand's is.
-  private static func axis(of node: Node, _ reference: AxisReference) -> Axis? {
-    guard case .operand(let index) = reference.slot, index < node.inputs.count,
-      let value = node.inputs[index]
-    else { return nil }
-    return Axis(value, reference.axis)
-  }
-
   /// The elements of an axis of a node; `nil` where its extent is no number.
   private mutating func elements(
     _ reference: AxisReference, _ node: Node, _ virtuals: inout [Int: Range<Int>]
   ) -> Range<Int>? {
-    switch reference.slot {
-    case .operand(let index):
-      guard index < node.inputs.count, let value = node.inputs[index] else { return nil }
-      return table.slot(Axis(value, reference.axis))?.elements
-    case .result(let index):
-      guard index < node.outputs.count, let value = node.outputs[index] else { return nil }
-      return table.slot(Axis(value, reference.axis))?.elements
-    case .virtual(let index):
-      if let known = virtuals[index] { return known }
-      guard reference.axis <= AxisTable.extentLimit,
-        sets.count + reference.axis <= 2 * AxisTable.elementLimit(of: graph)
-      else { return nil }
-      let first = sets.append(reference.axis)
-      virtuals[index] = first..<(first + reference.axis)
-      if reference.axis == 1 { pin(first..<(first + 1), Self.trivial) }
-      return virtuals[index]
+    guard case .virtual(let index) = reference.slot else {
+      return reference.value(at: node).flatMap { table.slot(Axis($0, reference.axis)) }?.elements
     }
+    if let known = virtuals[index] { return known }
+    guard reference.axis <= AxisTable.extentLimit,
+      sets.count + reference.axis <= 2 * table.indexLimit
+    else { return nil }
+    let first = sets.append(reference.axis)
+    virtuals[index] = first..<(first + reference.axis)
+    if reference.axis == 1 { pin(first..<(first + 1), Self.trivial) }
+    return virtuals[index]
   }
 
   private mutating func apply(
@@ -188,7 +181,8 @@ struct CouplingBuilder {
     case .equal(let a, let b):
       guard let axes = resolve([a, b]) else { return }
       precondition(axes[0].count == axes[1].count, "\(node.operation): unequal axes")
-      for (x, y) in zip(axes[0], axes[1]) { sets.union(x, y) }
+      // Axes of tensors share their elements already.
+      if axes[0] != axes[1] { for (x, y) in zip(axes[0], axes[1]) { sets.union(x, y) } }
     case .section(let part, let whole, let start, let step):
       guard let axes = resolve([part, whole]) else { return }
       for (index, element) in axes[0].enumerated() {
