@@ -109,7 +109,7 @@ public struct ShrinkChannels: Pass {
       guard let value = graph.value(axis.value) else { continue }
       let indices = plan.kept[axis]!
       if let tensor = value.constant {
-        graph.setTensor(of: axis.value, to: tensor.keeping(indices, alongAxis: axis.index))
+        graph.setTensor(of: axis.value, to: tensor.lazilyKeeping(indices, alongAxis: axis.index))
       } else if var type = value.tensorType, type.shape?.indices.contains(axis.index) == true {
         // A stale declaration may have fewer axes than the value; it stays as wrong as it was.
         type.shape![axis.index].extent = .fixed(indices.count)

@@ -22,10 +22,10 @@ public func exportModel(
     let arena = MessageArena()
     let (proto, plan) = try message(for: model, dataPath: dataPath, options, arena)
     guard let plan, !plan.entries.isEmpty else {
-      return try write(proto, to: path)
+      return try write(proto, arena, to: path)
     }
     try checkOverwriting(dataPath, options)
-    return try write(proto, to: path, with: plan, to: dataPath)
+    return try write(proto, arena, to: path, with: plan, to: dataPath)
   }
 }
 
@@ -36,7 +36,11 @@ public func exportModel(
 public func serialize(_ model: Model) throws(CompileError) -> [UInt8] {
   try withExtendedLifetime(model) { () throws(CompileError) in
     let arena = MessageArena()
-    return serialized(try ModelExporter(arena: arena, plan: nil).model(model))
+    let proto = try ModelExporter(arena: arena, plan: nil).model(model)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(withBase(proto) { protobuf_c_message_get_packed_size($0) })
+    MessagePacker(arena).pack(proto) { bytes.append(contentsOf: $0) }
+    return bytes
   }
 }
 
@@ -86,10 +90,10 @@ private func checkOverwriting(_ path: String, _ options: ExportOptions) throws(C
 }
 
 private func write(
-  _ proto: Message<Onnx__ModelProto>, to path: String
+  _ proto: Message<Onnx__ModelProto>, _ arena: MessageArena, to path: String
 ) throws(CompileError) -> Int {
   let file = try OutputFile(path: path)
-  pack(proto, into: file)
+  MessagePacker(arena).pack(proto, file.append)
   try file.finish()
   try file.commit()
   OutputFile.synchronizeFolder(of: path)
@@ -99,17 +103,17 @@ private func write(
 /// Both files are complete before either gets its name; the data comes first, since a model without
 /// its data is of no use to anybody.
 private func write(
-  _ proto: Message<Onnx__ModelProto>, to path: String,
+  _ proto: Message<Onnx__ModelProto>, _ arena: MessageArena, to path: String,
   with plan: ExternalDataPlan, to dataPath: String
 ) throws(CompileError) -> Int {
   let file = try OutputFile(path: path)
   let dataFile = try OutputFile(path: dataPath)
   for entry in plan.entries {
     dataFile.pad(to: entry.offset)
-    dataFile.append(entry.storage.bytes)
+    entry.tensor.forEachPiece(dataFile.append)
   }
   try dataFile.finish()
-  pack(proto, into: file)
+  MessagePacker(arena).pack(proto, file.append)
   try file.finish()
 
   let replacesData = FileIdentity(path: dataPath) != nil
@@ -122,31 +126,4 @@ private func write(
   }
   OutputFile.synchronizeFolder(of: path)
   return file.byteCount + dataFile.byteCount
-}
-
-/// A protobuf-c buffer that appends to a file.
-private struct FileBuffer {
-  /// First, since protobuf-c passes a pointer to it on.
-  var base: ProtobufCBuffer
-  let file: Unmanaged<OutputFile>
-}
-
-private func pack(_ proto: Message<Onnx__ModelProto>, into file: OutputFile) {
-  let append:
-    @convention(c) (UnsafeMutablePointer<ProtobufCBuffer>?, Int, UnsafePointer<UInt8>?) -> Void = {
-      buffer, count, bytes in
-      buffer!.withMemoryRebound(to: FileBuffer.self, capacity: 1) {
-        $0.pointee.file.takeUnretainedValue().append(
-          UnsafeRawBufferPointer(start: bytes, count: count))
-      }
-    }
-  withExtendedLifetime(file) {
-    var buffer = FileBuffer(
-      base: ProtobufCBuffer(append: append), file: Unmanaged.passUnretained(file))
-    withUnsafeMutablePointer(to: &buffer) { pointer in
-      pointer.withMemoryRebound(to: ProtobufCBuffer.self, capacity: 1) { base in
-        withBase(proto) { _ = protobuf_c_message_pack_to_buffer($0, base) }
-      }
-    }
-  }
 }

@@ -3,7 +3,7 @@ import GraphIR
 /// Which tensors go into a model's external data file, and where in it.
 final class ExternalDataPlan {
   struct Entry {
-    let storage: TensorStorage
+    let tensor: Tensor
     let offset: Int
   }
 
@@ -19,13 +19,13 @@ final class ExternalDataPlan {
 
   init(location: String) { self.location = location }
 
-  /// The offset that `storage` gets in the file; `nil` where it is to stay in the model.
-  func offset(for storage: TensorStorage) -> Int? {
-    let byteCount = storage.bytes.count
+  /// The offset that the elements of `tensor` get in the file; `nil` where they are to stay in the model.
+  func offset(for tensor: Tensor) -> Int? {
+    let byteCount = tensor.byteCount
     guard byteCount >= Self.minimumByteCount else { return nil }
     let alignment = byteCount >= Self.pageAlignedByteCount ? 4096 : 64
     let offset = (end + alignment - 1) / alignment * alignment
-    entries.append(Entry(storage: storage, offset: offset))
+    entries.append(Entry(tensor: tensor, offset: offset))
     end = offset + byteCount
     return offset
   }

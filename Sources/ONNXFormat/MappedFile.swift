@@ -23,7 +23,7 @@ public struct FileIdentity: Hashable, Sendable {
 ///
 /// Tensors borrow their elements from it, so pages are read when an element is. A file that another
 /// process shortens meanwhile takes its pages with it; replacing it by renaming does no harm.
-final class MappedFile: @unchecked Sendable {
+final class MappedFile: RereadableBytes, @unchecked Sendable {
   let bytes: UnsafeRawBufferPointer
   let identity: FileIdentity
 
@@ -65,6 +65,19 @@ final class MappedFile: @unchecked Sendable {
       throw CompileError(.inputOutput, "cannot map '\(path)': \(lastSystemError())")
     }
     bytes = UnsafeRawBufferPointer(start: address, count: count)
+  }
+
+  /// Where one page is read Linux may map its neighbours too, as far away as this.
+  private static let reach = 1 << 21
+
+  /// Takes the pages of `part` out of memory, and those that came with them. They are mapped for reading
+  /// and cannot have changed.
+  func giveBack(_ part: UnsafeRawBufferPointer) {
+    guard let base = bytes.baseAddress, let start = part.baseAddress else { return }
+    let pageSize = Int(getpagesize())
+    let first = max(0, start - base - Self.reach) / pageSize * pageSize
+    let end = min(bytes.count, start - base + part.count + Self.reach)
+    madvise(UnsafeMutableRawPointer(mutating: base + first), end - first, MADV_DONTNEED)
   }
 
   deinit {

@@ -9,6 +9,8 @@ final class MessageArena {
   private var blocks: [UnsafeMutableRawPointer] = []
   private var next: UnsafeMutableRawPointer?
   private var bytesLeft = 0
+  /// The tensors whose elements messages stand for, by the addresses that stand for them.
+  private(set) var tensors: [UnsafeRawPointer: Tensor] = [:]
 
   deinit { for block in blocks { block.deallocate() } }
 
@@ -76,6 +78,15 @@ final class MessageArena {
   /// The value of a bytes field.
   func bytes(_ bytes: [UInt8]) -> ProtobufCBinaryData {
     ProtobufCBinaryData(len: bytes.count, data: array(bytes))
+  }
+
+  /// A bytes field that stands for the elements of `tensor`: as long as they are, at an address that only
+  /// says which tensor they are of. `MessagePacker` puts the elements in their place.
+  func elements(of tensor: Tensor) -> ProtobufCBinaryData {
+    let address = allocate(byteCount: 1)
+    tensors[UnsafeRawPointer(address)] = tensor
+    return ProtobufCBinaryData(
+      len: tensor.byteCount, data: address.bindMemory(to: UInt8.self, capacity: 1))
   }
 
   /// The entries of a `metadata_props` field.

@@ -2,7 +2,7 @@ import CONNX
 import CProtobufC
 import GraphIR
 
-/// Writes `TensorProto`s. Elements stay where they are; the message only points to them.
+/// Writes `TensorProto`s. Elements stay where they are; the message only stands for them.
 struct TensorExporter {
   let arena: MessageArena
 
@@ -27,11 +27,11 @@ struct TensorExporter {
     if let strings = tensor.strings {
       proto.pointee.n_string_data = strings.count
       proto.pointee.string_data = arena.array(strings.map { arena.bytes($0) })
-    } else if let storage = tensor.storage {
-      if let plan, let offset = plan.offset(for: storage) {
+    } else if tensor.hasData {
+      if let plan, let offset = plan.offset(for: tensor) {
         let entries = [
           arena.entry("location", plan.location), arena.entry("offset", "\(offset)"),
-          arena.entry("length", "\(storage.bytes.count)"),
+          arena.entry("length", "\(tensor.byteCount)"),
         ]
         proto.pointee.has_data_location = 1
         proto.pointee.data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL
@@ -39,10 +39,7 @@ struct TensorExporter {
         proto.pointee.external_data = arena.pointers(entries)
       } else {
         proto.pointee.has_raw_data = 1
-        proto.pointee.raw_data = ProtobufCBinaryData(
-          len: storage.bytes.count,
-          data: UnsafeMutablePointer(
-            mutating: storage.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)))
+        proto.pointee.raw_data = arena.elements(of: tensor)
       }
     } else {
       throw CompileError(

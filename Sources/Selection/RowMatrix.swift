@@ -14,24 +14,22 @@ public struct RowMatrix: Sendable {
     )
     let rows = weight.shape[axis]
     let columns = outer * inner + (bias == nil ? 0 : 1)
-    let source = weight.floats
     self.rows = rows
     self.columns = columns
-    if axis == 0, bias == nil {
-      elements = source
-      return
-    }
     let biases = bias?.floats
     elements = [Float](unsafeUninitializedCapacity: rows * columns) { target, count in
-      source.withUnsafeBufferPointer { source in
-        for row in 0..<rows {
-          for block in 0..<outer {
-            let from = (block * rows + row) * inner
-            let to = row * columns + block * inner
-            for offset in 0..<inner { target[to + offset] = source[from + offset] }
-          }
-          if let biases { target[row * columns + columns - 1] = biases[row] }
+      target.initialize(repeating: 0)
+      // A weight is made of lines of neighbours, each a part of one row.
+      var line = 0
+      weight.forEachPieceOfFloats(ofUnit: max(1, inner)) { source in
+        for start in stride(from: 0, to: source.count, by: inner) {
+          let to = line % rows * columns + line / rows * inner
+          for offset in 0..<inner { target[to + offset] = source[start + offset] }
+          line += 1
         }
+      }
+      if let biases {
+        for row in 0..<rows { target[row * columns + columns - 1] = biases[row] }
       }
       count = rows * columns
     }

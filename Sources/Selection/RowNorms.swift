@@ -1,5 +1,5 @@
 /// Norms of the rows of a layer's weight, one row per output channel, with the bias as a last column.
-/// The weight is read where it lies, which for a mapped file is the file.
+/// The weight is read where it lies, a piece at a time.
 public enum RowNorms {
   /// The sum of magnitudes of each row.
   public static func absoluteSums(_ weight: Tensor, axis: Int, bias: Tensor?) -> [Float] {
@@ -30,29 +30,48 @@ public enum RowNorms {
     scalar: (Float) -> Float
   ) -> [Float] {
     let rows = weight.shape[axis]
-    let outer = weight.shape[..<axis].reduce(1, *)
     let inner = weight.shape[(axis + 1)...].reduce(1, *)
     var sums = [Float](repeating: 0, count: rows)
-    let tensor =
-      weight.elementType == .float32 ? weight : Tensor(weight.floats, shape: weight.shape)
-    tensor.withUnsafeBytes { bytes in
-      guard let base = bytes.baseAddress else { return }
-      func element(_ index: Int) -> Float {
-        base.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+    guard weight.count > 0 else { return sums }
+    sums.withUnsafeMutableBufferPointer { sums in
+      let sums = UnsafeMutableRawBufferPointer(sums)
+      if inner == 1 {
+        // Neighbours belong to different rows.
+        weight.forEachPieceOfFloats(ofUnit: rows) { elements in
+          for start in stride(from: 0, to: elements.count, by: rows) {
+            let base = UnsafeRawPointer(elements.baseAddress! + start)
+            let whole = rows & ~15
+            for offset in stride(from: 0, to: whole * 4, by: 64) {
+              let added = term(base.loadUnaligned(fromByteOffset: offset, as: SIMD16<Float>.self))
+              let sum = sums.loadUnaligned(fromByteOffset: offset, as: SIMD16<Float>.self)
+              sums.storeBytes(of: sum + added, toByteOffset: offset, as: SIMD16<Float>.self)
+            }
+            for offset in stride(from: whole * 4, to: rows * 4, by: 4) {
+              let added = scalar(base.load(fromByteOffset: offset, as: Float.self))
+              let sum = sums.load(fromByteOffset: offset, as: Float.self)
+              sums.storeBytes(of: sum + added, toByteOffset: offset, as: Float.self)
+            }
+          }
+        }
+        return
       }
-      for block in 0..<outer {
-        for row in 0..<rows {
-          let start = (block * rows + row) * inner
+      var row = 0
+      weight.forEachPieceOfFloats(ofUnit: inner) { elements in
+        for start in stride(from: 0, to: elements.count, by: inner) {
+          let base = UnsafeRawPointer(elements.baseAddress! + start)
           // Sixteen partial sums: the compiler may not reorder one running sum into vectors.
           var lanes = SIMD16<Float>()
           let whole = inner & ~15
-          for offset in stride(from: 0, to: whole, by: 16) {
-            lanes += term(
-              base.loadUnaligned(fromByteOffset: (start + offset) * 4, as: SIMD16<Float>.self))
+          for offset in stride(from: 0, to: whole * 4, by: 64) {
+            lanes += term(base.loadUnaligned(fromByteOffset: offset, as: SIMD16<Float>.self))
           }
           var sum = whole > 0 ? lanes.sum() : 0
-          for offset in whole..<inner { sum += scalar(element(start + offset)) }
-          sums[row] += sum
+          for offset in stride(from: whole * 4, to: inner * 4, by: 4) {
+            sum += scalar(base.load(fromByteOffset: offset, as: Float.self))
+          }
+          sum += sums.load(fromByteOffset: row * 4, as: Float.self)
+          sums.storeBytes(of: sum, toByteOffset: row * 4, as: Float.self)
+          row = row + 1 == rows ? 0 : row + 1
         }
       }
     }

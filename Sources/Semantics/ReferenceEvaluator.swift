@@ -44,7 +44,7 @@ public struct ReferenceEvaluator: Sendable {
     guard let tensor = value.constant ?? tensors[id], tensor.hasData else {
       throw CompileError(.unsupported, "has no data to evaluate with", at: .value(value.name))
     }
-    return tensor
+    return tensor.contiguous
   }
 
   private func evaluate(_ id: NodeID, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {

@@ -58,8 +58,14 @@ extension Tensor {
     switch elementType {
     case .float32: array(of: Float.self)
     case .float64: array(of: Double.self).map(Float.init)
-    case .float16: array(of: Float16.self).map(Float.init)
-    case .bfloat16: array(of: UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
+    case .float16, .bfloat16:
+      withUnsafeBytes { bytes in
+        [Float](unsafeUninitializedCapacity: bytes.count / 2) { floats, count in
+          count = bytes.count / 2
+          Self.widen(
+            bytes, of: elementType, into: UnsafeMutableBufferPointer(rebasing: floats[..<count]))
+        }
+      }
     case .int64, .int32, .int16, .int8, .uint8, .uint16, .uint32, .uint64, .bool, .uint4, .int4,
       .uint2, .int2:
       integers.map(Float.init)
@@ -114,7 +120,7 @@ extension Tensor {
   public func reshaped(_ shape: [Int]) -> Tensor {
     precondition(shape.elementCount == count)
     switch payload {
-    case .bytes(let storage): return Tensor(elementType, shape: shape, storage: storage)
+    case .bytes, .slice: return Tensor(elementType, shape: shape, storage: storage!)
     case .strings(let strings): return Tensor(strings: strings, shape: shape)
     case .absent: return Tensor(absent: elementType, shape: shape)
     }

@@ -20,9 +20,11 @@ extension Tensor {
         for index in 0..<walk.rowLength { moved.append(strings[start + index * walk.rowStride]) }
       }
       return Tensor(strings: moved, shape: shape)
-    case .bytes(let storage):
+    case .bytes, .slice:
       let byteCount = elementType.byteCount(of: shape.elementCount)!
+      let storage = storage!
       let source = storage.bytes
+      defer { withExtendedLifetime(storage) {} }
       let result: TensorStorage
       if elementType.isByteAligned {
         result = TensorStorage(byteCount: byteCount) { target in
@@ -72,6 +74,7 @@ extension Tensor {
     guard parts.allSatisfy(\.hasData) else {
       return Tensor(absent: first.elementType, shape: shape)
     }
+    let parts = parts.map(\.contiguous)
     let total = shape.elementCount
     let rows = total == 0 ? 0 : shape[..<axis].reduce(1, *)
     let lengths = parts.map { total == 0 ? 0 : $0.count / rows }

@@ -18,9 +18,7 @@ extension Tensor {
     let outer = shape[..<axis].reduce(1, *)
     let inner = shape[(axis + 1)...].reduce(1, *)
 
-    switch payload {
-    case .absent: preconditionFailure("handled above")
-    case .strings(let strings):
+    if let strings {
       var kept: [[UInt8]] = []
       kept.reserveCapacity(newShape.elementCount)
       for row in 0..<outer {
@@ -30,23 +28,38 @@ extension Tensor {
         }
       }
       return Tensor(strings: kept, shape: newShape)
-    case .bytes(let storage):
-      let result: TensorStorage
-      if elementType.isByteAligned {
-        let block = inner * elementType.bitWidth / 8
-        result = TensorStorage(byteCount: outer * indices.count * block) { target in
-          Self.copyBlocks(
-            of: block, at: indices, rows: outer, rowLength: extent, from: storage.bytes, to: target)
-        }
-      } else {
-        let byteCount = elementType.byteCount(of: newShape.elementCount)!
-        result = TensorStorage(zeroed: byteCount)
-        copyBits(
-          at: indices, rows: outer, rowLength: extent, inner: inner, from: storage.bytes,
-          to: UnsafeMutableRawBufferPointer(mutating: result.bytes))
-      }
-      return Tensor(elementType, shape: newShape, storage: result)
     }
+    let storage = storage!
+    defer { withExtendedLifetime(storage) {} }
+    let result: TensorStorage
+    if elementType.isByteAligned {
+      let block = inner * elementType.bitWidth / 8
+      result = TensorStorage(byteCount: outer * indices.count * block) { target in
+        Self.copyBlocks(
+          of: block, at: indices, rows: outer, rowLength: extent, from: storage.bytes, to: target)
+      }
+    } else {
+      let byteCount = elementType.byteCount(of: newShape.elementCount)!
+      result = TensorStorage(zeroed: byteCount)
+      copyBits(
+        at: indices, rows: outer, rowLength: extent, inner: inner, from: storage.bytes,
+        to: UnsafeMutableRawBufferPointer(mutating: result.bytes))
+    }
+    return Tensor(elementType, shape: newShape, storage: result)
+  }
+
+  /// What `keeping` gives, brought together each time it is read: for large tensors that will be read once.
+  public func lazilyKeeping(_ indices: [Int], alongAxis axis: Int) -> Tensor {
+    let extent = shape[axis]
+    precondition(indices.allSatisfy { $0 >= 0 && $0 < extent })
+    var slice: LazySlice
+    switch payload {
+    case .bytes(let storage): slice = LazySlice(elementType, storage, shape: shape)
+    case .slice(let known): slice = known
+    case .strings, .absent: return keeping(indices, alongAxis: axis)
+    }
+    slice.keep(indices, ofAxis: axis)
+    return Tensor(slice)
   }
 
   /// Copies runs of neighbouring indices with one `memcpy` each.

@@ -3,16 +3,17 @@ import Glibc
 /// A dense tensor: element type, extents and elements in row-major order.
 ///
 /// A value type over shared storage: copies are free, and the first write to a shared or borrowed
-/// storage copies it.
+/// storage copies it. A lazy slice (`lazilyKeeping`) is a tensor like any other, but brings its elements
+/// together each time they are read.
 public struct Tensor: Sendable {
   public let elementType: ElementType
   /// Extents, outermost first; empty for a scalar.
   public let shape: [Int]
-  @usableFromInline var payload: Payload
+  var payload: Payload
 
-  @usableFromInline
   enum Payload: Sendable {
     case bytes(TensorStorage)
+    case slice(LazySlice)
     case strings([[UInt8]])
     /// Data that is described but not at hand, such as an absent external data file.
     case absent
@@ -47,6 +48,13 @@ public struct Tensor: Sendable {
     payload = .absent
   }
 
+  /// The elements of a slice, which are brought together when they are read.
+  init(_ slice: LazySlice) {
+    elementType = slice.elementType
+    shape = slice.shape
+    payload = .slice(slice)
+  }
+
   public var rank: Int { shape.count }
 
   /// Number of elements.
@@ -63,7 +71,7 @@ public struct Tensor: Sendable {
     switch payload {
     case .bytes(let storage): storage.bytes.count
     case .strings(let strings): strings.reduce(0) { $0 + $1.count }
-    case .absent: elementType.byteCount(of: count) ?? 0
+    case .slice, .absent: elementType.byteCount(of: count) ?? 0
     }
   }
 
@@ -73,10 +81,21 @@ public struct Tensor: Sendable {
     return nil
   }
 
-  /// The storage behind the tensor; `nil` for strings and absent data.
+  /// The storage behind the tensor, a new one each time for a lazy slice; `nil` for strings and absent
+  /// data.
   public var storage: TensorStorage? {
-    if case .bytes(let storage) = payload { return storage }
-    return nil
+    switch payload {
+    case .bytes(let storage): storage
+    case .slice(let slice): slice.storage
+    case .strings, .absent: nil
+    }
+  }
+
+  /// The tensor with its elements in one place: itself, unless it is a lazy slice. For reading it more
+  /// than once.
+  public var contiguous: Tensor {
+    guard case .slice(let slice) = payload else { return self }
+    return Tensor(elementType, shape: shape, storage: slice.storage)
   }
 
   /// Calls `body` with the tensor's bytes, which may lie at any alignment. Empty without data.
@@ -84,9 +103,7 @@ public struct Tensor: Sendable {
   public func withUnsafeBytes<R, E: Error>(
     _ body: (UnsafeRawBufferPointer) throws(E) -> R
   ) throws(E) -> R {
-    guard case .bytes(let storage) = payload else {
-      return try body(UnsafeRawBufferPointer(start: nil, count: 0))
-    }
+    guard let storage else { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
     defer { withExtendedLifetime(storage) {} }
     return try body(storage.bytes)
   }
@@ -95,7 +112,7 @@ public struct Tensor: Sendable {
   public mutating func withUnsafeMutableBytes<R, E: Error>(
     _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
   ) throws(E) -> R {
-    guard case .bytes(var storage) = payload else { preconditionFailure("tensor without bytes") }
+    guard var storage else { preconditionFailure("tensor without bytes") }
     payload = .absent
     if !storage.isWritable || !isKnownUniquelyReferenced(&storage) {
       let source = storage
@@ -110,13 +127,11 @@ extension Tensor: Equatable {
   /// Bitwise equality of type, shape and elements.
   public static func == (lhs: Tensor, rhs: Tensor) -> Bool {
     guard lhs.elementType == rhs.elementType, lhs.shape == rhs.shape else { return false }
-    switch (lhs.payload, rhs.payload) {
-    case (.bytes(let a), .bytes(let b)):
-      return a === b || a.bytes.count == 0
+    guard lhs.hasData, rhs.hasData else { return lhs.hasData == rhs.hasData }
+    guard let a = lhs.storage, let b = rhs.storage else { return lhs.strings == rhs.strings }
+    return withExtendedLifetime((a, b)) {
+      a === b || a.bytes.count == 0
         || memcmp(a.bytes.baseAddress!, b.bytes.baseAddress!, a.bytes.count) == 0
-    case (.strings(let a), .strings(let b)): return a == b
-    case (.absent, .absent): return true
-    default: return false
     }
   }
 }

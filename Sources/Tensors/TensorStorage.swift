@@ -1,5 +1,12 @@
 import Glibc
 
+/// Where borrowed bytes can be read again after their memory has been given back, such as a mapped file.
+public protocol RereadableBytes: AnyObject {
+  /// Gives back the memory of bytes that have been read. Reading them again costs time and nothing
+  /// else.
+  func giveBack(_ bytes: UnsafeRawBufferPointer)
+}
+
 /// The bytes behind one or more tensors: owned memory, or a borrowed part of something kept alive
 /// by `owner` (a mapped model file).
 public final class TensorStorage: @unchecked Sendable {
@@ -35,5 +42,11 @@ public final class TensorStorage: @unchecked Sendable {
 
   deinit {
     if isWritable { bytes.deallocate() }
+  }
+
+  /// Says that a part of the bytes will not be read soon.
+  func giveBack(_ part: Range<Int>) {
+    guard let owner = owner as? any RereadableBytes, !part.isEmpty else { return }
+    owner.giveBack(UnsafeRawBufferPointer(rebasing: bytes[part]))
   }
 }
