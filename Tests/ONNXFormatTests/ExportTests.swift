@@ -126,6 +126,58 @@ import Testing
     #expect(try files() == ["m.onnx"])
   }
 
+  /// A model whose only weight is `tensor`, which a node has as an attribute too.
+  private func model(holding tensor: Tensor) -> Model {
+    var model = model()
+    model.graph.setTensor(of: model.graph.initializers[0], to: tensor)
+    model.graph.insert(
+      OperationName("Constant"), name: "constant", inputs: [], outputs: [("c", nil)],
+      attributes: [Attribute("value", .tensor(NamedTensor(tensor)))], at: .atEnd)
+    return model
+  }
+
+  @Test(arguments: [ElementType.float32, .float16, .int4, .string])
+  func lazySlicesAreWrittenLikeEagerOnes(type: ElementType) throws {
+    var base =
+      type == .string
+      ? Tensor(strings: (0..<12000).map { Array("\($0)".utf8) }, shape: [400, 30])
+      : Tensor(zeros: type, shape: [400, 30])
+    if type != .string {
+      base.withUnsafeMutableBytes { bytes in
+        for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: index * 7) }
+      }
+    }
+    let rows = (0..<400).filter { $0 % 3 != 0 }
+    let eager = model(holding: base.keeping(rows, alongAxis: 0).keeping([2, 9], alongAxis: 1))
+    let lazy = model(
+      holding: base.lazilyKeeping(rows, alongAxis: 0).lazilyKeeping([2, 9], alongAxis: 1))
+    #expect(try serialize(lazy) == serialize(eager))
+    for externalData in [ExportOptions.ExternalData.always, .never] {
+      try exportModel(eager, to: path("m.onnx"), options: ExportOptions(externalData: externalData))
+      let names = try files()
+      let expected = try names.map { try Data(contentsOf: URL(fileURLWithPath: path($0))) }
+      for name in names { try FileManager.default.removeItem(atPath: path(name)) }
+      let byteCount = try exportModel(
+        lazy, to: path("m.onnx"), options: ExportOptions(externalData: externalData))
+      #expect(try files() == names)
+      #expect(try names.map { try Data(contentsOf: URL(fileURLWithPath: path($0))) } == expected)
+      #expect(byteCount == expected.reduce(0) { $0 + $1.count })
+      for name in names { try FileManager.default.removeItem(atPath: path(name)) }
+    }
+  }
+
+  /// What a mapped file has given back is there when it is read again.
+  @Test func piecesCanBeReadTwice() throws {
+    try exportModel(model(count: 1 << 20), to: path("m.onnx"))
+    let imported = try importModel(path: path("m.onnx"))
+    let tensor = try #require(imported.model.graph[imported.model.graph.initializers[0]].constant)
+    for _ in 0..<2 {
+      var floats: [Float] = []
+      tensor.forEachPieceOfFloats(ofUnit: 1) { floats += $0 }
+      #expect(floats == (0..<(1 << 20)).map(Float.init))
+    }
+  }
+
   @Test func inputIsNotOverwritten() throws {
     try exportModel(model(), to: path("m.onnx"))
     try FileManager.default.createSymbolicLink(

@@ -43,6 +43,32 @@ import Testing
     #expect(RowNorms.euclidean(weight, axis: 0, bias: nil) == [5, 0, Float(2).squareRoot()])
   }
 
+  /// Along every axis, in every type, and longer than the vectors that the sums are made of.
+  @Test(arguments: [ElementType.float32, .float16, .bfloat16, .float64, .int8])
+  func everyTypeAndAxis(type: ElementType) {
+    let shape = [3, 37, 18]
+    let floats = (0..<shape.elementCount).map { Float($0 % 11) - 5 }
+    let weight =
+      type == .int8
+      ? Tensor(.int8, shape: shape, elements: floats.map(Int8.init))
+      : Tensor(rounding: floats, to: type, shape: shape)
+    let strides = shape.rowMajorStrides
+    for axis in shape.indices {
+      var sums = [Float](repeating: 0, count: shape[axis])
+      var squares = sums
+      for (index, float) in floats.enumerated() {
+        sums[index / strides[axis] % shape[axis]] += abs(float)
+        squares[index / strides[axis] % shape[axis]] += float * float
+      }
+      #expect(RowNorms.absoluteSums(weight, axis: axis, bias: nil) == sums)
+      #expect(
+        RowNorms.euclidean(weight, axis: axis, bias: nil) == squares.map { $0.squareRoot() })
+      #expect(
+        RowMatrix(weight, axis: axis, bias: nil).elements
+          == RowMatrix(Tensor(floats, shape: shape), axis: axis, bias: nil).elements)
+    }
+  }
+
   @Test func columnsAndBiases() {
     let bias = Tensor([-1, 2], shape: [2])
     #expect(RowNorms.absoluteSums(weight, axis: 1, bias: bias) == [5, 7])
