@@ -58,9 +58,6 @@ public struct Inspection: Sendable, Encodable {
     macs = cost.macs
     parameters = cost.parameters
     warnings = context.warnings
-    let (allMacs, allParameters) = (
-      cutCost.macs(keeping: whole), cutCost.parameters(keeping: whole)
-    )
     // In order of execution, which is how users know their model.
     var places: [String: Int] = [:]
     for (place, node) in graph.nodes.enumerated() {
@@ -73,13 +70,10 @@ public struct Inspection: Sendable, Encodable {
     }
     groups = order.map { index in
       let group = coupling.groups[index]
-      var without = whole
-      without[index] = 0
-      let isFree = group.pin == nil
       return Group(
         name: group.name, kind: group.kind, channels: group.count,
-        parameters: isFree ? allParameters - cutCost.parameters(keeping: without) : 0,
-        macs: isFree ? allMacs - cutCost.macs(keeping: without) : 0,
+        parameters: cutCost.saving(.parameters, byKeeping: 0, ofGroup: index, from: whole),
+        macs: cutCost.saving(.macs, byKeeping: 0, ofGroup: index, from: whole),
         pinned: group.pin?.description,
         members: group.members.map { member in
           Member(

@@ -193,9 +193,9 @@ public struct ChannelSelection {
         settled(fixed[$0] ?? self.kept($0, ratio: ratio), $0)
       }
     case .macs(let fraction):
-      kept = try counts(fraction, "MACs", scope) { cost.macs(keeping: $0) }
+      kept = try counts(fraction, .macs, scope)
     case .parameters(let fraction):
-      kept = try counts(fraction, "parameters", scope) { cost.parameters(keeping: $0) }
+      kept = try counts(fraction, .parameters, scope)
     }
     var removed: [Int: Set<Int>] = [:]
     for (index, group) in coupling.groups.enumerated() where kept[index] < group.count {
@@ -206,8 +206,10 @@ public struct ChannelSelection {
 
   /// The largest counts whose cost is at most `fraction` of the whole.
   private func counts(
-    _ fraction: Double, _ unit: String, _ scope: Scope, cost: ([Int]) -> Int
+    _ fraction: Double, _ quantity: CutCost.Quantity, _ scope: Scope
   ) throws(CompileError) -> [Int] {
+    let unit = quantity == .macs ? "MACs" : "parameters"
+    func cost(_ kept: [Int]) -> Int { self.cost.total(quantity, keeping: kept) }
     let whole = cost(coupling.groups.map(\.count))
     guard whole > 0 else {
       throw CompileError(.checkFailed, "the model has no \(unit) that could be counted")
@@ -231,25 +233,24 @@ public struct ChannelSelection {
       let middle = (low + high) / 2
       if cost(candidates(middle)) <= limit { high = middle } else { low = middle }
     }
-    return scope == .global ? refined(candidates(high), limit, cost) : candidates(high)
+    return scope == .global ? refined(candidates(high), quantity, limit) : candidates(high)
   }
 
   /// Gives channels back, the most important of the removed ones first, as far as the limit allows:
   /// where counts are aligned the search takes coarse steps.
-  private func refined(_ counts: [Int], _ limit: Int, _ cost: ([Int]) -> Int) -> [Int] {
+  private func refined(_ counts: [Int], _ quantity: CutCost.Quantity, _ limit: Int) -> [Int] {
     var kept = counts
+    var total = cost.total(quantity, keeping: kept)
     var open = kept.indices.filter { fixed[$0] == nil && kept[$0] < coupling.groups[$0].count }
     func nextScore(_ index: Int) -> Float {
       scores[index][order[index][coupling.groups[index].count - kept[index] - 1]]
     }
     while let index = open.max(by: { (nextScore($0), $1) < (nextScore($1), $0) }) {
-      var more = kept
-      more[index] = settled(
-        min(coupling.groups[index].count, kept[index] + multiples[index]), index)
-      if cost(more) <= limit { kept = more }
-      if kept != more || kept[index] == coupling.groups[index].count {
-        open.removeAll { $0 == index }
-      }
+      let count = coupling.groups[index].count
+      let more = settled(min(count, kept[index] + multiples[index]), index)
+      let next = total &- cost.saving(quantity, byKeeping: more, ofGroup: index, from: kept)
+      if next <= limit { (kept[index], total) = (more, next) }
+      if kept[index] != more || more == count { open.removeAll { $0 == index } }
     }
     return kept
   }

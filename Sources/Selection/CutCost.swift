@@ -1,23 +1,33 @@
 /// The cost of a graph as a function of how many channels each group keeps.
 public struct CutCost: Sendable {
+  /// What is counted.
+  public enum Quantity: Sendable {
+    case macs
+    case parameters
+  }
+
   /// An axis as a sum: what belongs to no cuttable group, and so many indices per kept channel.
   private struct Extent: Sendable {
     var fixed: Int
     var parts: [(group: Int, multiplicity: Int)]
   }
 
-  private let graph: Graph
   private let facts: GraphFacts
-  private let coupling: CouplingAnalysis
   private var extents: [Axis: Extent] = [:]
-  private var costlyNodes: [NodeID] = []
+  /// The nodes whose MACs depend on what is kept, and for each group those that depend on it.
+  private var nodes: [NodeID] = []
+  private var nodesOfGroup: [[NodeID]]
+  /// MACs of all other nodes.
   private var constantMacs = 0
-  private var parameters: [ValueID] = []
+  /// The parameters, and for each group those that it lies on.
+  private let parameters: [ValueID]
+  private var parametersOfGroup: [[ValueID]]
 
   public init(_ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis) {
-    self.graph = graph
     self.facts = .nominal(of: graph, facts)
-    self.coupling = coupling
+    parameters = graph.valueIDs.filter { Cost.isParameter($0, graph, facts) }
+    nodesOfGroup = [[NodeID]](repeating: [], count: coupling.groups.count)
+    parametersOfGroup = [[ValueID]](repeating: [], count: coupling.groups.count)
     for (index, group) in coupling.groups.enumerated() where group.pin == nil {
       for member in group.members {
         let total = coupling.extent(of: member.axis)!
@@ -27,23 +37,57 @@ public struct CutCost: Sendable {
         extents[member.axis] = extent
       }
     }
-    parameters = graph.valueIDs.filter { Cost.isParameter($0, graph, facts) }
+    for id in parameters {
+      for group in groups(of: [id]) { parametersOfGroup[group].append(id) }
+    }
     for id in graph.nodes {
       guard let (found, call) = self.facts.invocation(of: id) else { continue }
       let macs = found.macs(call)
       guard macs > 0 else { continue }
-      let values = (graph[id].inputs + graph[id].outputs).compactMap { $0 }
-      let isAffected = values.contains { value in
-        coupling.axes(of: value).contains { extents[$0.axis] != nil }
-      }
-      if isAffected { costlyNodes.append(id) } else { constantMacs &+= macs }
+      let groups = groups(of: (graph[id].inputs + graph[id].outputs).compactMap { $0 })
+      for group in groups { nodesOfGroup[group].append(id) }
+      if groups.isEmpty { constantMacs &+= macs } else { nodes.append(id) }
     }
   }
 
-  /// MACs when group i keeps `kept[i]` channels.
-  public func macs(keeping kept: [Int]) -> Int {
-    var total = constantMacs
-    for id in costlyNodes {
+  /// The groups that lie on axes of the values.
+  private func groups(of values: [ValueID]) -> [Int] {
+    var groups: Set<Int> = []
+    for value in values {
+      for axis in 0..<(facts[value].rank ?? 0) {
+        for part in extents[Axis(value, axis)]?.parts ?? [] { groups.insert(part.group) }
+      }
+    }
+    return groups.sorted()
+  }
+
+  /// The cost when group i keeps `kept[i]` channels.
+  public func total(_ quantity: Quantity, keeping kept: [Int]) -> Int {
+    switch quantity {
+    case .macs: constantMacs &+ macs(of: nodes, kept)
+    case .parameters: count(of: parameters, kept)
+    }
+  }
+
+  /// How much is saved when group `group` keeps `count` channels instead of `kept[group]`. Only looks at
+  /// what depends on that group.
+  public func saving(
+    _ quantity: Quantity, byKeeping count: Int, ofGroup group: Int, from kept: [Int]
+  ) -> Int {
+    var fewer = kept
+    fewer[group] = count
+    switch quantity {
+    case .macs:
+      return macs(of: nodesOfGroup[group], kept) &- macs(of: nodesOfGroup[group], fewer)
+    case .parameters:
+      let parameters = parametersOfGroup[group]
+      return self.count(of: parameters, kept) &- self.count(of: parameters, fewer)
+    }
+  }
+
+  private func macs(of nodes: [NodeID], _ kept: [Int]) -> Int {
+    var total = 0
+    for id in nodes {
       let (found, call) = facts.invocation(of: id) { value in
         var cut = ValueFacts(facts[value].type)
         guard var shape = cut.type?.shape else { return cut }
@@ -60,8 +104,7 @@ public struct CutCost: Sendable {
     return total
   }
 
-  /// Parameters when group i keeps `kept[i]` channels.
-  public func parameters(keeping kept: [Int]) -> Int {
+  private func count(of parameters: [ValueID], _ kept: [Int]) -> Int {
     var total = 0
     for id in parameters {
       var count = 1

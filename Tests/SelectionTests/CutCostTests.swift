@@ -31,10 +31,22 @@ import Testing
       }
       let foreseen = CutCost(model.graph, model.facts, model.coupling)
       let actual = Cost(of: graph, try GraphFacts(of: graph))
-      #expect(foreseen.macs(keeping: counts) == actual.macs, "seed \(seed)")
-      #expect(foreseen.parameters(keeping: counts) == actual.parameters, "seed \(seed)")
+      #expect(foreseen.total(.macs, keeping: counts) == actual.macs, "seed \(seed)")
+      #expect(foreseen.total(.parameters, keeping: counts) == actual.parameters, "seed \(seed)")
       let whole = Cost(of: original, model.facts)
-      #expect(foreseen.macs(keeping: model.coupling.groups.map(\.count)) == whole.macs)
+      let all = model.coupling.groups.map(\.count)
+      #expect(foreseen.total(.macs, keeping: all) == whole.macs)
+      for quantity in [CutCost.Quantity.macs, .parameters] {
+        for group in all.indices {
+          var fewer = counts
+          fewer[group] /= 2
+          let saving = foreseen.saving(
+            quantity, byKeeping: fewer[group], ofGroup: group, from: counts)
+          let difference =
+            foreseen.total(quantity, keeping: counts) - foreseen.total(quantity, keeping: fewer)
+          #expect(saving == difference, "seed \(seed)")
+        }
+      }
     }
     #expect(cutCount > 30)
   }

@@ -86,12 +86,10 @@ import Testing
       guards.alignment = .multiple(1)
       let removed = try self.removed(budget, scope: scope, guards)
       let kept = whole.indices.map { whole[$0] - (removed[$0]?.count ?? 0) }
+      let quantity: CutCost.Quantity =
+        if case .macs = budget { .macs } else { .parameters }
       let reached =
-        if case .macs = budget {
-          Double(cost.macs(keeping: kept)) / Double(cost.macs(keeping: whole))
-        } else {
-          Double(cost.parameters(keeping: kept)) / Double(cost.parameters(keeping: whole))
-        }
+        Double(cost.total(quantity, keeping: kept)) / Double(cost.total(quantity, keeping: whole))
       #expect(reached <= fraction)
       #expect(reached > fraction - 0.1, "no more goes than has to")
     }
