@@ -81,17 +81,28 @@ public struct MergeNeurons: Pass {
     let masked = try MaskedChannels(in: graph, facts, coupling)
     let layers = LinearLayer.all(in: graph, facts)
     // All rows are compared before any weight changes: a layer merged into is compared as trained.
+    let gatherers = gatherers(of: masked.removed.keys.map { coupling.groups[$0] }, graph, facts)
     let plans = masked.removed.keys.sorted().compactMap { group in
-      find(coupling.groups[group], masked.removed[group]!, layers, graph, facts)
+      find(coupling.groups[group], masked.removed[group]!, layers, gatherers, graph, facts)
     }
     for plan in plans { perform(plan, &graph) }
   }
 
   // MARK: Find
 
+  /// The nodes that sum over the groups' channels or gather them otherwise, by axis.
+  private func gatherers(
+    of groups: [ChannelGroup], _ graph: Graph, _ facts: GraphFacts
+  ) -> [Axis: [NodeID]] {
+    var axes: [Axis: [Int]] = [:]
+    for group in groups { for member in group.members { axes[member.axis] = [] } }
+    return Dictionary(grouping: MaskPlace.all(in: graph, facts, axes), by: \.key.axis)
+      .mapValues { $0.map(\.node) }
+  }
+
   private func find(
-    _ group: ChannelGroup, _ removed: Set<Int>, _ layers: [LinearLayer], _ graph: Graph,
-    _ facts: GraphFacts
+    _ group: ChannelGroup, _ removed: Set<Int>, _ layers: [LinearLayer],
+    _ gatherers: [Axis: [NodeID]], _ graph: Graph, _ facts: GraphFacts
   ) -> Plan? {
     let members = Dictionary(uniqueKeysWithValues: group.members.map { ($0.axis, $0) })
     let makers = layers.filter { members[Axis($0.weight, $0.outputAxis)] != nil }
@@ -111,7 +122,7 @@ public struct MergeNeurons: Pass {
       [maker.weight] + consumers.map { $0.layer.weight } + (maker.bias.map { [$0] } ?? [])
     guard !consumers.isEmpty,
       members.keys.allSatisfy({ graph[$0.value].constant == nil || weights.contains($0.value) }),
-      let between = homogeneousNodes(members, maker, users, graph, facts),
+      let between = homogeneousNodes(members, maker, users, gatherers, graph, facts),
       let takeover = takeover(
         maker, rows: made.indices.map(Int.init), removed,
         isRectified: between.contains { graph[$0].operation == OperationName("Relu") }, graph)
@@ -122,13 +133,12 @@ public struct MergeNeurons: Pass {
   /// The nodes between the maker and its users, masks apart; `nil` if one is not homogeneous.
   private func homogeneousNodes(
     _ members: [Axis: ChannelGroup.Member], _ maker: LinearLayer, _ users: [LinearLayer],
-    _ graph: Graph, _ facts: GraphFacts
+    _ gatherers: [Axis: [NodeID]], _ graph: Graph, _ facts: GraphFacts
   ) -> [NodeID]? {
     let values = Set(members.keys.map(\.value)).filter { graph[$0].definingNode != nil }
     let ends = Set(users.map(\.node))
     // A sum over the channels is homogeneous too, but consumes them.
-    let kept = Dictionary(uniqueKeysWithValues: members.keys.map { ($0, [Int]()) })
-    guard MaskPlace.all(in: graph, facts, kept).allSatisfy({ ends.contains($0.node) }) else {
+    guard members.keys.allSatisfy({ gatherers[$0, default: []].allSatisfy(ends.contains) }) else {
       return nil
     }
     var visited: Set<NodeID> = []

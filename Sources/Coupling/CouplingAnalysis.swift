@@ -83,6 +83,12 @@ extension CouplingAnalysis {
   public func extent(of axis: Axis) -> Int? {
     table.slot(axis)?.extent
   }
+
+  /// A number that an axis shares with those that are equal to it, index by index, in what the nodes
+  /// say; `nil` where its extent is not fixed.
+  public func strand(of axis: Axis) -> Int? {
+    table.slot(axis)?.strand
+  }
 }
 
 extension CouplingAnalysis {

@@ -12,13 +12,19 @@ public struct ChannelScores: Sendable {
   public mutating func set(
     _ values: [Float], for group: ChannelGroup, in coupling: CouplingAnalysis
   ) {
+    // Axes that are equal throughout share a list.
+    var lists: [Int: [Float]] = [:]
     for member in group.members {
-      let extent = coupling.extent(of: member.axis) ?? 0
-      var list = scores[member.axis] ?? [Float](repeating: 0, count: extent)
-      for channel in 0..<group.count {
-        for index in member.indices(ofChannel: channel) { list[Int(index)] = values[channel] }
+      guard let strand = coupling.strand(of: member.axis) else { continue }
+      if lists[strand] == nil {
+        let extent = coupling.extent(of: member.axis)!
+        var list = scores[member.axis] ?? [Float](repeating: 0, count: extent)
+        for channel in 0..<group.count {
+          for index in member.indices(ofChannel: channel) { list[Int(index)] = values[channel] }
+        }
+        lists[strand] = list
       }
-      scores[member.axis] = list
+      scores[member.axis] = lists[strand]
     }
   }
 
