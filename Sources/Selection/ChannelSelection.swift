@@ -43,18 +43,19 @@ public struct ChannelSelection {
   }
 
   /// Axes of results of layers that read a graph input, as it is or after nodes that keep the number of
-  /// its elements (quantisation, transposition, scaling).
+  /// its axes and elements (quantisation, transposition, scaling).
   private static func axesMadeFromInputs(_ graph: Graph, _ facts: GraphFacts) -> Set<Axis> {
     var inputs = Set(graph.inputs)
-    func count(_ value: ValueID) -> Int? {
-      facts[value].shape?.map { $0.fixedExtent ?? 1 }.checkedElementCount
+    func size(_ value: ValueID) -> [Int]? {
+      guard let shape = facts[value].shape else { return nil }
+      return shape.map { $0.fixedExtent ?? 1 }.checkedElementCount.map { [shape.count, $0] }
     }
     for id in graph.nodes {
       let computed = graph[id].inputs.compactMap { $0 }.filter { !facts.isFixed($0) }
-      guard computed.count == 1, inputs.contains(computed[0]), let known = count(computed[0]),
+      guard computed.count == 1, inputs.contains(computed[0]), let known = size(computed[0]),
         LinearLayer.layers(of: id, graph, facts).isEmpty
       else { continue }
-      inputs.formUnion(graph[id].outputs.compactMap { $0 }.filter { count($0) == known })
+      inputs.formUnion(graph[id].outputs.compactMap { $0 }.filter { size($0) == known })
     }
     return Set(
       LinearLayer.all(in: graph, facts).filter { inputs.contains($0.data) }

@@ -2,5 +2,6 @@
 let layoutOperators: [any Operator] =
   [
     Cast(), CastLike(), Concat(), Dropout(), Expand(), Flatten(), Gather(), Identity(), Pad(),
-    Reshape(), Slice(), Split(), Squeeze(), Tile(), Transpose(), Unsqueeze(),
+    Reshape(), Slice(), Split(), Squeeze(), Tile(), Transpose(), Trilu(),
+    Unsqueeze(),
   ] as [any Operator] + DepthToSpace.all
