@@ -32,6 +32,8 @@ final class ImportSession {
   private let owner: AnyObject
   private var scopes: [UnsafeMutableRawPointer: GraphScope] = [:]
   private var capturesLeft = 250_000
+  /// The external data files that a warning has said to be absent.
+  private var absentFiles: Set<String> = []
 
   /// `owner` keeps `bytes`, the whole file, alive.
   init(
@@ -45,6 +47,14 @@ final class ImportSession {
 
   func warn(_ message: String, at location: Location? = nil) {
     warnings.append(Diagnostic(.warning, message, at: location))
+  }
+
+  /// Warns of an external data file that cannot be read, once for all its tensors.
+  func warn(ofAbsentFile location: String, _ error: CompileError) {
+    guard absentFiles.insert(location).inserted else { return }
+    warnings.append(
+      Diagnostic(
+        .warning, error.diagnostics[0].message, notes: ["its tensors are taken as unknown"]))
   }
 
   /// A storage that borrows the bytes that a tensor's `raw_data` stands for.

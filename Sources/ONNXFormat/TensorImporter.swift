@@ -102,7 +102,7 @@ struct TensorImporter {
       return Tensor(type, shape: shape, storage: try folder.storage(of: reference, at: location))
     } catch {
       guard session.options.allowAbsentExternalData, error.kind == .inputOutput else { throw error }
-      session.warn(error.diagnostics.first?.message ?? "external data is absent", at: location)
+      session.warn(ofAbsentFile: reference.location, error)
       return Tensor(absent: type, shape: shape)
     }
   }

@@ -301,4 +301,52 @@ import Testing
       }
       """, [])
   }
+
+  /// Two axes of one value can be equal.
+  @Test func sumWithItsOwnTransposed() throws {
+    let model = try CoupledModel(
+      """
+      main (float[N,3] x) => (float[N,2] y)
+      <float[3,4] w = {...}, float[4,2] v = {...}, int64[1] first = {1}, int64[1] second = {2}>
+      {
+        [fc] a = MatMul (x, w)
+        [unsqueeze1] b = Unsqueeze (a, second)
+        [unsqueeze2] c = Unsqueeze (a, first)
+        [mul] d = Mul (b, c)
+        [swap] e = Transpose <perm = [0, 2, 1]> (d)
+        [add] f = Add (d, e)
+        [sum] g = ReduceSum <keepdims = 0> (f, first)
+        [head] y = MatMul (g, v)
+      }
+      """)
+    #expect(
+      model.cuttable == [
+        "fc, 4 channels: w[1] v[0] a[1] b[1] c[2] d[1] d[2] e[1] e[2] f[1] f[2] g[1]"
+      ])
+    #expect(model.indices(ofChannel: 2, of: "fc", on: "f", axis: 2) == [2])
+  }
+
+  /// However deep the network, axes that are equal throughout are one to the analysis.
+  @Test func equalAxesShareTheirElements() throws {
+    let relus = (1...100).map { "[relu\($0)] t\($0) = Relu (t\($0 - 1))" }.joined(separator: "\n")
+    let model = try CoupledModel(
+      """
+      main (float[N,3] x) => (float[N,2] y)
+      <float[3,4] w = {...}, float[4,2] v = {...}, float[2,4] u = {...}>
+      {
+        [fc] t0 = MatMul (x, w)
+        \(relus)
+        [head] y = MatMul (t100, v)
+      }
+      """)
+    func strand(_ value: String, _ axis: Int) throws -> Int? {
+      model.coupling.strand(of: Axis(try #require(model.graph.value(named: value)), axis))
+    }
+    let channels = try #require(try strand("w", 1))
+    for value in ["t0", "t50", "t100"] { #expect(try strand(value, 1) == channels) }
+    #expect(try strand("v", 0) == channels)
+    #expect(try strand("v", 1) != channels)
+    #expect(try strand("u", 1) != channels)
+    #expect(try strand("t0", 0) == nil, "the batch has no fixed extent")
+  }
 }
