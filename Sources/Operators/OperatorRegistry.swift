@@ -2,6 +2,7 @@
 public enum OperatorRegistry {
   /// All operators. The one list of them.
   public static let all: [any Operator] = [
+    attentionOperators,
     constantOperators,
     convolutionOperators,
     elementwiseOperators,

@@ -292,6 +292,65 @@ struct CoupledNetwork: CustomTestStringConvertible, Sendable {
       }
       """),
     CoupledNetwork(
+      "attention as one operator",
+      """
+      <ir_version: 10, opset_import: ["" : 23]>
+      main (float[2,5,3] x) => (float[2,5,4] y)
+      <
+        float[3,8] w0 = {...}, float[8,24] wq = {...}, float[8,12] wk = {...},
+        float[8,10] wv = {...}, float[24] bq = {...}, float[5,3] cosines = {...},
+        float[5,3] sines = {...}, int64[2,5] positions = {0, 1, 2, 3, 4, 0, 1, 2, 3, 4},
+        float[1,4,5,5] mask = {...}, float[20,8] wo = {...}, float[8,4] w3 = {...}
+      >
+      {
+        e = MatMul (x, w0)
+        qm = MatMul (e, wq)
+        qb = Add (qm, bq)
+        q = RotaryEmbedding <num_heads = 4> (qb, cosines, sines, positions)
+        km = MatMul (e, wk)
+        k = RotaryEmbedding <num_heads = 2> (km, cosines, sines, positions)
+        v = MatMul (e, wv)
+        a = Attention <q_num_heads = 4, kv_num_heads = 2, is_causal = 1> (q, k, v, mask)
+        o = MatMul (a, wo)
+        s = Add (e, o)
+        y = MatMul (s, w3)
+      }
+      """),
+    CoupledNetwork(
+      "attention of heads in an axis of their own",
+      """
+      <ir_version: 10, opset_import: ["" : 23]>
+      main (float[2,5,3] x) => (float[2,5,4] y)
+      <
+        float[3,8] w0 = {...}, float[8,24] wq = {...}, float[8,12] wk = {...},
+        float[8,12] wv = {...}, int64[4] queries = {0, 0, 4, 6}, int64[4] keys = {0, 0, 2, 6},
+        float[5,2] cosines = {...}, float[5,2] sines = {...},
+        int64[2,5] positions = {0, 1, 2, 3, 4, 0, 1, 2, 3, 4},
+        int64[3] merged = {0, 0, -1}, float[24,8] wo = {...}, float[8,4] w3 = {...}
+      >
+      {
+        e = MatMul (x, w0)
+        qm = MatMul (e, wq)
+        qr = Reshape (qm, queries)
+        qt = Transpose <perm = [0, 2, 1, 3]> (qr)
+        q = RotaryEmbedding <interleaved = 1, rotary_embedding_dim = 4> (
+          qt, cosines, sines, positions)
+        km = MatMul (e, wk)
+        kr = Reshape (km, keys)
+        kt = Transpose <perm = [0, 2, 1, 3]> (kr)
+        k = RotaryEmbedding <interleaved = 1, rotary_embedding_dim = 4> (
+          kt, cosines, sines, positions)
+        vm = MatMul (e, wv)
+        vr = Reshape (vm, keys)
+        v = Transpose <perm = [0, 2, 1, 3]> (vr)
+        a, present, , scores = Attention <softcap = 2.0> (q, k, v)
+        t = Transpose <perm = [0, 2, 1, 3]> (a)
+        m = Reshape (t, merged)
+        o = MatMul (m, wo)
+        y = MatMul (o, w3)
+      }
+      """),
+    CoupledNetwork(
       "shared weights",
       """
       main (float[2,4] x, float[2,4] z) => (float[2,3] y)
