@@ -22,7 +22,7 @@ public struct Axis: Hashable, Sendable, Comparable {
 struct AxisTable {
   struct Slot {
     let axis: Axis
-    let extent: Int
+    fileprivate(set) var extent: Int
     /// The index in `strands` of the elements; meaningless where the extent is 0.
     fileprivate(set) var strand: Int
     /// Number of the element of index 0.
@@ -41,8 +41,9 @@ struct AxisTable {
   /// Longer axes are not numbered: no axis of channels comes near.
   static let extentLimit = 1 << 18
 
-  /// Nor is any axis once so many indices are: a few numbers of a small file could otherwise ask for any
-  /// amount of memory. A model earns more by its weights.
+  /// Nor is any axis once so many elements are: a few numbers of a small file could otherwise ask for any
+  /// amount of memory. A model earns more by its weights. What is equal to a numbered axis costs nothing,
+  /// so that masks never run out of numbers.
   let indexLimit: Int
 
   /// In order of the values.
@@ -61,18 +62,14 @@ struct AxisTable {
     ranks = [Int](repeating: 0, count: graph.valueIDBound)
     let weights = graph.initializers.reduce(0) { $0 + (graph[$1].constant?.byteCount ?? 0) }
     indexLimit = (1 << 22) + weights / 256
-    var indexCount = 0
     for id in graph.valueIDs {
       guard let shape = facts[id].shape else { continue }
       firstSlot[Int(id.rawValue)] = slots.count
       ranks[Int(id.rawValue)] = shape.count
       for (index, dimension) in shape.enumerated() {
         let known = dimension.fixedExtent ?? 0
-        let isNumbered =
-          (0...Self.extentLimit).contains(known) && indexCount + known <= indexLimit
-        let extent = isNumbered ? known : 0
+        let extent = (0...Self.extentLimit).contains(known) ? known : 0
         slots.append(Slot(axis: Axis(id, index), extent: extent, strand: -1, base: 0))
-        indexCount += extent
       }
     }
     var sets = UnionFind(count: slots.count)
@@ -88,9 +85,17 @@ struct AxisTable {
   }
 
   private mutating func number(_ sets: inout UnionFind) {
+    // -1 for a strand that is new, and -2 for one that would exceed the limit.
     var strandOfRoot = [Int](repeating: -1, count: slots.count)
     for index in slots.indices where slots[index].extent > 0 {
       let root = sets.find(index)
+      if strandOfRoot[root] == -1, elementCount + slots[index].extent > indexLimit {
+        strandOfRoot[root] = -2
+      }
+      if strandOfRoot[root] == -2 {
+        slots[index].extent = 0
+        continue
+      }
       if strandOfRoot[root] < 0 {
         strandOfRoot[root] = strands.count
         let elements = elementCount..<(elementCount + slots[index].extent)

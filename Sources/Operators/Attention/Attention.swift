@@ -105,7 +105,7 @@ struct Attention: Operator {
         [Operand.pastKey, Operand.pastValue].map { operand in
           call.shape(operand).map { Dimension($0[2].extent) } ?? .unknown
         }, call)
-      keys = try .sum([past, fresh], call)
+      keys = try .sum([past.extent, fresh.extent], call)
     }
     func known(_ count: Int?) -> Dimension { count.map { .fixed($0) } ?? .unknown }
     let queryHeads = rank == 4 ? extent(Operand.query, 1) : known(call.int("q_num_heads"))
