@@ -135,6 +135,51 @@ import Testing
     #expect(OperatorRegistry.find(OperationName("LessOrEqual"), opset: 11) == nil)
   }
 
+  @Test func classifies() throws {
+    let x = ValueFacts.constant([1, .nan, .infinity, -.infinity], 4)
+    #expect(try OperatorCase("IsNaN", [x]).evaluate()[0].integers == [0, 1, 0, 0])
+    #expect(try OperatorCase("IsInf", [x]).evaluate()[0].integers == [0, 0, 1, 1])
+    #expect(
+      try OperatorCase("IsInf", [x], [Attribute("detect_negative", 0)]).evaluate()[0].integers == [
+        0, 0, 1, 0,
+      ])
+    // Finite in double precision, infinite in single.
+    let large = ValueFacts(constant: Tensor(.float64, shape: [1], elements: [1e300]))
+    #expect(try OperatorCase("IsInf", [large]).evaluate()[0].integers == [0])
+    #expect(
+      try OperatorCase("IsNaN", [.float(3, 2)]).relations() == ["X0.0 = Y0.0", "X0.1 = Y0.1"])
+  }
+
+  @Test func movesBits() throws {
+    func bits(_ type: String, _ a: [Int], _ b: [Int], _ attributes: [Attribute] = []) throws
+      -> [Int]
+    {
+      try OperatorCase(
+        type, opset: 28, [ValueFacts(constant: Tensor(a)), ValueFacts(constant: Tensor(b))],
+        attributes
+      ).evaluate()[0].integers
+    }
+    #expect(try bits("BitwiseAnd", [6, -1], [3]) == [2, 3])
+    #expect(try bits("BitwiseOr", [6, -1], [3]) == [7, -1])
+    #expect(try bits("BitwiseXor", [6, -1], [3]) == [5, -4])
+    #expect(
+      try OperatorCase("BitwiseNot", opset: 18, [.integers(5, -1)]).evaluate()[0].integers == [
+        -6, 0,
+      ])
+    let (left, right) = (Attribute("direction", "LEFT"), Attribute("direction", "RIGHT"))
+    #expect(try bits("BitShift", [1, -1, 3], [2, 1, 64], [left]) == [4, -2, 0])
+    #expect(try bits("BitShift", [4, -4, 4, -4], [1, 1, 64, -1], [right]) == [2, -2, 0, -1])
+    for number in hostileNumbers { _ = try bits("BitShift", [5], [number], [left]) }
+    let large = ValueFacts(constant: Tensor(.uint64, shape: [1], elements: [UInt64.max]))
+    let one = ValueFacts(constant: Tensor(.uint64, shape: [1], elements: [UInt64(63)]))
+    #expect(try OperatorCase("BitShift", [large, one], [right]).evaluate()[0].integers == [1])
+    let bytes = ValueFacts(constant: Tensor(.uint8, shape: [1], elements: [UInt8(200)]))
+    #expect(try OperatorCase("BitShift", [bytes, bytes], [left]).evaluate()[0].integers == [0])
+    #expect(OperatorCase("BitShift", [bytes, bytes]).refusal() != nil)
+    #expect(
+      OperatorCase("BitwiseAnd", opset: 18, [.counting(1), .counting(1)]).refusesToEvaluate())
+  }
+
   @Test func reasons() throws {
     let (a, b) = (ValueFacts.truths([0, 0, 1, 1], 4), ValueFacts.truths([0, 1, 0, 1], 4))
     #expect(try OperatorCase("And", [a, b]).evaluate()[0].integers == [0, 0, 0, 1])
@@ -202,6 +247,13 @@ import Testing
     #expect(try isClose(values("HardSigmoid"), [0.1, 0.5, 0.9]))
     #expect(try isClose(values("ThresholdedRelu"), [0, 0, 2]))
     #expect(try isClose(values("Celu", [Attribute("alpha", Float(2))]), [-1.264241, 0, 2]))
+    #expect(try isClose(values("Swish", opset: 24), [-0.2384058, 0, 1.7615942]))
+    #expect(
+      try isClose(
+        values("Shrink", [Attribute("lambd", Float(1)), Attribute("bias", Float(0.5))]),
+        [
+          -1.5, 0, 1.5,
+        ]))
     #expect(try isClose(values("Gelu"), [-0.0455003, 0, 1.9544997]))
     #expect(
       try isClose(values("Gelu", [Attribute("approximate", "tanh")]), [-0.0454023, 0, 1.9545977]))
@@ -217,6 +269,44 @@ import Testing
     #expect(try OperatorCase("Neg", [numbers]).evaluate()[0].integers == [3, 0, -7, .min])
     #expect(try OperatorCase("Sign", [numbers]).evaluate()[0].integers == [-1, 0, 1, -1])
     #expect(OperatorCase("Exp", [numbers]).refusesToEvaluate())
+    #expect(
+      try OperatorCase("Shrink", [.integers(-3, 0, 7)], [Attribute("bias", Float(1.5))]).evaluate()[
+        0
+      ]
+      .integers == [-1, 0, 5])
+  }
+
+  @Test func computesTrigonometry() throws {
+    func value(_ type: String, _ x: Float) throws -> Float {
+      try OperatorCase(type, [.constant([x])]).evaluate()[0].floats[0]
+    }
+    let expected: [(String, Float)] = [
+      ("Tan", 0.5463025), ("Asin", 0.5235988), ("Acos", 1.0471976), ("Atan", 0.4636476),
+      ("Sinh", 0.5210953), ("Cosh", 1.1276260), ("Asinh", 0.4812118), ("Atanh", 0.5493061),
+    ]
+    for (type, result) in expected { #expect(try isClose([value(type, 0.5)], [result]), "\(type)") }
+    #expect(try isClose([value("Acosh", 1.5)], [0.9624237]))
+    #expect(
+      try OperatorCase("Round", [.constant([0.5, 1.5, -2.5, 2.4], 4)]).evaluate()[0].floats == [
+        0, 2, -2, 2,
+      ])
+    #expect(OperatorRegistry.find(OperationName("Sinh"), opset: 8) == nil)
+    #expect(OperatorRegistry.find(OperationName("Round"), opset: 10) == nil)
+  }
+
+  @Test func computesWhatIsKnownInPart() throws {
+    let n = ValueFacts.symbolic(.symbol("n"), .fixed(-6), .unknown)
+    #expect(try OperatorCase("Neg", [n]).contents() == "? 6 ?")
+    #expect(try OperatorCase("Abs", [n]).contents() == "? 6 ?")
+    let whole = ValueFacts(.float32, [.fixed(2)], contents: .integers([.fixed(9), .unknown]))
+    for (type, result) in [("Floor", 9), ("Sqrt", 3), ("Round", 9), ("Ceil", 9)] {
+      guard case .integers(let elements) = try OperatorCase(type, [whole]).infer()[0].contents
+      else {
+        Issue.record("nothing is known of \(type)")
+        continue
+      }
+      #expect(elements == [.fixed(result), .unknown])
+    }
   }
 
   @Test func slopesOneWay() throws {

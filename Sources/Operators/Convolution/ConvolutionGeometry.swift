@@ -31,7 +31,8 @@ struct ConvolutionGeometry {
     guard pads.allSatisfy({ (-limit...limit).contains($0) }) else {
       throw call.malformed("a padding is out of range")
     }
-    let mode = call.string("auto_pad") ?? "NOTSET"
+    let hasMode = call.signature.attributes.keys.contains("auto_pad")
+    let mode = hasMode ? call.string("auto_pad") ?? "NOTSET" : "NOTSET"
     var padding: [(Int, Int)]? = []
     var output: [Dimension] = []
     for axis in 0..<rank {

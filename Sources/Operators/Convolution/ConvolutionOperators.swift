@@ -1,5 +1,6 @@
-/// Convolutions.
+/// Convolutions, and what goes with them.
 let convolutionOperators: [any Operator] = [
+  Col2Im(),
   Conv(),
   ConvTranspose(),
 ]

@@ -1,5 +1,6 @@
 /// The operators that compute each element from the elements at its place.
 let elementwiseOperators: [any Operator] =
-  [Clip(), Gelu(), Mod(), Pow(), PRelu(), Where()] as [any Operator] + BinaryElementwise.all
+  [BitShift(), Clip(), Gelu(), Mod(), Pow(), PRelu(), Where()] as [any Operator]
+  + BinaryElementwise.all + Bitwise.all + Classification.all
   + Comparison.all + Logical.all + ParametricActivation.all + UnaryElementwise.all
   + VariadicElementwise.all

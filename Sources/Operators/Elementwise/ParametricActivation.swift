@@ -3,7 +3,8 @@ import Glibc
 /// The activations that apply a function of one variable with one or two numbers for parameters, of
 /// any shape: they differ in nothing but the formula.
 ///
-/// ONNX opset 7 to 28: LeakyRelu, Elu, Selu, HardSigmoid; 10 to 28: ThresholdedRelu; 12 to 28: Celu.
+/// ONNX opset 7 to 28: LeakyRelu, Elu, Selu, HardSigmoid; 9 to 28: Shrink, on integers too; 10 to 28:
+/// ThresholdedRelu; 12 to 28: Celu; 24 to 28: Swish.
 ///
 /// Channels: every axis goes with itself.
 struct ParametricActivation: Operator {
@@ -12,32 +13,43 @@ struct ParametricActivation: Operator {
   let parameters: [String]
   let formula: @Sendable (Float, Float, Float) -> Float
 
-  /// `second` is the second parameter beside `alpha`.
+  private let takesIntegers: Bool
+
   private init(
-    _ type: String, opsets: ClosedRange<Int> = 7...28, alpha: Float,
-    second: (name: String, value: Float)? = nil,
+    _ type: String, opsets: ClosedRange<Int> = 7...28, takesIntegers: Bool = false,
+    _ parameters: KeyValuePairs<String, Float>,
     _ formula: @escaping @Sendable (Float, Float, Float) -> Float
   ) {
-    var attributes: [String: Attribute.Value?] = ["alpha": .float(alpha)]
-    if let second { attributes[second.name] = .float(second.value) }
-    signature = Signature(type, opsets: opsets, operands: 1...1, attributes: attributes)
-    parameters = ["alpha"] + (second.map { [$0.name] } ?? [])
+    self.parameters = parameters.map(\.key)
+    let attributes = parameters.map { ($0.key, Attribute.Value?.some(.float($0.value))) }
+    signature = Signature(
+      type, opsets: opsets, operands: 1...1,
+      attributes: Dictionary(uniqueKeysWithValues: attributes))
+    self.takesIntegers = takesIntegers
     self.formula = formula
   }
 
-  /// One operator for each formula: of x, of alpha (a), and of the second parameter.
+  /// One operator for each formula: of x, and of the one or two parameters.
   static let all: [ParametricActivation] = [
-    ParametricActivation("LeakyRelu", alpha: 0.01) { x, a, _ in x < 0 ? a * x : x },
-    ParametricActivation("Elu", alpha: 1) { x, a, _ in x < 0 ? a * expm1f(x) : x },
-    ParametricActivation("Selu", alpha: 1.673_263_2, second: ("gamma", 1.050_701)) { x, a, gamma in
+    ParametricActivation("LeakyRelu", ["alpha": 0.01]) { x, a, _ in x < 0 ? a * x : x },
+    ParametricActivation("Elu", ["alpha": 1]) { x, a, _ in x < 0 ? a * expm1f(x) : x },
+    ParametricActivation("Selu", ["alpha": 1.673_263_2, "gamma": 1.050_701]) { x, a, gamma in
       gamma * (x > 0 ? x : a * expm1f(x))
     },
-    ParametricActivation("HardSigmoid", alpha: 0.2, second: ("beta", 0.5)) { x, a, beta in
+    ParametricActivation("HardSigmoid", ["alpha": 0.2, "beta": 0.5]) { x, a, beta in
       max(0, min(1, a * x + beta))
     },
-    ParametricActivation("ThresholdedRelu", opsets: 10...28, alpha: 1) { x, a, _ in x > a ? x : 0 },
-    ParametricActivation("Celu", opsets: 12...28, alpha: 1) { x, a, _ in
+    ParametricActivation("Shrink", opsets: 9...28, takesIntegers: true, ["lambd": 0.5, "bias": 0]) {
+      x, limit, bias in x < -limit ? x + bias : (x > limit ? x - bias : 0)
+    },
+    ParametricActivation("ThresholdedRelu", opsets: 10...28, ["alpha": 1]) { x, a, _ in
+      x > a ? x : 0
+    },
+    ParametricActivation("Celu", opsets: 12...28, ["alpha": 1]) { x, a, _ in
       max(0, x) + min(0, a * expm1f(x / a))
+    },
+    ParametricActivation("Swish", opsets: 24...28, ["alpha": 1]) { x, a, _ in
+      x / (1 + expf(-a * x))
     },
   ]
 
@@ -53,13 +65,15 @@ struct ParametricActivation: Operator {
 
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
     let x = try call.tensor(0, of: operands)
-    guard x.elementType.isFloatingPoint else {
+    let first = try call.requiredFloat(parameters[0])
+    let second = parameters.count > 1 ? try call.requiredFloat(parameters[1]) : 0
+    if x.elementType.isFloatingPoint { return [x.mapFloats { formula($0, first, second) }] }
+    guard takesIntegers, x.elementType.isInteger else {
       throw call.unsupported(
         "\(signature.operation) of \(x.elementType.name) is not evaluated")
     }
-    let alpha = try call.requiredFloat("alpha")
-    let second = parameters.count > 1 ? try call.requiredFloat(parameters[1]) : 0
-    return [x.mapFloats { formula($0, alpha, second) }]
+    let values = x.floats.map { formula($0, first, second) }
+    return [Tensor(values, shape: x.shape).converted(to: x.elementType)!]
   }
 
   func macs(_ call: Invocation) -> Int { 0 }

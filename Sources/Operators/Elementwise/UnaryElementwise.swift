@@ -4,7 +4,8 @@ import Glibc
 /// they differ in nothing but the formula.
 ///
 /// ONNX opset 7 to 28: Relu, Sigmoid, Tanh, Erf, Exp, Log, Sqrt, Abs, Neg, Reciprocal, Floor, Ceil,
-/// Sin, Cos, Sign, Softplus, Softsign, HardSwish, Mish; Relu, Abs, Neg and Sign on integers too.
+/// Sin, Cos, Tan, Asin, Acos, Atan, Sign, Softplus, Softsign, HardSwish, Mish; 9 to 28: Sinh, Cosh, Asinh,
+/// Acosh, Atanh; 11 to 28: Round, halves to even. Relu, Abs, Neg and Sign on integers too.
 public struct UnaryElementwise: Operator {
   public let signature: Signature
   let formula: @Sendable (Float) -> Float
@@ -12,10 +13,10 @@ public struct UnaryElementwise: Operator {
   private let integerFormula: (@Sendable (Int) -> Int)?
 
   private init(
-    _ type: String, _ formula: @escaping @Sendable (Float) -> Float,
-    integer: (@Sendable (Int) -> Int)? = nil
+    _ type: String, opsets: ClosedRange<Int> = 7...28,
+    _ formula: @escaping @Sendable (Float) -> Float, integer: (@Sendable (Int) -> Int)? = nil
   ) {
-    signature = Signature(type, operands: 1...1)
+    signature = Signature(type, opsets: opsets, operands: 1...1)
     self.formula = formula
     integerFormula = integer
   }
@@ -36,6 +37,16 @@ public struct UnaryElementwise: Operator {
     UnaryElementwise("Ceil") { ceilf($0) },
     UnaryElementwise("Sin") { sinf($0) },
     UnaryElementwise("Cos") { cosf($0) },
+    UnaryElementwise("Tan") { tanf($0) },
+    UnaryElementwise("Asin") { asinf($0) },
+    UnaryElementwise("Acos") { acosf($0) },
+    UnaryElementwise("Atan") { atanf($0) },
+    UnaryElementwise("Sinh", opsets: 9...28) { sinhf($0) },
+    UnaryElementwise("Cosh", opsets: 9...28) { coshf($0) },
+    UnaryElementwise("Asinh", opsets: 9...28) { asinhf($0) },
+    UnaryElementwise("Acosh", opsets: 9...28) { acoshf($0) },
+    UnaryElementwise("Atanh", opsets: 9...28) { atanhf($0) },
+    UnaryElementwise("Round", opsets: 11...28) { rintf($0) },
     UnaryElementwise("Sign", { $0 > 0 ? 1 : ($0 < 0 ? -1 : $0) }, integer: { $0.signum() }),
     UnaryElementwise("Softplus") { $0 > 0 ? $0 + log1pf(expf(-$0)) : log1pf(expf($0)) },
     UnaryElementwise("Softsign") { $0 / (1 + abs($0)) },
@@ -44,7 +55,16 @@ public struct UnaryElementwise: Operator {
   ]
 
   public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
-    [ValueFacts(call.operand(0)?.type)]
+    let operand = call.operand(0)
+    let isFloatingPoint = operand?.elementType?.isFloatingPoint ?? true
+    let contents = SymbolicArithmetic.combine(
+      [operand], type: operand?.elementType, shape: operand?.shape
+    ) { elements in
+      guard let number = elements[0].number else { return .unknown }
+      if isFloatingPoint { return SymbolicInteger(wholeNumber: Double(formula(Float(number)))) }
+      return integerFormula.map { .fixed($0(number)) } ?? .unknown
+    }
+    return [ValueFacts(operand?.type, contents: contents)]
   }
 
   public func relate(_ call: Invocation, _ relations: inout Relations) {

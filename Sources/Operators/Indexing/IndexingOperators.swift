@@ -1,4 +1,6 @@
-/// Operators that read or write elements by indices that are data.
+/// Operators that read or write elements by indices that are data, or find indices.
 let indexingOperators: [any Operator] =
-  [GatherElements(), GatherND(), ScatterND(), TensorScatter()] as [any Operator]
-  + ScatterElements.all
+  [
+    Compress(), GatherElements(), GatherND(), NonZero(), OneHot(), ReverseSequence(), ScatterND(),
+    TensorScatter(), Unique(),
+  ] as [any Operator] + ScatterElements.all

@@ -1,5 +1,6 @@
 /// Matrix products.
 let linearOperators: [any Operator] = [
+  Det(),
   Einsum(),
   Gemm(),
   MatMul(),

@@ -7,5 +7,6 @@ let normalizationOperators: [any Operator] =
     LRN(),
     LayerNormalization(),
     LpNormalization(),
+    MeanVarianceNormalization(),
     RMSNormalization(),
   ] + Softmax.all

@@ -4,4 +4,5 @@ let poolingOperators: [any Operator] =
     AveragePool(),
     LpPool(),
     MaxPool(),
+    MaxUnpool(),
   ] + GlobalPooling.all

@@ -111,7 +111,8 @@ struct Resampling {
     return taps.map { ($0.index, $0.weight / total) }
   }
 
-  private func kernel(_ distance: Double) -> Double {
+  /// The weight of an element at some distance, for linear and cubic interpolation.
+  func kernel(_ distance: Double) -> Double {
     let x = abs(distance)
     guard interpolation == .cubic else { return max(0, 1 - x) }
     let a = cubicCoefficient

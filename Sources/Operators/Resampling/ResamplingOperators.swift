@@ -1,4 +1,4 @@
 /// Operators that compute elements between those of their operand.
 let resamplingOperators: [any Operator] = [
-  Resize(), Upsample(),
+  AffineGrid(), GridSample(), Resize(), Upsample(),
 ]
