@@ -22,15 +22,16 @@ from check_pruned import compare  # noqa: E402
 
 FOLDER = ROOT / "Fixtures" / "Families"
 TOLERANCE = 1e-4
-# The percentage of the parameters that may be left, of a family or of one file. A layer between channels
-# that are halved keeps a quarter of its weights; one that reads the input or makes the output keeps half,
-# which in networks as small as these is a good part. One file picks single elements by a tensor of
-# indices, which pins two layers.
+# The percentage of the parameters that may be left, of a family or of one file. A layer between
+# channels that are halved keeps a quarter of its weights; one that reads the input or makes the
+# output keeps half, which in networks as small as these is a good part. One file picks single
+# elements by a tensor of indices, which pins two layers.
 LARGEST = {
-    "conv-fc": 27, "convnext": 32, "convnext-dynamo": 53, "densenet": 28, "efficientnet": 33, "generator": 41,
-    "groupnorm": 28, "llama": 33, "lstm": 30, "mlp": 35, "mobilenetv2": 32, "mobilenetv3": 32,
-    "pixelshuffle": 28, "resnet": 27, "resnext": 28, "shufflenetv2": 31, "swin": 36, "unet": 27,
-    "vit-fused": 32, "vit-separate": 32, "yolov8": 28,
+    "conv-fc": 27, "convnext": 32, "convnext-dynamo": 53, "densenet": 28, "efficientnet": 33,
+    "generator": 41, "glu": 39, "groupnorm": 28, "gru": 32, "llama": 33, "llama-tied": 37, "lstm": 30,
+    "lstm-bidirectional": 30, "mlp": 35, "mobilenetv2": 32, "mobilenetv3": 32, "pixelshuffle": 28,
+    "resnet": 27, "resnext": 28, "shufflenetv2": 31, "siamese": 36, "space-to-depth": 28, "swin": 36,
+    "unet": 27, "vit-fused": 32, "vit-mha": 37, "vit-separate": 32, "yolov8": 28,
 }
 OPTIONS = ["--ratio", "0.5", "--align", "1", "--compensate", "none"]
 

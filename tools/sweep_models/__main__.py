@@ -90,22 +90,24 @@ def built_prunec():
     return REPOSITORY / ".build" / "release" / "prunec"
 
 
-def selected(patterns):
+def selected(patterns, fixtures=False):
     """The names, which only what imports the libraries knows."""
-    outcome = isolation.call("subjects.select", patterns, limit=120)
+    outcome = isolation.call("subjects.select", patterns, fixtures, limit=120)
     if outcome.failure:
         raise SystemExit(f"error: {outcome.failure}")
     return outcome.value
 
 
-def write_fixtures(names, exports, folder, limit):
+def write_fixtures(options):
+    folder = options.write_fixtures
     folder.mkdir(parents=True, exist_ok=True)
     failed = False
-    for name in names:
-        for export in exports:
+    for name in selected(options.networks or ["families"], fixtures=True):
+        for export in options.exports:
             path = folder / f"{name.split('/')[1]}-{export}.onnx"
             outcome = isolation.call(
-                "building.export_network", name, str(path), export, False, True, limit=limit)
+                "building.export_network", name, str(path), export, False, True,
+                limit=options.limit)
             print(f"{path.name:40} {outcome.failure or f'{outcome.value} bytes'}", flush=True)
             failed = failed or outcome.failure is not None
     return 1 if failed else 0
@@ -141,13 +143,12 @@ def main():
         isolation.preload(["numpy"])
     else:
         isolation.preload(["torch", f"{__package__}.timm_zoo"])
-        patterns = options.networks or ["families"]
-        names = selected(patterns)
+        if options.write_fixtures:
+            return write_fixtures(options)
+        names = selected(options.networks or ["families"])
         if options.list:
             print("\n".join(names))
             return 0
-        if options.write_fixtures:
-            return write_fixtures(names, options.exports, options.write_fixtures, options.limit)
     known = rows.read(options.results) if options.resume and options.results.is_file() else []
     sweep = Sweep(
         prunec=options.prunec or built_prunec(), ratios=options.ratios, exports=options.exports,

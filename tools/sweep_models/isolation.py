@@ -40,7 +40,10 @@ def call(function, *arguments, limit):
     try:
         if not receiver.poll(limit):
             return Outcome(failure=f"takes more than {limit:.0f} s")
-        return receiver.recv()
+        outcome = receiver.recv()
+        # Given time to clean up after itself.
+        process.join(limit)
+        return outcome
     except EOFError:
         process.join()
         return Outcome(failure=f"ends with {describe_exit(process.exitcode)}")

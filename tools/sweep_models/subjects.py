@@ -33,9 +33,10 @@ def names_of(collection):
     return [f"timm/{name}" for name in timm_zoo.NAMES]
 
 
-def select(patterns):
+def select(patterns, fixtures=False):
     """The names that any of the patterns selects, in order: a collection, a full name as
-    `timm/NAME`, which need not be in the list, or a glob of names with or without the collection."""
+    `timm/NAME`, which need not be in the list, or a glob of names with or without the collection.
+    Only families are fixtures, and not all of them."""
     selected = {}
     for pattern in patterns:
         if pattern in COLLECTIONS:
@@ -50,7 +51,13 @@ def select(patterns):
         if not found:
             raise ValueError(f"no network is called '{pattern}'")
         selected.update(dict.fromkeys(found))
-    return list(selected)
+    return [name for name in selected if not fixtures or _is_fixture(name)]
+
+
+def _is_fixture(name):
+    from .families import FAMILIES
+    collection, name = name.split("/", 1)
+    return collection == "families" and FAMILIES[name].fixture_width is not None
 
 
 def subject(name, fixture=False):

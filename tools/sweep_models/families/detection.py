@@ -120,5 +120,5 @@ class DecodedYOLOv8(YOLOv8):
 
 FAMILIES = [
     Family("yolov8", YOLOv8, images(size=64), 16, 4),
-    Family("yolov8-decoded", DecodedYOLOv8, images(size=64), 16, 4),
+    Family("yolov8-decoded", DecodedYOLOv8, images(size=64), 16, None),
 ]

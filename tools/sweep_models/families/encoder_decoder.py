@@ -100,5 +100,5 @@ FAMILIES = [
     Family("unet", UNet, images(size=16), 16, 8),
     Family("generator", Generator, vectors(32), 32, 8),
     Family("pixelshuffle", SuperResolution, images(size=8), 32, 12),
-    Family("space-to-depth", PatchMerging, images(size=16), 32, 16),
+    Family("space-to-depth", PatchMerging, images(size=16), 32, 8),
 ]

@@ -30,11 +30,12 @@ class Family:
 
     `build` makes the network from a width, which sets the number of channels everywhere;
     `inputs` makes what it reads from the size of the batch. The network's last layers, those that
-    make its outputs, are its attribute `head`.
+    make its outputs, are its attribute `head`. Fixtures/Families has it in a smaller width, or not
+    at all where it is next to the same as another.
     """
 
     name: str
     build: Callable[[int], nn.Module]
     inputs: Callable[[int], tuple]
     width: int
-    fixture_width: int
+    fixture_width: int | None

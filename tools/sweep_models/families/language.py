@@ -126,6 +126,6 @@ def interleaved_llama(width):
 
 FAMILIES = [
     Family("llama", Llama, tokens(), 96, 32),
-    Family("llama-interleaved", interleaved_llama, tokens(), 96, 32),
-    Family("llama-tied", tied_llama, tokens(), 96, 32),
+    Family("llama-interleaved", interleaved_llama, tokens(), 96, None),
+    Family("llama-tied", tied_llama, tokens(), 96, 16),
 ]

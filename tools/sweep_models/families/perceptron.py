@@ -54,6 +54,6 @@ class Siamese(nn.Module):
 
 FAMILIES = [
     Family("mlp", Perceptron, vectors(48), 128, 64),
-    Family("glu", GatedUnits, vectors(48), 128, 64),
-    Family("siamese", Siamese, lambda batch: vectors(48)(batch) + vectors(48)(batch), 128, 48),
+    Family("glu", GatedUnits, vectors(48), 128, 48),
+    Family("siamese", Siamese, lambda batch: vectors(48)(batch) + vectors(48)(batch), 128, 32),
 ]

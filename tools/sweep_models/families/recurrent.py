@@ -34,6 +34,6 @@ def gru(width):
 
 FAMILIES = [
     Family("lstm", lstm, tokens(), 96, 32),
-    Family("lstm-bidirectional", bidirectional_lstm, tokens(), 64, 24),
-    Family("gru", gru, tokens(), 96, 32),
+    Family("lstm-bidirectional", bidirectional_lstm, tokens(), 64, 16),
+    Family("gru", gru, tokens(), 96, 24),
 ]

@@ -107,7 +107,7 @@ def vision_transformer(attention):
 
 FAMILIES = [
     Family("vit-fused", vision_transformer(FusedAttention), images(), 96, 32),
-    Family("vit-sdpa", vision_transformer(LibraryAttention), images(), 96, 32),
+    Family("vit-sdpa", vision_transformer(LibraryAttention), images(), 96, None),
     Family("vit-separate", vision_transformer(SeparateAttention), images(), 96, 32),
-    Family("vit-mha", vision_transformer(ModuleAttention), images(), 96, 32),
+    Family("vit-mha", vision_transformer(ModuleAttention), images(), 96, 16),
 ]
