@@ -1,5 +1,5 @@
 /// Attention as one operator, and what goes with it.
 let attentionOperators: [any Operator] = [
   Attention(),
-  RotaryEmbedding(),
+  RotaryEmbedding(), RuntimeRotaryEmbedding(),
 ]

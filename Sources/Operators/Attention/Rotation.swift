@@ -8,7 +8,20 @@ struct Rotation {
   let positions: Int
 
   private func heads(_ call: Invocation) throws(CompileError) -> AttentionHeads? {
-    try AttentionHeads(call.shape(x), count: call.int("num_heads"), call)
+    var count = call.int("num_heads")
+    if count == 0, let shape = call.shape(x), shape.count == 3 {
+      // Onnxruntime's: as many heads as are as wide as the caches say.
+      guard let whole = shape[2].fixedExtent, let pairs = call.shape(cosine)?.last?.fixedExtent
+      else {
+        return nil
+      }
+      let (width, overflow) = pairs.multipliedReportingOverflow(by: 2)
+      guard !overflow, width > 0, call.int("rotary_embedding_dim") == 0 else {
+        throw call.malformed("the number of heads is not given")
+      }
+      count = whole / width
+    }
+    return try AttentionHeads(call.shape(x), count: count, call)
   }
 
   /// Number of dimensions that are turned.
@@ -70,7 +83,7 @@ struct Rotation {
     if call.int("rotary_embedding_dim") != 0, let pairs = cut[.operand(cosine, axis: rank - 1)] {
       adaptations.append(.attribute(Attribute("rotary_embedding_dim", 2 * pairs.count)))
     }
-    if !heads.isSeparate {
+    if !heads.isSeparate, call.int("num_heads") != 0 {
       let count = heads.remaining(cut[.operand(x, axis: 2)]).count
       if count != heads.count { adaptations.append(.attribute(Attribute("num_heads", count))) }
     }

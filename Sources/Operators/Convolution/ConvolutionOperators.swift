@@ -3,4 +3,5 @@ let convolutionOperators: [any Operator] = [
   Col2Im(),
   Conv(),
   ConvTranspose(),
+  FusedConv(),
 ]

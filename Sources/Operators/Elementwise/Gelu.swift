@@ -1,13 +1,18 @@
 import Glibc
 
-/// Gelu (ONNX opset 20 to 28): `Y = X/2 (1 + erf(X / sqrt 2))`, or with `approximate = "tanh"`
+/// Gelu (ONNX opset 20 to 28, and of onnxruntime's own operators): `Y = X/2 (1 + erf(X / sqrt 2))`, or with `approximate = "tanh"`
 /// `Y = X/2 (1 + tanh(sqrt(2/pi) (X + 0.044715 X^3)))`, of any shape.
 ///
 /// Channels: every axis goes with itself.
 struct Gelu: Operator {
-  let signature = Signature(
-    "Gelu", opsets: 20...28, operands: 1...1,
-    attributes: ["approximate": .string(Array("none".utf8))])
+  let signature: Signature
+
+  /// The operator of ONNX, or onnxruntime's from before ONNX had one.
+  init(domain: String = "") {
+    signature = Signature(
+      "Gelu", domain: domain, opsets: domain.isEmpty ? 20...28 : 1...1, operands: 1...1,
+      attributes: ["approximate": .string(Array("none".utf8))])
+  }
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     guard let kind = call.string("approximate"), ["none", "tanh"].contains(kind) else {
@@ -28,12 +33,13 @@ struct Gelu: Operator {
     guard x.elementType.isFloatingPoint else {
       throw call.unsupported("Gelu of \(x.elementType.name) is not evaluated")
     }
-    if call.string("approximate") == "tanh" {
-      let scale = (2 / Float.pi).squareRoot()
-      return [x.mapFloats { $0 / 2 * (1 + tanhf(scale * ($0 + 0.044715 * $0 * $0 * $0))) }]
-    }
-    let scale = Float(0.5).squareRoot()
-    return [x.mapFloats { $0 / 2 * (1 + erff($0 * scale)) }]
+    return [x.mapFloats(call.string("approximate") == "tanh" ? Self.approximate : Self.exact)]
+  }
+
+  static func exact(_ x: Float) -> Float { x / 2 * (1 + erff(x * Float(0.5).squareRoot())) }
+
+  static func approximate(_ x: Float) -> Float {
+    x / 2 * (1 + tanhf((2 / Float.pi).squareRoot() * (x + 0.044715 * x * x * x)))
   }
 
   func macs(_ call: Invocation) -> Int { 0 }

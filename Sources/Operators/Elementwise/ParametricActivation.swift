@@ -4,7 +4,7 @@ import Glibc
 /// any shape: they differ in nothing but the formula.
 ///
 /// ONNX opset 7 to 28: LeakyRelu, Elu, Selu, HardSigmoid; 9 to 28: Shrink, on integers too; 10 to 28:
-/// ThresholdedRelu; 12 to 28: Celu; 24 to 28: Swish.
+/// ThresholdedRelu; 12 to 28: Celu; 24 to 28: Swish. onnxruntime's own: QuickGelu.
 ///
 /// Channels: every axis goes with itself.
 struct ParametricActivation: Operator {
@@ -12,18 +12,17 @@ struct ParametricActivation: Operator {
   /// The attributes whose values the formula gets after the variable.
   let parameters: [String]
   let formula: @Sendable (Float, Float, Float) -> Float
-
   private let takesIntegers: Bool
 
   private init(
-    _ type: String, opsets: ClosedRange<Int> = 7...28, takesIntegers: Bool = false,
-    _ parameters: KeyValuePairs<String, Float>,
+    _ type: String, domain: String = "", opsets: ClosedRange<Int> = 7...28,
+    takesIntegers: Bool = false, _ parameters: KeyValuePairs<String, Float>,
     _ formula: @escaping @Sendable (Float, Float, Float) -> Float
   ) {
     self.parameters = parameters.map(\.key)
     let attributes = parameters.map { ($0.key, Attribute.Value?.some(.float($0.value))) }
     signature = Signature(
-      type, opsets: opsets, operands: 1...1,
+      type, domain: domain, opsets: opsets, operands: 1...1,
       attributes: Dictionary(uniqueKeysWithValues: attributes))
     self.takesIntegers = takesIntegers
     self.formula = formula
@@ -48,9 +47,10 @@ struct ParametricActivation: Operator {
     ParametricActivation("Celu", opsets: 12...28, ["alpha": 1]) { x, a, _ in
       max(0, x) + min(0, a * expm1f(x / a))
     },
-    ParametricActivation("Swish", opsets: 24...28, ["alpha": 1]) { x, a, _ in
-      x / (1 + expf(-a * x))
-    },
+    ParametricActivation("Swish", opsets: 24...28, ["alpha": 1]) { x, a, _ in swish(x, a) },
+    ParametricActivation(
+      "QuickGelu", domain: Signature.runtimeDomain, opsets: 1...1, ["alpha": 1.702]
+    ) { x, a, _ in swish(x, a) },
   ]
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
@@ -78,3 +78,6 @@ struct ParametricActivation: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+/// x · sigmoid(a · x).
+private func swish(_ x: Float, _ a: Float) -> Float { x / (1 + expf(-a * x)) }

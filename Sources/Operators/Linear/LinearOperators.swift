@@ -2,6 +2,7 @@
 let linearOperators: [any Operator] = [
   Det(),
   Einsum(),
+  FusedMatMul(),
   Gemm(),
   MatMul(),
 ]

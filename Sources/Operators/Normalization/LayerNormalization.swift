@@ -1,4 +1,4 @@
-/// LayerNormalization (ONNX opset 17 to 28): `Y = (X - Mean) * InvStdDev * Scale + B` with
+/// LayerNormalization (ONNX opset 17 to 28, before that onnxruntime's): `Y = (X - Mean) * InvStdDev * Scale + B` with
 /// `Mean` and `InvStdDev = 1 / sqrt(variance + epsilon)` over the axes from `axis` on, kept with
 /// extent one; `X`, `Y [d0 ... dn]`, `Mean`, `InvStdDev [d0 ... d(axis-1), 1 ... 1]`, of the type
 /// that `stash_type` names. `Scale` and the optional `B` broadcast to X.
@@ -7,7 +7,7 @@
 /// normalised axis may be cut; the statistics are then over what stays, and nothing else changes.
 public struct LayerNormalization: Operator {
   public let signature = Signature(
-    "LayerNormalization", opsets: 17...28, operands: 2...3, results: 1...3,
+    "LayerNormalization", operands: 2...3, results: 1...3,
     attributes: ["axis": .int(-1), "epsilon": .float(1e-5), "stash_type": .int(1)])
 
   public init() {}

@@ -8,5 +8,4 @@ let normalizationOperators: [any Operator] =
     LayerNormalization(),
     LpNormalization(),
     MeanVarianceNormalization(),
-    RMSNormalization(),
-  ] + Softmax.all
+  ] + RMSNormalization.all + SkipNormalization.all + Softmax.all

@@ -328,7 +328,7 @@ struct RecurrentLayer {
       else { throw call.malformed("'activations' must list \(names.count) functions") }
       names = given.prefix(names.count).map { String(decoding: $0, as: UTF8.self) }
     }
-    let activations = try RecurrentActivation.all(
+    let activations = try NamedActivation.all(
       names, alphas: call.floats("activation_alpha") ?? [],
       betas: call.floats("activation_beta") ?? [], call)
     let rows = gates * hidden

@@ -1,8 +1,8 @@
 import Glibc
 
-/// The functions that recurrent layers may apply, by name: the operators so called, with their
-/// defaults, and two that ONNX has no operator for.
-struct RecurrentActivation {
+/// The functions that recurrent layers and fused operators may apply, by name: the operators so called,
+/// with their defaults, and two that ONNX has no operator for.
+struct NamedActivation {
   private let parameters: [Float?]
   private let formula: @Sendable (Float, Float, Float) -> Float
 
@@ -13,7 +13,7 @@ struct RecurrentActivation {
   ) throws(CompileError) -> [@Sendable (Float) -> Float] {
     var (alphas, betas) = (alphas[...], betas[...])
     return try names.map { (name) throws(CompileError) in
-      guard let found = RecurrentActivation(named: name.lowercased()) else {
+      guard let found = NamedActivation(named: name.lowercased()) else {
         throw call.unsupported("activation '\(name)' is not evaluated")
       }
       guard let formula = found.formula(&alphas, &betas) else {
