@@ -98,3 +98,9 @@ public struct Conv: Operator {
 
   public func macs(_ call: Invocation) -> Int { Self.form.macs(call) }
 }
+
+extension Conv: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    try .convolution(Self.form.computation(call))
+  }
+}

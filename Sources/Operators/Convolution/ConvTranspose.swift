@@ -127,3 +127,15 @@ public struct ConvTranspose: Operator {
     return (input + weight[1...]).reduce(1) { $0 &* $1.nominalExtent }
   }
 }
+
+extension ConvTranspose: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let weight = call.operand(1)!.fixedShape!
+    let geometry = try ConvolutionGeometry(
+      transposed: call, kernel: Array(weight[2...]), input: Array(call.shape(0)![2...]))
+    return .convolution(
+      ConvolutionComputation(
+        groups: call.int("group")!, kernel: geometry.kernel, strides: geometry.strides,
+        dilations: geometry.dilations, padding: geometry.padding!, isTransposed: true))
+  }
+}

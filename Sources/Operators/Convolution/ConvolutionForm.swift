@@ -69,3 +69,15 @@ struct ConvolutionForm {
     return (output + weight[1...]).reduce(1) { $0 &* $1.nominalExtent }
   }
 }
+
+extension ConvolutionForm {
+  /// What kernels compute; every extent is a number.
+  func computation(_ call: Invocation) throws(CompileError) -> ConvolutionComputation {
+    let weight = call.operand(w)!.fixedShape!
+    let geometry = try ConvolutionGeometry(
+      call, kernel: Array(weight[2...]), input: Array(call.shape(x)![2...]))
+    return ConvolutionComputation(
+      groups: call.int("group")!, kernel: geometry.kernel, strides: geometry.strides,
+      dilations: geometry.dilations, padding: geometry.padding!, isTransposed: false)
+  }
+}

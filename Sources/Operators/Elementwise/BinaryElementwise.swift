@@ -8,33 +8,37 @@
 struct BinaryElementwise: Operator {
   let signature: Signature
   private let formula: BinaryFormula
+  private let kernel: ElementwiseFormula.Operation
   private let symbolic: @Sendable (SymbolicInteger, SymbolicInteger) -> SymbolicInteger
 
   private init(
-    _ type: String, _ formula: BinaryFormula,
+    _ type: String, _ formula: BinaryFormula, _ kernel: ElementwiseFormula.Operation,
     symbolic: @escaping @Sendable (SymbolicInteger, SymbolicInteger) -> SymbolicInteger
   ) {
     signature = Signature(type, operands: 2...2)
     self.formula = formula
+    self.kernel = kernel
     self.symbolic = symbolic
   }
 
   /// One operator for each formula.
   static let all: [BinaryElementwise] = [
     BinaryElementwise(
-      "Add", BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 }, integer: { $0 &+ $1 }),
+      "Add", BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 }, integer: { $0 &+ $1 }), .add,
       symbolic: SymbolicArithmetic.add),
     BinaryElementwise(
       "Sub", BinaryFormula(float: { $0 - $1 }, double: { $0 - $1 }, integer: { $0 &- $1 }),
+      .subtract,
       symbolic: SymbolicArithmetic.subtract),
     BinaryElementwise(
       "Mul", BinaryFormula(float: { $0 * $1 }, double: { $0 * $1 }, integer: { $0 &* $1 }),
+      .multiply,
       symbolic: SymbolicArithmetic.multiply),
     BinaryElementwise(
       "Div",
       BinaryFormula(
         float: { $0 / $1 }, double: { $0 / $1 },
-        integer: { $1 == 0 ? nil : $0.dividedReportingOverflow(by: $1).partialValue }),
+        integer: { $1 == 0 ? nil : $0.dividedReportingOverflow(by: $1).partialValue }), .divide,
       symbolic: SymbolicArithmetic.divide),
   ]
 
@@ -71,4 +75,11 @@ struct BinaryElementwise: Operator {
   }
 
   func macs(_ call: Invocation) -> Int { 0 }
+}
+
+extension BinaryElementwise: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    call.elementType(0)!.isFloatingPoint
+      ? .elementwise(ElementwiseFormula(kernel, operandCount: 2)) : nil
+  }
 }

@@ -73,3 +73,20 @@ struct Clip: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Clip: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint else { return nil }
+    var bounds: [Float] = [-.infinity, .infinity]
+    for (index, name) in ["min", "max"].enumerated() {
+      if call.opset < 11 {
+        bounds[index] = try call.requiredFloat(name)
+      } else if let operand = call.operand(index + 1) {
+        guard let bound = operand.constant?.floats.first else { return nil }
+        bounds[index] = bound
+      }
+    }
+    return .elementwise(
+      bounds == [0, .infinity] ? .activation(.relu) : .activation(.clip, bounds[0], bounds[1]))
+  }
+}

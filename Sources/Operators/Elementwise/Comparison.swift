@@ -8,12 +8,14 @@ struct Comparison: Operator {
   let signature: Signature
   private let double: @Sendable (Double, Double) -> Bool
   private let integer: @Sendable (Int, Int) -> Bool
+  private let kernel: ElementwiseFormula
 
   private init(
     _ type: String, opsets: ClosedRange<Int> = 7...28,
     _ double: @escaping @Sendable (Double, Double) -> Bool,
-    _ integer: @escaping @Sendable (Int, Int) -> Bool
+    _ integer: @escaping @Sendable (Int, Int) -> Bool, _ kernel: ElementwiseFormula
   ) {
+    self.kernel = kernel
     signature = Signature(type, opsets: opsets, operands: 2...2)
     self.double = double
     self.integer = integer
@@ -21,12 +23,20 @@ struct Comparison: Operator {
 
   /// One operator for each formula.
   static let all: [Comparison] = [
-    Comparison("Equal", { $0 == $1 }, { $0 == $1 }),
-    Comparison("Less", { $0 < $1 }, { $0 < $1 }),
-    Comparison("Greater", { $0 > $1 }, { $0 > $1 }),
-    Comparison("LessOrEqual", opsets: 12...28, { $0 <= $1 }, { $0 <= $1 }),
-    Comparison("GreaterOrEqual", opsets: 12...28, { $0 >= $1 }, { $0 >= $1 }),
+    Comparison("Equal", { $0 == $1 }, { $0 == $1 }, ElementwiseFormula(.equal, operandCount: 2)),
+    Comparison("Less", { $0 < $1 }, { $0 < $1 }, ElementwiseFormula(.less, operandCount: 2)),
+    Comparison("Greater", { $0 > $1 }, { $0 > $1 }, swapped(.less)),
+    Comparison(
+      "LessOrEqual", opsets: 12...28, { $0 <= $1 }, { $0 <= $1 },
+      ElementwiseFormula(.lessOrEqual, operandCount: 2)),
+    Comparison(
+      "GreaterOrEqual", opsets: 12...28, { $0 >= $1 }, { $0 >= $1 }, swapped(.lessOrEqual)),
   ]
+
+  /// The operation with its operands exchanged.
+  private static func swapped(_ operation: ElementwiseFormula.Operation) -> ElementwiseFormula {
+    ElementwiseFormula(operandCount: 2, [.init(operation, [1, 0])])
+  }
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     _ = try call.commonElementType(0..<2)
@@ -68,4 +78,10 @@ struct Comparison: Operator {
   }
 
   func macs(_ call: Invocation) -> Int { 0 }
+}
+
+extension Comparison: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    call.elementType(0)!.isFloatingPoint ? .elementwise(kernel) : nil
+  }
 }

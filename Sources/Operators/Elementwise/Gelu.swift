@@ -44,3 +44,9 @@ struct Gelu: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Gelu: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    .elementwise(.activation(call.string("approximate") == "tanh" ? .approximateGelu : .gelu))
+  }
+}

@@ -7,20 +7,23 @@
 struct Logical: Operator {
   let signature: Signature
   private let formula: @Sendable (Bool, Bool) -> Bool
+  private let kernel: ElementwiseFormula.Operation
 
   private init(
-    _ type: String, operands: Int = 2, _ formula: @escaping @Sendable (Bool, Bool) -> Bool
+    _ type: String, operands: Int = 2, _ kernel: ElementwiseFormula.Operation,
+    _ formula: @escaping @Sendable (Bool, Bool) -> Bool
   ) {
+    self.kernel = kernel
     signature = Signature(type, operands: operands...operands)
     self.formula = formula
   }
 
   /// One operator for each formula. The only operand of Not is both the first and the last.
   static let all: [Logical] = [
-    Logical("And") { $0 && $1 },
-    Logical("Or") { $0 || $1 },
-    Logical("Xor") { $0 != $1 },
-    Logical("Not", operands: 1) { !($0 && $1) },
+    Logical("And", .and) { $0 && $1 },
+    Logical("Or", .or) { $0 || $1 },
+    Logical("Xor", .xor) { $0 != $1 },
+    Logical("Not", operands: 1, .not) { !($0 && $1) },
   ]
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
@@ -53,4 +56,10 @@ struct Logical: Operator {
   }
 
   func macs(_ call: Invocation) -> Int { 0 }
+}
+
+extension Logical: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    .elementwise(ElementwiseFormula(kernel, operandCount: call.operands.count))
+  }
 }

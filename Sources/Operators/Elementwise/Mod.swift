@@ -50,3 +50,10 @@ struct Mod: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Mod: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    call.elementType(0)!.isFloatingPoint
+      ? .elementwise(ElementwiseFormula(.modulus, operandCount: 2)) : nil
+  }
+}

@@ -42,3 +42,17 @@ struct PRelu: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension PRelu: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint else { return nil }
+    // min(x, 0) slope + max(x, 0)
+    return .elementwise(
+      ElementwiseFormula(
+        operandCount: 2,
+        [
+          .init(.number(0), []), .init(.minimum, [0, 2]), .init(.multiply, [3, 1]),
+          .init(.maximum, [0, 2]), .init(.add, [4, 5]),
+        ]))
+  }
+}

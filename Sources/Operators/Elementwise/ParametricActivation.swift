@@ -13,10 +13,13 @@ struct ParametricActivation: Operator {
   let parameters: [String]
   let formula: @Sendable (Float, Float, Float) -> Float
   private let takesIntegers: Bool
+  /// What the kernels compute, given the parameters.
+  private let kernel: (@Sendable ([Float]) -> ElementwiseFormula)?
 
   private init(
     _ type: String, domain: String = "", opsets: ClosedRange<Int> = 7...28,
     takesIntegers: Bool = false, _ parameters: KeyValuePairs<String, Float>,
+    kernel: (@Sendable ([Float]) -> ElementwiseFormula)? = nil,
     _ formula: @escaping @Sendable (Float, Float, Float) -> Float
   ) {
     self.parameters = parameters.map(\.key)
@@ -25,17 +28,32 @@ struct ParametricActivation: Operator {
       type, domain: domain, opsets: opsets, operands: 1...1,
       attributes: Dictionary(uniqueKeysWithValues: attributes))
     self.takesIntegers = takesIntegers
+    self.kernel = kernel
     self.formula = formula
   }
 
   /// One operator for each formula: of x, and of the one or two parameters.
   static let all: [ParametricActivation] = [
-    ParametricActivation("LeakyRelu", ["alpha": 0.01]) { x, a, _ in x < 0 ? a * x : x },
-    ParametricActivation("Elu", ["alpha": 1]) { x, a, _ in x < 0 ? a * expm1f(x) : x },
-    ParametricActivation("Selu", ["alpha": 1.673_263_2, "gamma": 1.050_701]) { x, a, gamma in
+    ParametricActivation("LeakyRelu", ["alpha": 0.01], kernel: { .activation(.leakyRelu, $0[0]) }) {
+      x, a, _ in x < 0 ? a * x : x
+    },
+    ParametricActivation("Elu", ["alpha": 1], kernel: { .unary(.elu(alpha: $0[0])) }) { x, a, _ in
+      x < 0 ? a * expm1f(x) : x
+    },
+    ParametricActivation(
+      "Selu", ["alpha": 1.673_263_2, "gamma": 1.050_701],
+      kernel: {
+        ElementwiseFormula(
+          operandCount: 1,
+          [.init(.elu(alpha: $0[0]), [0]), .init(.number($0[1]), []), .init(.multiply, [1, 2])])
+      }
+    ) { x, a, gamma in
       gamma * (x > 0 ? x : a * expm1f(x))
     },
-    ParametricActivation("HardSigmoid", ["alpha": 0.2, "beta": 0.5]) { x, a, beta in
+    ParametricActivation(
+      "HardSigmoid", ["alpha": 0.2, "beta": 0.5],
+      kernel: { .activation(.hardSigmoid, $0[0], $0[1]) }
+    ) { x, a, beta in
       max(0, min(1, a * x + beta))
     },
     ParametricActivation("Shrink", opsets: 9...28, takesIntegers: true, ["lambd": 0.5, "bias": 0]) {
@@ -47,9 +65,12 @@ struct ParametricActivation: Operator {
     ParametricActivation("Celu", opsets: 12...28, ["alpha": 1]) { x, a, _ in
       max(0, x) + min(0, a * expm1f(x / a))
     },
-    ParametricActivation("Swish", opsets: 24...28, ["alpha": 1]) { x, a, _ in swish(x, a) },
     ParametricActivation(
-      "QuickGelu", domain: Signature.runtimeDomain, opsets: 1...1, ["alpha": 1.702]
+      "Swish", opsets: 24...28, ["alpha": 1], kernel: { .activation(.silu, $0[0]) }
+    ) { x, a, _ in swish(x, a) },
+    ParametricActivation(
+      "QuickGelu", domain: Signature.runtimeDomain, opsets: 1...1, ["alpha": 1.702],
+      kernel: { .activation(.silu, $0[0]) }
     ) { x, a, _ in swish(x, a) },
   ]
 
@@ -81,3 +102,11 @@ struct ParametricActivation: Operator {
 
 /// x · sigmoid(a · x).
 private func swish(_ x: Float, _ a: Float) -> Float { x / (1 + expf(-a * x)) }
+
+extension ParametricActivation: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint, let kernel else { return nil }
+    let values = try parameters.map { (name) throws(CompileError) in try call.requiredFloat(name) }
+    return .elementwise(kernel(values))
+  }
+}

@@ -56,3 +56,19 @@ struct Pow: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Pow: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint, call.elementType(1)!.isFloatingPoint else {
+      return nil
+    }
+    guard let exponent = call.operand(1)?.constant, exponent.count == 1 else {
+      return .elementwise(ElementwiseFormula(.power, operandCount: 2))
+    }
+    switch exponent.floats[0] {
+    case 2: return .elementwise(ElementwiseFormula(operandCount: 1, [.init(.multiply, [0, 0])]))
+    case 0.5: return .elementwise(.unary(.squareRoot))
+    default: return .elementwise(ElementwiseFormula(.power, operandCount: 2))
+    }
+  }
+}

@@ -12,10 +12,14 @@ public struct UnaryElementwise: Operator {
   /// The same on integers, where the operator takes them.
   private let integerFormula: (@Sendable (Int) -> Int)?
 
+  private let kernel: ElementwiseFormula?
+
   private init(
     _ type: String, opsets: ClosedRange<Int> = 7...28,
-    _ formula: @escaping @Sendable (Float) -> Float, integer: (@Sendable (Int) -> Int)? = nil
+    _ formula: @escaping @Sendable (Float) -> Float, integer: (@Sendable (Int) -> Int)? = nil,
+    kernel: ElementwiseFormula? = nil
   ) {
+    self.kernel = kernel
     signature = Signature(type, opsets: opsets, operands: 1...1)
     self.formula = formula
     integerFormula = integer
@@ -23,20 +27,21 @@ public struct UnaryElementwise: Operator {
 
   /// One operator for each formula.
   public static let all: [UnaryElementwise] = [
-    UnaryElementwise("Relu", { max($0, 0) }, integer: { max($0, 0) }),
-    UnaryElementwise("Sigmoid") { 1 / (1 + expf(-$0)) },
-    UnaryElementwise("Tanh") { tanhf($0) },
-    UnaryElementwise("Erf") { erff($0) },
-    UnaryElementwise("Exp") { expf($0) },
-    UnaryElementwise("Log") { logf($0) },
-    UnaryElementwise("Sqrt") { $0.squareRoot() },
-    UnaryElementwise("Abs", { abs($0) }, integer: { $0 < 0 ? 0 &- $0 : $0 }),
-    UnaryElementwise("Neg", { -$0 }, integer: { 0 &- $0 }),
-    UnaryElementwise("Reciprocal") { 1 / $0 },
-    UnaryElementwise("Floor") { floorf($0) },
-    UnaryElementwise("Ceil") { ceilf($0) },
-    UnaryElementwise("Sin") { sinf($0) },
-    UnaryElementwise("Cos") { cosf($0) },
+    UnaryElementwise("Relu", { max($0, 0) }, integer: { max($0, 0) }, kernel: .activation(.relu)),
+    UnaryElementwise("Sigmoid", { 1 / (1 + expf(-$0)) }, kernel: .activation(.sigmoid)),
+    UnaryElementwise("Tanh", { tanhf($0) }, kernel: .activation(.tanh)),
+    UnaryElementwise("Erf", { erff($0) }, kernel: .unary(.errorFunction)),
+    UnaryElementwise("Exp", { expf($0) }, kernel: .unary(.exponential)),
+    UnaryElementwise("Log", { logf($0) }, kernel: .unary(.logarithm)),
+    UnaryElementwise("Sqrt", { $0.squareRoot() }, kernel: .unary(.squareRoot)),
+    UnaryElementwise(
+      "Abs", { abs($0) }, integer: { $0 < 0 ? 0 &- $0 : $0 }, kernel: .unary(.absolute)),
+    UnaryElementwise("Neg", { -$0 }, integer: { 0 &- $0 }, kernel: .unary(.negate)),
+    UnaryElementwise("Reciprocal", { 1 / $0 }, kernel: .unary(.reciprocal)),
+    UnaryElementwise("Floor", { floorf($0) }, kernel: .unary(.floor)),
+    UnaryElementwise("Ceil", { ceilf($0) }, kernel: .unary(.ceiling)),
+    UnaryElementwise("Sin", { sinf($0) }, kernel: .unary(.sine)),
+    UnaryElementwise("Cos", { cosf($0) }, kernel: .unary(.cosine)),
     UnaryElementwise("Tan") { tanf($0) },
     UnaryElementwise("Asin") { asinf($0) },
     UnaryElementwise("Acos") { acosf($0) },
@@ -46,12 +51,29 @@ public struct UnaryElementwise: Operator {
     UnaryElementwise("Asinh", opsets: 9...28) { asinhf($0) },
     UnaryElementwise("Acosh", opsets: 9...28) { acoshf($0) },
     UnaryElementwise("Atanh", opsets: 9...28) { atanhf($0) },
-    UnaryElementwise("Round", opsets: 11...28) { rintf($0) },
-    UnaryElementwise("Sign", { $0 > 0 ? 1 : ($0 < 0 ? -1 : $0) }, integer: { $0.signum() }),
-    UnaryElementwise("Softplus") { $0 > 0 ? $0 + log1pf(expf(-$0)) : log1pf(expf($0)) },
-    UnaryElementwise("Softsign") { $0 / (1 + abs($0)) },
-    UnaryElementwise("HardSwish") { $0 * max(0, min(1, $0 / 6 + 0.5)) },
-    UnaryElementwise("Mish") { $0 * tanhf(log1pf(expf($0))) },
+    UnaryElementwise("Round", opsets: 11...28, { rintf($0) }, kernel: .unary(.round)),
+    UnaryElementwise(
+      "Sign", { $0 > 0 ? 1 : ($0 < 0 ? -1 : $0) }, integer: { $0.signum() }, kernel: .unary(.sign)),
+    UnaryElementwise(
+      "Softplus", { $0 > 0 ? $0 + log1pf(expf(-$0)) : log1pf(expf($0)) }, kernel: .unary(.softplus)),
+    UnaryElementwise(
+      "Softsign", { $0 / (1 + abs($0)) },
+      kernel: ElementwiseFormula(
+        operandCount: 1,
+        [
+          .init(.absolute, [0]), .init(.number(1), []), .init(.add, [1, 2]),
+          .init(.divide, [0, 3]),
+        ])),
+    UnaryElementwise(
+      "HardSwish", { $0 * max(0, min(1, $0 / 6 + 0.5)) }, kernel: .activation(.hardSwish)),
+    UnaryElementwise(
+      "Mish", { $0 * tanhf(log1pf(expf($0))) },
+      kernel: ElementwiseFormula(
+        operandCount: 1,
+        [
+          .init(.softplus, [0]), .init(.activate(Activation(.tanh)), [1]),
+          .init(.multiply, [0, 2]),
+        ])),
   ]
 
   public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
@@ -107,5 +129,11 @@ extension Tensor {
       }
     }
     return Tensor(.float32, shape: shape, storage: storage)
+  }
+}
+
+extension UnaryElementwise: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    call.elementType(0)!.isFloatingPoint ? kernel.map { .elementwise($0) } : nil
   }
 }

@@ -8,8 +8,13 @@ struct VariadicElementwise: Operator {
   let signature: Signature
   private let formula: BinaryFormula
   private let isMean: Bool
+  private let kernel: ElementwiseFormula.Operation
 
-  private init(_ type: String, _ formula: BinaryFormula, isMean: Bool = false) {
+  private init(
+    _ type: String, _ kernel: ElementwiseFormula.Operation, _ formula: BinaryFormula,
+    isMean: Bool = false
+  ) {
+    self.kernel = kernel
     signature = Signature(type, operands: 1...Int.max)
     self.formula = formula
     self.isMean = isMean
@@ -17,16 +22,16 @@ struct VariadicElementwise: Operator {
 
   /// One operator for each formula.
   static let all: [VariadicElementwise] = [
-    VariadicElementwise("Sum", BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 })),
+    VariadicElementwise("Sum", .add, BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 })),
     VariadicElementwise(
-      "Mean", BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 }), isMean: true),
+      "Mean", .add, BinaryFormula(float: { $0 + $1 }, double: { $0 + $1 }), isMean: true),
     VariadicElementwise(
-      "Min",
+      "Min", .minimum,
       BinaryFormula(
         float: { $1 < $0 || $1.isNaN ? $1 : $0 }, double: { $1 < $0 || $1.isNaN ? $1 : $0 },
         integer: { min($0, $1) })),
     VariadicElementwise(
-      "Max",
+      "Max", .maximum,
       BinaryFormula(
         float: { $1 > $0 || $1.isNaN ? $1 : $0 }, double: { $1 > $0 || $1.isNaN ? $1 : $0 },
         integer: { max($0, $1) })),
@@ -61,4 +66,21 @@ struct VariadicElementwise: Operator {
   }
 
   func macs(_ call: Invocation) -> Int { 0 }
+}
+
+extension VariadicElementwise: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let count = call.operands.count
+    guard call.elementType(0)!.isFloatingPoint, count <= 8 else { return nil }
+    var instructions: [ElementwiseFormula.Instruction] = []
+    for index in 1..<max(1, count) {
+      instructions.append(.init(kernel, [index == 1 ? 0 : count + index - 2, index]))
+    }
+    guard let last = instructions.indices.last else { return .reshape(call) }
+    if isMean {
+      instructions.append(.init(.number(Float(count)), []))
+      instructions.append(.init(.divide, [count + last, count + last + 1]))
+    }
+    return .elementwise(ElementwiseFormula(operandCount: count, instructions))
+  }
 }

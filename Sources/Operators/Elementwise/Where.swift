@@ -42,3 +42,10 @@ struct Where: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Where: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    call.elementType(1)!.isFloatingPoint
+      ? .elementwise(ElementwiseFormula(.select, operandCount: 3)) : nil
+  }
+}

@@ -73,3 +73,10 @@ struct Concat: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Concat: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let rank = call.results[0].rank!
+    return try .concatenation(axis: call.normalizedAxis(call.requiredInt("axis"), rank: rank))
+  }
+}

@@ -97,3 +97,21 @@ struct DepthToSpace: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension DepthToSpace: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let (size, channelFirst) = try form(call)
+    let shape = call.results[0].fixedShape!
+    let x = call.operand(0)!.fixedShape!
+    if isInverse {
+      let parts = [x[0], x[1], shape[2], size, shape[3], size]
+      let order = channelFirst ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4]
+      return .views([[.reshape(parts), .permute(order), .reshape(shape)]])
+    }
+    let blocks = channelFirst ? [shape[1], size, size] : [size, size, shape[1]]
+    let order = channelFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2]
+    return .views([
+      [.reshape([shape[0]] + blocks + [x[2], x[3]]), .permute(order), .reshape(shape)]
+    ])
+  }
+}

@@ -44,3 +44,9 @@ struct Flatten: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Flatten: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    .reshape(call)
+  }
+}

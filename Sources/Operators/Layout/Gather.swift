@@ -98,3 +98,20 @@ struct Gather: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Gather: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let data = call.operand(0)!.fixedShape!
+    let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: data.count)
+    guard let indices = call.operand(1)?.constantIntegers else { return .gather(axis: axis) }
+    let places = try positions(indices, extent: data[axis], call)
+    let step = places.count > 1 ? places[1] - places[0] : 1
+    guard let first = places.first,
+      places.enumerated().allSatisfy({ $1 == first + $0 * step })
+    else { return .gather(axis: axis) }
+    // Evenly spaced indices, a single one mostly, are a slice.
+    var selections = data.map { ViewStep.Selection(start: 0, step: 1, count: $0) }
+    selections[axis] = ViewStep.Selection(start: first, step: step, count: places.count)
+    return .views([[.select(selections), .reshape(call.results[0].fixedShape!)]])
+  }
+}

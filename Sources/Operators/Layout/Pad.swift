@@ -195,3 +195,21 @@ struct Pad: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Pad: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard try mode(call) == "constant",
+      let paddings = try paddings(call, rank: call.shape(0)!.count)
+    else { return nil }
+    var value: Float = 0
+    if call.opset < 11 {
+      value = try call.requiredFloat("value")
+    } else if let operand = call.operand(2) {
+      guard let constant = operand.constant?.floats.first else { return nil }
+      value = constant
+    }
+    let known = paddings.compactMap(\.known)
+    guard known.count == paddings.count else { return nil }
+    return .padding(before: known.map(\.before), after: known.map(\.after), value: value)
+  }
+}

@@ -150,3 +150,9 @@ struct Reshape: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Reshape: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    .reshape(call)
+  }
+}

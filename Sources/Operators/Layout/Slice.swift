@@ -206,3 +206,17 @@ extension Tensor {
       ? Tensor(strings: [], shape: shape) : Tensor(zeros: elementType, shape: shape)
   }
 }
+
+extension Slice: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let input = call.shape(0)!
+    guard let ranges = try ranges(call, input) else { return nil }
+    var selections = input.map { ViewStep.Selection(start: 0, step: 1, count: $0.fixedExtent!) }
+    for range in ranges {
+      guard let taken = range.taken else { return nil }
+      selections[range.axis] = ViewStep.Selection(
+        start: taken.start, step: taken.count > 1 ? taken.step : 1, count: taken.count)
+    }
+    return .views([[.select(selections)]])
+  }
+}

@@ -123,3 +123,19 @@ struct Split: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Split: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let input = call.shape(0)!.map { $0.fixedExtent! }
+    let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: input.count)
+    var start = 0
+    let views = call.results.map { result -> [ViewStep] in
+      var selections = input.map { ViewStep.Selection(start: 0, step: 1, count: $0) }
+      let size = result.fixedShape![axis]
+      selections[axis] = ViewStep.Selection(start: start, step: 1, count: size)
+      start += size
+      return [.select(selections)]
+    }
+    return .views(views)
+  }
+}

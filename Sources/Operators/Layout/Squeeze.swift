@@ -53,3 +53,9 @@ struct Squeeze: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Squeeze: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    .reshape(call)
+  }
+}

@@ -47,3 +47,9 @@ struct Unsqueeze: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Unsqueeze: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    .reshape(call)
+  }
+}

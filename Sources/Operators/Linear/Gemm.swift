@@ -101,3 +101,13 @@ public struct Gemm: Operator {
     return (y + [a[Axes(call).inner]]).reduce(1) { $0 &* $1.nominalExtent }
   }
 }
+
+extension Gemm: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint else { return nil }
+    return .matrixProduct(
+      MatrixComputation(
+        transposesA: call.int("transA") != 0, transposesB: call.int("transB") != 0,
+        alpha: call.float("alpha")!, beta: call.float("beta")!))
+  }
+}

@@ -58,3 +58,9 @@ public struct MatMul: Operator {
 
   public func macs(_ call: Invocation) -> Int { Self.form.macs(call) }
 }
+
+extension MatMul: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    call.elementType(0)!.isFloatingPoint ? .matrixProduct(MatrixComputation()) : nil
+  }
+}

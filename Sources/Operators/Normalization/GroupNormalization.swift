@@ -80,3 +80,13 @@ public struct GroupNormalization: Operator {
 
   public func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension GroupNormalization: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard !isScaledByGroup(call) else { return nil }
+    return .normalization(
+      NormalizationComputation(
+        statistics: .groups(call.int("num_groups")!), epsilon: call.float("epsilon")!, scale: 1,
+        bias: 2))
+  }
+}

@@ -49,3 +49,12 @@ public struct InstanceNormalization: Operator {
 
   public func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension InstanceNormalization: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    .normalization(
+      NormalizationComputation(
+        statistics: .groups(call.operand(0)!.fixedShape![1]), epsilon: call.float("epsilon")!,
+        scale: 1, bias: 2))
+  }
+}

@@ -83,3 +83,14 @@ public struct LayerNormalization: Operator {
 
   public func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension LayerNormalization: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.results.count == 1 else { return nil }
+    let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: call.shape(0)!.count)
+    return .normalization(
+      NormalizationComputation(
+        statistics: .trailing(axis: axis, keepsMean: false), epsilon: call.float("epsilon")!,
+        scale: 1, bias: call.operand(2) == nil ? nil : 2))
+  }
+}

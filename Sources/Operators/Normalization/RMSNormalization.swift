@@ -75,3 +75,14 @@ public struct RMSNormalization: Operator {
 
   public func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension RMSNormalization: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.results.count == 1 else { return nil }
+    let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: call.shape(0)!.count)
+    return .normalization(
+      NormalizationComputation(
+        statistics: .trailing(axis: axis, keepsMean: true), epsilon: call.float("epsilon")!,
+        scale: 1, bias: nil))
+  }
+}

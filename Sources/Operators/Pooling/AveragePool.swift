@@ -42,3 +42,10 @@ public struct AveragePool: Operator {
 
   public func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension AveragePool: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    try Pooling.computation(
+      call, .average(countsPadding: call.requiredInt("count_include_pad") != 0))
+  }
+}

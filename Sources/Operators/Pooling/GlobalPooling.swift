@@ -12,27 +12,30 @@ public struct GlobalPooling: Operator {
   /// The formula, given a plane and `p`.
   private let formula: @Sendable (UnsafeBufferPointer<Float>, Int) -> Float
 
+  private let reduction: ReductionKind?
+
   private init(
-    _ type: String, attributes: [String: Attribute.Value?] = [:],
+    _ type: String, _ reduction: ReductionKind?, attributes: [String: Attribute.Value?] = [:],
     _ formula: @escaping @Sendable (UnsafeBufferPointer<Float>, Int) -> Float
   ) {
     signature = Signature(type, operands: 1...1, attributes: attributes)
     self.formula = formula
+    self.reduction = reduction
   }
 
   /// One operator for each formula.
   public static let all: [GlobalPooling] = [
-    GlobalPooling("GlobalAveragePool") { plane, _ in
+    GlobalPooling("GlobalAveragePool", .mean) { plane, _ in
       var sum = 0.0
       for element in plane { sum += Double(element) }
       return Float(sum / Double(plane.count))
     },
-    GlobalPooling("GlobalMaxPool") { plane, _ in
+    GlobalPooling("GlobalMaxPool", .maximum) { plane, _ in
       var greatest = -Float.infinity
       for element in plane { greatest = max(greatest, element) }
       return greatest
     },
-    GlobalPooling("GlobalLpPool", attributes: ["p": .int(2)]) { plane, p in
+    GlobalPooling("GlobalLpPool", nil, attributes: ["p": .int(2)]) { plane, p in
       var sum = 0.0
       for element in plane { sum += pow(abs(Double(element)), Double(p)) }
       return Float(pow(sum, 1 / Double(p)))
@@ -78,4 +81,10 @@ public struct GlobalPooling: Operator {
   }
 
   public func macs(_ call: Invocation) -> Int { 0 }
+}
+
+extension GlobalPooling: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    reduction.map { .reduction($0, axes: Array(2..<call.shape(0)!.count)) }
+  }
 }

@@ -90,3 +90,10 @@ public struct MaxPool: Operator {
 
   public func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension MaxPool: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.results.count == 1, call.elementType(0)!.isFloatingPoint else { return nil }
+    return try Pooling.computation(call, .maximum)
+  }
+}

@@ -141,3 +141,16 @@ enum Pooling {
     }
   }
 }
+
+extension Pooling {
+  /// What kernels compute; every extent is a number.
+  static func computation(
+    _ call: Invocation, _ kind: PoolingComputation.Kind
+  ) throws(CompileError) -> Computation {
+    let geometry = try geometry(call, call.shape(0)!)
+    return .pooling(
+      PoolingComputation(
+        kind: kind, kernel: geometry.kernel, strides: geometry.strides,
+        dilations: geometry.dilations, padding: geometry.padding!))
+  }
+}

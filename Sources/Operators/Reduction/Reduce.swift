@@ -126,3 +126,12 @@ public struct Reduce: Operator {
 
   public func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Reduce: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint, let kind = formula.kernel,
+      let reduced = try reducedAxes(call, rank: call.shape(0)!.count)
+    else { return nil }
+    return .reduction(kind, axes: reduced.indices.filter { reduced[$0] })
+  }
+}

@@ -17,6 +17,21 @@ enum ReduceFormula: Sendable {
     }
   }
 
+  /// The kernels' name for it, where they have it.
+  var kernel: ReductionKind? {
+    switch self {
+    case .sum: .sum
+    case .mean: .mean
+    case .max: .maximum
+    case .min: .minimum
+    case .product: .product
+    case .sumSquare: .sumOfSquares
+    case .l1: .l1
+    case .l2: .l2
+    case .logSum, .logSumExp: nil
+    }
+  }
+
   /// Reduces `elements`, of which each goes to the result with the index in `targets`.
   func reduce(_ elements: [Double], _ targets: [Int], count: Int) -> [Double] {
     func fold(_ initial: Double, _ combine: (inout Double, Double) -> Void) -> [Double] {

@@ -1,0 +1,112 @@
+/// What a node computes, in the terms that kernels exist for.
+///
+/// It says nothing of where elements lie: which layouts to use, what to fuse and what to leave in place is
+/// for whoever executes or emits the graph.
+public enum Computation: Sendable {
+  /// Each result holds elements of operand 0, as the steps, one after the other, pick and arrange them.
+  case views([[ViewStep]])
+  /// All operands, one after the other along an axis.
+  case concatenation(axis: Int)
+  case elementwise(ElementwiseFormula)
+  case convolution(ConvolutionComputation)
+  case matrixProduct(MatrixComputation)
+  case pooling(PoolingComputation)
+  /// Operand 0 divided into rows along an axis: their exponentials divided by the sum of these, or the logarithm.
+  case softmax(axis: Int, isLogarithm: Bool)
+  case normalization(NormalizationComputation)
+  /// Operand 0 reduced along some of its axes.
+  case reduction(ReductionKind, axes: [Int])
+  /// Slices of operand 0 along an axis, at the places that the integers of operand 1 say.
+  case gather(axis: Int)
+  /// Operand 0 with as many elements of one value before and behind along each axis; what is taken away is
+  /// negative.
+  case padding(before: [Int], after: [Int], value: Float)
+}
+
+extension Computation {
+  /// Operand 0 under the shape of the result.
+  static func reshape(_ call: Invocation) -> Computation {
+    .views([[.reshape(call.results[0].fixedShape!)]])
+  }
+}
+
+/// How elements of a tensor are picked and arranged without being changed.
+public enum ViewStep: Sendable, Hashable {
+  /// The same elements in row-major order under another shape.
+  case reshape([Int])
+  /// Axis `i` of the result is axis `order[i]`.
+  case permute([Int])
+  /// Along each axis the indices `start, start + step, ...`, of which there are `count`.
+  case select([Selection])
+  /// Broadcast to a shape of at least as many axes.
+  case broadcast([Int])
+
+  public struct Selection: Sendable, Hashable {
+    public var (start, step, count): (Int, Int, Int)
+
+    public init(start: Int, step: Int, count: Int) {
+      (self.start, self.step, self.count) = (start, step, count)
+    }
+  }
+}
+
+/// `Y [N, M, E1 ... En]` from `X [N, C, D1 ... Dn]` (operand 0), `W` (operand 1) and, where it is given, `B [M]`
+/// (operand 2), followed by an activation.
+public struct ConvolutionComputation: Sendable {
+  public var groups: Int
+  /// For each spatial axis.
+  public var kernel, strides, dilations: [Int]
+  public var padding: [(before: Int, after: Int)]
+  /// Whether it is the transpose of a convolution, and `W [C, M/groups, ...]` instead of `[M, C/groups, ...]`.
+  public var isTransposed: Bool
+  public var activation = Activation.identity
+}
+
+/// `Y = alpha A B + beta C` of matrices, or of matrices along leading axes that broadcast: operands 0, 1 and,
+/// where it is given, 2, which broadcasts to Y.
+public struct MatrixComputation: Sendable {
+  /// Whether the last two axes change places first.
+  public var transposesA = false
+  public var transposesB = false
+  public var alpha: Float = 1
+  public var beta: Float = 1
+}
+
+/// The greatest elements or means of windows over the spatial axes of `X [N, C, D1 ... Dn]`.
+public struct PoolingComputation: Sendable {
+  public enum Kind: Sendable {
+    case maximum
+    /// The mean of the elements inside of X, or of those and the zeros of the padding.
+    case average(countsPadding: Bool)
+  }
+  public var kind: Kind
+  public var kernel, strides, dilations: [Int]
+  public var padding: [(before: Int, after: Int)]
+}
+
+public enum ReductionKind: Sendable {
+  case sum, mean, maximum, minimum, product, sumOfSquares, l1, l2
+}
+
+/// A normalization of operand 0 with scale and bias from other operands, where they are given.
+public struct NormalizationComputation: Sendable {
+  public enum Statistics: Sendable {
+    /// Of the axes from `axis` on; scale and bias broadcast to X.
+    case trailing(axis: Int, keepsMean: Bool)
+    /// Of each of so many groups of channels over all pixels; scale and bias are of one element a channel.
+    case groups(Int)
+    /// Given ones, of one element a channel.
+    case given(mean: Int, variance: Int)
+  }
+  public var statistics: Statistics
+  public var epsilon: Float
+  public var scale: Int?
+  public var bias: Int?
+}
+
+/// An operator that has kernels. Others are executed by their `evaluate`.
+public protocol KernelOperator: Operator {
+  /// What the node computes, given facts in which every extent is a number; `nil` where the kernels do not
+  /// cover this form of it.
+  func computation(_ call: Invocation) throws(CompileError) -> Computation?
+}

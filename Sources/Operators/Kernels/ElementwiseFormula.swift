@@ -1,0 +1,109 @@
+/// A function of one variable with up to two parameters.
+public struct Activation: Sendable, Hashable {
+  public enum Function: Sendable, Hashable {
+    case identity
+    /// `max(0, x)`
+    case relu
+    /// `min(beta, max(alpha, x))`
+    case clip
+    /// `alpha x` below zero, `x` above
+    case leakyRelu
+    case sigmoid
+    /// `x / (1 + exp(-alpha x))`
+    case silu
+    /// `max(0, min(1, alpha x + beta))`
+    case hardSigmoid
+    /// `x max(0, min(1, x / 6 + 1 / 2))`
+    case hardSwish
+    case tanh
+    /// `x (1 + erf(x / sqrt 2)) / 2`
+    case gelu
+    /// Gelu with a hyperbolic tangent in place of the error function
+    case approximateGelu
+  }
+  public var function: Function
+  public var alpha: Float
+  public var beta: Float
+
+  public init(_ function: Function, alpha: Float = 0, beta: Float = 0) {
+    (self.function, self.alpha, self.beta) = (function, alpha, beta)
+  }
+
+  public static let identity = Activation(.identity)
+}
+
+/// A function of elements at one place: a short program over registers. The operands are the first registers,
+/// and every instruction's result is a further one; the last is the result.
+public struct ElementwiseFormula: Sendable {
+  public enum Operation: Sendable, Hashable {
+    case number(Float)
+    case add, subtract, multiply, divide
+    /// NaN where an operand is.
+    case minimum, maximum
+    case power
+    /// The remainder that has the sign of the dividend.
+    case modulus
+    /// One or zero.
+    case less, lessOrEqual, equal
+    /// Of operands that are one or zero.
+    case and, or, xor, not
+    /// The second operand where the first is not zero, else the third.
+    case select
+    case activate(Activation)
+    case negate, absolute, reciprocal, squareRoot, exponential, logarithm, errorFunction, sine,
+      cosine
+    /// To the nearest whole number, halves to the even one.
+    case floor, ceiling, round
+    case sign
+    /// `log(1 + exp(x))`
+    case softplus
+    /// `alpha (exp(x) - 1)` below zero
+    case elu(alpha: Float)
+  }
+
+  public struct Instruction: Sendable, Hashable {
+    public var operation: Operation
+    public var registers: [Int]
+
+    public init(_ operation: Operation, _ registers: [Int]) {
+      (self.operation, self.registers) = (operation, registers)
+    }
+  }
+
+  public var operandCount: Int
+  public var instructions: [Instruction]
+
+  public init(operandCount: Int, _ instructions: [Instruction]) {
+    (self.operandCount, self.instructions) = (operandCount, instructions)
+  }
+
+  /// One operation of all operands in their order.
+  public init(_ operation: Operation, operandCount: Int) {
+    self.init(operandCount: operandCount, [Instruction(operation, Array(0..<operandCount))])
+  }
+
+  public static func unary(_ operation: Operation) -> ElementwiseFormula {
+    ElementwiseFormula(operation, operandCount: 1)
+  }
+
+  public static func activation(
+    _ function: Activation.Function, _ alpha: Float = 0, _ beta: Float = 0
+  )
+    -> ElementwiseFormula
+  {
+    .unary(.activate(Activation(function, alpha: alpha, beta: beta)))
+  }
+
+  /// The activation that the formula is, if it is nothing else.
+  public var activation: Activation? {
+    guard operandCount == 1, instructions.count == 1,
+      case .activate(let activation) = instructions[0].operation
+    else { return nil }
+    return activation
+  }
+
+  /// Whether the formula is that one operation of both its operands, in their order.
+  public func isBinary(_ operation: Operation) -> Bool {
+    operandCount == 2 && instructions == [Instruction(operation, [0, 1])]
+  }
+}
