@@ -44,6 +44,7 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "CONNX", dependencies: ["CProtobufC"], exclude: ["onnx.proto"]),
+    .target(name: "CKernels", linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
 
     .target(name: "Tensors"),
     .target(name: "GraphIR", dependencies: layers(below: "GraphIR")),
@@ -71,6 +72,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: layers(below: "") + ["ONNXText", "ONNXFormat"],
       path: "Tests/TestSupport"),
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
   ] + tests,
   swiftLanguageModes: [.v6]
 )
