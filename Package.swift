@@ -4,7 +4,7 @@ import PackageDescription
 
 /// The modules that stand on each other, lowest first.
 let stack = [
-  "Tensors", "GraphIR", "Operators", "Semantics", "Coupling", "Selection", "PassKit", "Passes",
+  "Tensors", "GraphIR", "Operators", "Semantics", "Runtime", "Coupling", "Selection", "PassKit", "Passes",
   "Driver",
   "CommandLineSupport",
 ]
@@ -52,6 +52,7 @@ let package = Package(
     .target(name: "ONNXFormat", dependencies: layers(below: "Operators") + ["CONNX"]),
     .target(name: "Operators", dependencies: layers(below: "Operators")),
     .target(name: "Semantics", dependencies: layers(below: "Semantics")),
+    .target(name: "Runtime", dependencies: layers(below: "Runtime") + ["CKernels"]),
     .target(name: "Coupling", dependencies: layers(below: "Coupling")),
     .target(
       name: "Selection", dependencies: layers(below: "Selection") + ["LinearAlgebra"]),

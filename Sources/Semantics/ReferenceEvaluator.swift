@@ -47,7 +47,8 @@ public struct ReferenceEvaluator: Sendable {
     return tensor.contiguous
   }
 
-  private func evaluate(_ id: NodeID, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
+  /// Computes the results of one node from its operands.
+  public func evaluate(_ id: NodeID, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
     let node = graph[id]
     guard case .understood(let found, let opset) = try Resolution.of(id, in: graph) else {
       throw CompileError(.unsupported, "cannot be evaluated", at: graph.location(of: id))

@@ -1,0 +1,97 @@
+import CKernels
+
+/// One kernel with its arguments.
+///
+/// Unchecked: the arguments are not changed once made.
+final class KernelCall: @unchecked Sendable {
+  /// How many units of work there are, which may run at once.
+  let units: Int
+  private let arguments: UnsafeMutableRawPointer
+  private let function: Function
+
+  private typealias Function = @convention(c) (UnsafeRawPointer?, Int, Int) -> Void
+
+  /// `function` is a C function of a pointer to the arguments and the first and last unit.
+  init<Arguments: BitwiseCopyable, CFunction>(
+    _ arguments: Arguments, units: (UnsafePointer<Arguments>?) -> Int, _ function: CFunction
+  ) {
+    let pointer = UnsafeMutablePointer<Arguments>.allocate(capacity: 1)
+    pointer.initialize(to: arguments)
+    self.arguments = UnsafeMutableRawPointer(pointer)
+    self.units = units(pointer)
+    // The same calling convention: the struct's address in both cases.
+    self.function = unsafeBitCast(function, to: Function.self)
+  }
+
+  deinit { arguments.deallocate() }
+
+  func run(_ range: Range<Int>) {
+    function(arguments, range.lowerBound, range.upperBound)
+  }
+
+  func run(on pool: ThreadPool) {
+    pool.run(units, function, arguments)
+  }
+}
+
+/// Threads that share the units of kernels.
+final class ThreadPool: @unchecked Sendable {
+  private let pool: OpaquePointer
+  let threadCount: Int
+
+  /// A pool of as many threads as the system gives, `threadCount` at most.
+  init(threadCount: Int) {
+    var count = max(1, threadCount)
+    var pool = prunec_thread_pool_create(count)
+    while pool == nil, count > 1 {
+      count /= 2
+      pool = prunec_thread_pool_create(count)
+    }
+    self.pool = pool!
+    self.threadCount = count
+  }
+
+  deinit { prunec_thread_pool_destroy(pool) }
+
+  func run(
+    _ units: Int, _ function: @convention(c) (UnsafeRawPointer?, Int, Int) -> Void,
+    _ arguments: UnsafeRawPointer
+  ) {
+    prunec_thread_pool_run(pool, units, function, arguments)
+  }
+}
+
+/// The kernels of this processor.
+enum Kernels {
+  nonisolated(unsafe) static let table: UnsafePointer<prunec_kernels> = prunec_kernels_best()
+
+  static var name: String { String(cString: table.pointee.name) }
+}
+
+extension KernelCall {
+  /// A copy of elements between views of one shape, at given addresses.
+  static func copy(
+    from source: UnsafeRawPointer, _ from: View, to target: UnsafeMutableRawPointer, _ to: View
+  ) -> KernelCall {
+    let loops = Loops([to, from], axes: to.order)
+    var arguments = prunec_copy()
+    arguments.element_size = to.elementSize
+    arguments.rank = loops.rank
+    arguments.x = source
+    arguments.y = target
+    fill(&arguments.shape, loops.shape)
+    fill(&arguments.y_strides, loops.strides[0])
+    fill(&arguments.x_strides, loops.strides[1])
+    return KernelCall(
+      arguments, units: Kernels.table.pointee.copy_units, Kernels.table.pointee.copy)
+  }
+}
+
+/// Writes `values` to the beginning of a C array, which Swift sees as a tuple.
+func fill<Values>(_ array: inout Values, _ values: [Int]) {
+  withUnsafeMutableBytes(of: &array) { bytes in
+    let elements = bytes.bindMemory(to: Int.self)
+    precondition(values.count <= elements.count, "too many axes for a kernel")
+    for (index, value) in values.enumerated() { elements[index] = value }
+  }
+}

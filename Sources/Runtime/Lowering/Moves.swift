@@ -1,0 +1,82 @@
+import CKernels
+
+/// Padding and gathering.
+extension Planner {
+  mutating func lowerPadding(
+    _ id: NodeID, before: [Int], after: [Int], value: Float
+  ) throws(CompileError) -> Bool {
+    guard let operand = try operandViews(id)?[0], operand.type == .float32,
+      let output = graph[id].outputs[0]
+    else { return false }
+    var source = operand
+    // What is taken away is no longer seen.
+    for axis in before.indices {
+      let (front, back) = (max(0, -before[axis]), max(0, -after[axis]))
+      source.offset += front * source.strides[axis]
+      source.shape[axis] -= front + back
+    }
+    guard source.shape.allSatisfy({ $0 > 0 }) else { return false }
+    guard before.contains(where: { $0 > 0 }) || after.contains(where: { $0 > 0 }) else {
+      places[output] = .view(source)
+      return true
+    }
+    let y = result(output, order: operand.order)
+    var target = y
+    for axis in before.indices {
+      target.offset += max(0, before[axis]) * target.strides[axis]
+      target.shape[axis] = source.shape[axis]
+    }
+    addFill(id, y, with: value)
+    addCopy(id, from: source, to: target)
+    return true
+  }
+
+  mutating func lowerGather(_ id: NodeID, axis: Int) throws(CompileError) -> Bool {
+    guard let views = try operandViews(id), let data = views[0], let indices = views[1],
+      let output = graph[id].outputs[0], indices.type == .int64 || indices.type == .int32,
+      data.shape.elementCount > 0
+    else { return false }
+    let source = dense(data, order: Array(data.shape.indices), for: id)
+    let count = indices.shape.elementCount
+    let places = newView(.int64, [count])
+    let (extent, location) = (data.shape[axis], graph.location(of: id))
+    steps.append(
+      Step([id], "indices", reads: [indices.buffer], writes: [places.buffer]) { memory in
+        .preparation(
+          { (memory) throws(CompileError) in
+            let target = memory[places].assumingMemoryBound(to: Int64.self)
+            for (place, index) in memory.tensor(indices, as: indices.type).integers.enumerated() {
+              guard index >= -extent, index < extent else {
+                throw CompileError(
+                  .malformed, "index \(index) is out of range for an extent of \(extent)",
+                  at: location)
+              }
+              target[place] = Int64(index < 0 ? index + extent : index)
+            }
+          }, memory)
+      })
+    let y = result(output)
+    guard y.isRowMajor else { return false }
+    let size = data.elementSize
+    var gather = prunec_gather()
+    gather.outer = data.shape[..<axis].reduce(1, *)
+    gather.count = count
+    gather.inner = data.shape[(axis + 1)...].reduce(size, *)
+    gather.x_row = gather.inner
+    gather.x_outer = gather.inner * extent
+    gather.y_row = gather.inner
+    gather.y_outer = gather.inner * count
+    let form = gather
+    steps.append(
+      Step([id], "gather", reads: [source.buffer, places.buffer], writes: [y.buffer]) { memory in
+        var gather = form
+        gather.x = UnsafeRawPointer(memory[source])
+        gather.index = UnsafePointer(memory[places].assumingMemoryBound(to: Int64.self))
+        gather.y = memory[y]
+        return .kernel(
+          KernelCall(
+            gather, units: Kernels.table.pointee.gather_units, Kernels.table.pointee.gather))
+      })
+    return true
+  }
+}

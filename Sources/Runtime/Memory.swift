@@ -1,0 +1,77 @@
+import CKernels
+
+/// The memory of one plan: the arena that its buffers share, and the constants.
+///
+/// Unchecked: a session runs a plan on one thread at a time, and kernels divide the elements among theirs.
+final class Memory: @unchecked Sendable {
+  let arena: UnsafeMutableRawPointer
+  /// Where each buffer begins.
+  private let bases: [UnsafeMutableRawPointer]
+  /// Keeps the constants alive.
+  private let constants: [TensorStorage]
+  /// Tensors that are in no buffer: strings, packed elements, and what has no fixed shape.
+  var boxes: [Tensor?]
+
+  init(_ buffers: [Buffer], offsets: [Int], arenaSize: Int, boxCount: Int) {
+    arena = .allocate(byteCount: max(arenaSize, 64), alignment: 64)
+    var constants: [TensorStorage] = []
+    bases = zip(buffers, offsets).map { [arena] buffer, offset in
+      guard let constant = buffer.constant else { return arena + offset }
+      constants.append(constant)
+      return UnsafeMutableRawPointer(mutating: constant.bytes.baseAddress!)
+    }
+    self.constants = constants
+    boxes = [Tensor?](repeating: nil, count: boxCount)
+  }
+
+  deinit { arena.deallocate() }
+
+  subscript(view: View) -> UnsafeMutableRawPointer {
+    bases[view.buffer] + view.offset * view.elementSize
+  }
+
+  func floats(_ view: View) -> UnsafeMutablePointer<Float> {
+    self[view].assumingMemoryBound(to: Float.self)
+  }
+
+  /// A tensor of a given element type with the elements of a view.
+  func tensor(_ view: View, as type: ElementType) -> Tensor {
+    let count = view.shape.elementCount
+    let storage = TensorStorage(byteCount: count * view.elementSize) { bytes in
+      guard count > 0 else { return }
+      copy(from: self[view], view.strides, to: bytes.baseAddress!, view.shape.rowMajorStrides, view)
+    }
+    let tensor = Tensor(view.type, shape: view.shape, storage: storage)
+    return type == view.type ? tensor : Tensor(rounding: tensor.floats, to: type, shape: view.shape)
+  }
+
+  /// Writes the elements of a tensor of the view's shape.
+  func store(_ tensor: Tensor, to view: View) {
+    precondition(tensor.shape == view.shape)
+    guard tensor.count > 0 else { return }
+    let stored =
+      tensor.elementType == view.type ? tensor : Tensor(tensor.floats, shape: tensor.shape)
+    stored.withUnsafeBytes { bytes in
+      copy(
+        from: bytes.baseAddress!, view.shape.rowMajorStrides, to: self[view], view.strides, view)
+    }
+  }
+
+  private func copy(
+    from source: UnsafeRawPointer, _ sourceStrides: [Int], to target: UnsafeMutableRawPointer,
+    _ targetStrides: [Int], _ view: View
+  ) {
+    var (from, to) = (view, view)
+    from.strides = sourceStrides
+    to.strides = targetStrides
+    let call = KernelCall.copy(from: source, from, to: target, to)
+    call.run(0..<call.units)
+  }
+}
+
+/// A piece of memory that views share.
+struct Buffer {
+  var byteCount: Int
+  /// Set where the elements never change.
+  var constant: TensorStorage?
+}

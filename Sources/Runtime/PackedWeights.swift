@@ -1,0 +1,76 @@
+import CKernels
+
+/// The constant weights of a product in the kernels' own order, and its biases.
+final class PackedWeights: @unchecked Sendable {
+  /// Which node's they are, and of what shape: a node that becomes several products has several.
+  struct Key: Hashable {
+    var node: NodeID
+    var part: Int
+  }
+
+  let weights: TensorStorage
+  let biases: TensorStorage?
+
+  init(weights: TensorStorage, biases: TensorStorage?) {
+    (self.weights, self.biases) = (weights, biases)
+  }
+
+  /// Packs `elements` as the strides of `packing` say, whose addresses are filled in here: of each
+  /// output channel times its factor. `offset` is that of the first element.
+  convenience init(
+    _ packing: prunec_packing, _ elements: [Float], offset: Int = 0, factors: [Float]?,
+    biases: [Float]?
+  ) {
+    var packing = packing
+    var elements = elements
+    if let factors {
+      Self.multiply(&elements, offset: offset, packing, factors)
+    }
+    let size = Kernels.packedSize(packing)
+    let weights = TensorStorage(byteCount: size * 4 * packing.batch * packing.groups) { bytes in
+      elements.withUnsafeBufferPointer { source in
+        packing.w = source.baseAddress! + offset
+        packing.packed = bytes.bindMemory(to: Float.self).baseAddress!
+        let call = KernelCall(
+          packing, units: Kernels.table.pointee.packing_units, Kernels.table.pointee.packing)
+        call.run(0..<call.units)
+      }
+    }
+    self.init(weights: weights, biases: biases.map(Self.storage))
+  }
+
+  static func storage(_ numbers: [Float]) -> TensorStorage {
+    // A vector may be read at once, beyond the last number.
+    let padded = numbers + [Float](repeating: 0, count: 64)
+    return padded.withUnsafeBytes { source in
+      TensorStorage(byteCount: source.count) { $0.copyMemory(from: source) }
+    }
+  }
+
+  private static func multiply(
+    _ elements: inout [Float], offset: Int, _ packing: prunec_packing, _ factors: [Float]
+  ) {
+    let filters = packing.out_channels
+    for group in 0..<packing.groups {
+      for filter in 0..<filters {
+        let factor = factors[group * filters + filter]
+        for u in 0..<packing.kernel_height {
+          for v in 0..<packing.kernel_width {
+            let start =
+              offset + group * packing.w_group + filter * packing.output + u * packing.kernel_row
+              + v * packing.kernel_column
+            for c in 0..<packing.in_channels { elements[start + c * packing.input] *= factor }
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Kernels {
+  /// How many float32 the packed weights of one group take.
+  static func packedSize(_ packing: prunec_packing) -> Int {
+    table.pointee.packed_size(
+      packing.out_channels, packing.in_channels, packing.kernel_height * packing.kernel_width)
+  }
+}

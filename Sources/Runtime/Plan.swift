@@ -1,0 +1,75 @@
+/// A graph made ready for inputs of given shapes.
+final class Plan {
+  /// A step with its memory.
+  struct BoundStep {
+    var step: Step
+    var work: Step.Bound
+  }
+
+  let steps: [BoundStep]
+  let memory: Memory
+  let memoryPlan: MemoryPlan
+  private let graph: Graph
+  private let inputs: [Planner.Place]
+  private let outputs: [(place: Planner.Place, type: ElementType?)]
+
+  /// Plans `graph`, whose inputs have the types that are given, one for each.
+  init(
+    _ original: Graph, inputs types: [TensorType], threadCount: Int, weights: WeightCache
+  ) throws(CompileError) {
+    var graph = original
+    for (input, type) in zip(graph.inputs, types) {
+      graph.setType(of: input, to: ValueType(.tensor(type)))
+    }
+    let facts = try GraphFacts(of: graph)
+    var planner = try Planner(graph, facts, threadCount: threadCount, weights: weights)
+    let inputs = graph.inputs.map { planner.places[$0]! }
+    var outputs: [(place: Planner.Place, type: ElementType?)] = []
+    for output in graph.outputs {
+      outputs.append((try planner.place(of: output.value), facts[output.value].elementType))
+    }
+    func buffers(_ places: [Planner.Place]) -> [Int] {
+      places.compactMap { if case .view(let view) = $0 { view.buffer } else { nil } }
+    }
+    memoryPlan = MemoryPlan(
+      planner.steps, planner.buffers, inputs: buffers(inputs),
+      outputs: buffers(outputs.map(\.place)))
+    let memory = Memory(
+      planner.buffers, offsets: memoryPlan.offsets, arenaSize: memoryPlan.size,
+      boxCount: planner.boxCount)
+    for (box, tensor) in planner.boxed { memory.boxes[box] = tensor }
+    steps = try planner.steps.map { (step) throws(CompileError) in
+      BoundStep(step: step, work: try step.bind(memory))
+    }
+    self.memory = memory
+    self.graph = graph
+    self.inputs = inputs
+    self.outputs = outputs
+  }
+
+  /// Executes the graph on tensors of the planned types. `observe` gets the index of each step after it is done.
+  func run(
+    _ tensors: [Tensor], on pool: ThreadPool, observe: ((Int) -> Void)? = nil
+  ) throws(CompileError) -> [Tensor] {
+    for (place, tensor) in zip(inputs, tensors) {
+      switch place {
+      case .view(let view): memory.store(tensor, to: view)
+      case .box(let index): memory.boxes[index] = tensor
+      }
+    }
+    for (index, bound) in steps.enumerated() {
+      switch bound.work {
+      case .kernel(let call): call.run(on: pool)
+      case .reference(let step, let memory): try step.run(memory)
+      case .preparation(let prepare, let memory): try prepare(memory)
+      }
+      observe?(index)
+    }
+    return outputs.map { output in
+      switch output.place {
+      case .view(let view): memory.tensor(view, as: output.type ?? view.type)
+      case .box(let index): memory.boxes[index]!
+      }
+    }
+  }
+}

@@ -1,0 +1,260 @@
+import CKernels
+
+/// Turns a graph, for inputs of given shapes, into steps: which kernel runs when, on which memory.
+///
+/// One walk over the nodes in their order. A node whose operator has a computation becomes a kernel's step, or no
+/// step at all where its result is but a view of what is there; every other is executed by its operator's
+/// `evaluate`. Steps may take in the nodes that follow: activations, sums, and chains of element-wise operators.
+struct Planner {
+  let graph: Graph
+  let facts: GraphFacts
+  let threadCount: Int
+  /// What has been evaluated and packed for another plan of the same model.
+  let weights: WeightCache
+
+  var buffers: [Buffer] = []
+  var steps: [Step] = []
+  var places: [ValueID: Place] = [:]
+  var boxCount = 0
+  /// Nodes that are part of an earlier step.
+  var absorbed: Set<NodeID> = []
+  /// Values that lie in a part of another's buffer.
+  var slots: [ValueID: ConcatenationSlot]
+  /// The buffers of concatenations that an operand has been computed into, and their orders.
+  var parents: [ValueID: (view: View, order: [Int])] = [:]
+  /// Constants that no view can hold.
+  var boxed: [(box: Int, tensor: Tensor)] = []
+  /// Views that have been copied into another order.
+  var rearranged: [Rearrangement: View] = [:]
+
+  /// Where a value is.
+  enum Place {
+    case view(View)
+    /// In no buffer, but a tensor of its own.
+    case box(Int)
+  }
+
+  struct Rearrangement: Hashable {
+    var view: View
+    var order: [Int]
+  }
+
+  init(
+    _ graph: Graph, _ facts: GraphFacts, threadCount: Int, weights: WeightCache
+  ) throws(CompileError) {
+    self.graph = graph
+    self.facts = facts
+    self.threadCount = threadCount
+    self.weights = weights
+    slots = ConcatenationSlot.slots(of: graph, facts)
+    for input in graph.inputs { places[input] = place(for: input) }
+    for node in graph.nodes where !absorbed.contains(node) { try lower(node) }
+  }
+
+  // MARK: Nodes
+
+  private mutating func lower(_ id: NodeID) throws(CompileError) {
+    let node = graph[id]
+    let results = node.outputs.compactMap { $0 }
+    if results.allSatisfy({ isKnown($0) || graph[$0].uses.isEmpty }) {
+      return
+    }
+    if let (found, call) = facts.invocation(of: id), let found = found as? any KernelOperator,
+      hasKernelForm(call), let computation = try found.computation(call),
+      try lower(id, call, computation)
+    {
+      return
+    }
+    try addReferenceStep(id)
+  }
+
+  /// Whether all facts are numbers, and all elements of types that views can hold.
+  func hasKernelForm(_ call: Invocation) -> Bool {
+    let given = call.operands.compactMap { $0 } + call.results
+    return given.allSatisfy { facts in
+      facts.fixedShape?.checkedElementCount != nil
+        && facts.elementType.map { View.storage(of: $0) != nil } ?? false
+    }
+  }
+
+  /// Adds the steps of a computation; `false` where its form is not covered.
+  private mutating func lower(
+    _ id: NodeID, _ call: Invocation, _ computation: Computation
+  ) throws(CompileError) -> Bool {
+    switch computation {
+    case .views(let steps): return try lowerViews(id, steps)
+    case .concatenation(let axis): return try lowerConcatenation(id, axis: axis)
+    case .elementwise(let formula): return try lowerElementwise(id, formula)
+    case .convolution(let convolution): return try lowerConvolution(id, convolution)
+    case .matrixProduct(let product): return try lowerMatrixProduct(id, product)
+    case .pooling(let pooling): return try lowerPooling(id, pooling)
+    case .softmax(let axis, let isLogarithm):
+      return try lowerSoftmax(id, axis: axis, isLogarithm: isLogarithm)
+    case .normalization(let normalization): return try lowerNormalization(id, normalization)
+    case .reduction(let kind, let axes): return try lowerReduction(id, kind, axes: axes)
+    case .gather(let axis): return try lowerGather(id, axis: axis)
+    case .padding(let before, let after, let value):
+      return try lowerPadding(id, before: before, after: after, value: value)
+    }
+  }
+
+  private mutating func addReferenceStep(_ id: NodeID) throws(CompileError) {
+    let node = graph[id]
+    var reads: [Int] = []
+    let operands = try node.inputs.map { (input) throws(CompileError) -> ReferenceStep.Operand? in
+      guard let input else { return nil }
+      if isKnown(input) { return .constant(try tensor(of: input)) }
+      let place = try place(of: input)
+      if case .view(let view) = place { reads.append(view.buffer) }
+      return .place(place, facts[input].elementType)
+    }
+    var writes: [Int] = []
+    var results: [Place?] = []
+    for output in node.outputs {
+      guard let output, !graph[output].uses.isEmpty else {
+        results.append(nil)
+        continue
+      }
+      let place = place(for: output)
+      if case .view(let view) = place { writes.append(view.buffer) }
+      places[output] = place
+      results.append(place)
+    }
+    let reference = ReferenceStep(graph, id, operands: operands, results: results)
+    steps.append(
+      Step([id], "reference", reads: reads, writes: writes) { memory in
+        .reference(reference, memory)
+      })
+  }
+
+  // MARK: Values
+
+  /// A new place for a value: a row-major view, or a box where a view cannot hold it.
+  private mutating func place(for value: ValueID) -> Place {
+    let known = facts[value]
+    if let type = known.elementType.flatMap(View.storage), let shape = known.fixedShape,
+      shape.checkedElementCount != nil
+    {
+      return .view(newView(type, shape))
+    }
+    boxCount += 1
+    return .box(boxCount - 1)
+  }
+
+  /// Where a value is; constants get a buffer when they are first asked for.
+  mutating func place(of value: ValueID) throws(CompileError) -> Place {
+    if let place = places[value] { return place }
+    let tensor = facts.isFixed(value) ? try weights.stored(value) : try tensor(of: value)
+    let place: Place
+    if View.storage(of: tensor.elementType) == tensor.elementType {
+      place = .view(newConstant(tensor))
+    } else {
+      place = .box(boxCount)
+      boxCount += 1
+      boxed.append((boxCount - 1, tensor))
+    }
+    places[value] = place
+    return place
+  }
+
+  /// The view of a value; `nil` where it is in a box.
+  mutating func view(of value: ValueID) throws(CompileError) -> View? {
+    if case .view(let view) = try place(of: value) { return view }
+    return nil
+  }
+
+  /// The views of all operands of a node; `nil` where one has none.
+  mutating func operandViews(_ id: NodeID) throws(CompileError) -> [View?]? {
+    var views: [View?] = []
+    for input in graph[id].inputs {
+      guard let input else {
+        views.append(nil)
+        continue
+      }
+      guard let view = try view(of: input) else { return nil }
+      views.append(view)
+    }
+    return views
+  }
+
+  /// Whether the elements are known before anything is run.
+  func isKnown(_ value: ValueID) -> Bool {
+    facts.isFixed(value) || facts[value].knownTensor != nil
+  }
+
+  /// The elements of a known value.
+  func tensor(of value: ValueID) throws(CompileError) -> Tensor {
+    if facts.isFixed(value) { return try weights.tensor(value) }
+    guard let known = facts[value].knownTensor else {
+      preconditionFailure("'\(graph[value].name)' is used before it is computed")
+    }
+    return known
+  }
+
+  /// Whether the value is there already, for a step that is added now.
+  func isAvailable(_ value: ValueID) -> Bool { places[value] != nil || isKnown(value) }
+
+  func shape(of value: ValueID) -> [Int] { facts[value].fixedShape! }
+
+  // MARK: Memory
+
+  mutating func newView(_ type: ElementType, _ shape: [Int], order: [Int]? = nil) -> View {
+    buffers.append(Buffer(byteCount: shape.elementCount * type.bitWidth / 8))
+    return View(buffer: buffers.count - 1, type: type, shape: shape, order: order)
+  }
+
+  mutating func newConstant(_ tensor: Tensor) -> View {
+    buffers.append(Buffer(byteCount: 0, constant: tensor.storage!))
+    return View(buffer: buffers.count - 1, type: tensor.elementType, shape: tensor.shape)
+  }
+
+  /// A view for the result of a step: of elements in the given order, in a part of a concatenation's buffer where the
+  /// value has one.
+  mutating func result(_ value: ValueID, order: [Int]? = nil) -> View {
+    let shape = shape(of: value)
+    let type = View.storage(of: facts[value].elementType!)!
+    let order = order ?? Array(shape.indices)
+    let view = slotView(value, order: order) ?? newView(type, shape, order: order)
+    places[value] = .view(view)
+    return view
+  }
+
+  /// The elements of `view` in the given order of axes without gaps, copied where they are not so.
+  mutating func dense(_ view: View, order: [Int], for id: NodeID) -> View {
+    if view.isDense(inOrder: order) { return view }
+    let key = Rearrangement(view: view, order: order)
+    if let known = rearranged[key] { return known }
+    let copy: View
+    if let constant = buffers[view.buffer].constant {
+      copy = newConstant(view, in: constant, order: order)
+    } else {
+      copy = newView(view.type, view.shape, order: order)
+      addCopy(id, from: view, to: copy)
+    }
+    rearranged[key] = copy
+    return copy
+  }
+
+  /// A constant with the elements of a view of another, in the given order.
+  private mutating func newConstant(
+    _ view: View, in storage: TensorStorage, order: [Int]
+  ) -> View {
+    let copy = View(buffer: buffers.count, type: view.type, shape: view.shape, order: order)
+    let count = view.shape.elementCount
+    let elements = TensorStorage(byteCount: count * view.elementSize) { bytes in
+      guard count > 0 else { return }
+      let source = storage.bytes.baseAddress! + view.offset * view.elementSize
+      let call = KernelCall.copy(from: source, view, to: bytes.baseAddress!, copy)
+      call.run(0..<call.units)
+    }
+    buffers.append(Buffer(byteCount: 0, constant: elements))
+    return copy
+  }
+
+  mutating func addCopy(_ id: NodeID, from source: View, to target: View) {
+    steps.append(
+      Step([id], "copy", reads: [source.buffer], writes: [target.buffer]) { memory in
+        .kernel(.copy(from: memory[source], source, to: memory[target], target))
+      })
+  }
+}

@@ -1,0 +1,42 @@
+/// A node that is executed by its operator's `evaluate`.
+struct ReferenceStep {
+  enum Operand {
+    case constant(Tensor)
+    /// With the element type that the operator takes it as.
+    case place(Planner.Place, ElementType?)
+  }
+
+  private let graph: Graph
+  private let node: NodeID
+  private let operands: [Operand?]
+  private let results: [Planner.Place?]
+
+  init(_ graph: Graph, _ node: NodeID, operands: [Operand?], results: [Planner.Place?]) {
+    (self.graph, self.node, self.operands, self.results) = (graph, node, operands, results)
+  }
+
+  func run(_ memory: Memory) throws(CompileError) {
+    let tensors = operands.map { operand -> Tensor? in
+      switch operand {
+      case nil: nil
+      case .constant(let tensor): tensor
+      case .place(.view(let view), let type): memory.tensor(view, as: type ?? view.type)
+      case .place(.box(let index), _): memory.boxes[index]
+      }
+    }
+    let values = try ReferenceEvaluator(graph).evaluate(node, tensors)
+    for (place, tensor) in zip(results, values) {
+      switch place {
+      case nil: break
+      case .box(let index): memory.boxes[index] = tensor
+      case .view(let view):
+        guard tensor.shape == view.shape else {
+          throw CompileError(
+            .malformed, "has a result of shape \(tensor.shape) instead of \(view.shape)",
+            at: graph.location(of: node))
+        }
+        memory.store(tensor, to: view)
+      }
+    }
+  }
+}

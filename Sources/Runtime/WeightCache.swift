@@ -1,0 +1,59 @@
+/// The values of a model that are the same in every run, and what has been made of them: shared by all plans.
+final class WeightCache: @unchecked Sendable {
+  private let graph: Graph
+  private var evaluated: [ValueID: Tensor] = [:]
+  private var converted: [ValueID: Tensor] = [:]
+  private var packed: [PackedWeights.Key: PackedWeights] = [:]
+
+  init(_ graph: Graph) { self.graph = graph }
+
+  /// The tensor of a fixed value.
+  func tensor(_ value: ValueID) throws(CompileError) -> Tensor {
+    if let constant = graph[value].constant {
+      guard constant.hasData else {
+        throw CompileError(.unsupported, "has no data to run with", at: .value(graph[value].name))
+      }
+      return constant
+    }
+    if let known = evaluated[value] { return known }
+    guard case .output(let node, _) = graph[value].definition else {
+      throw CompileError(.unsupported, "has no data to run with", at: .value(graph[value].name))
+    }
+    let operands = try graph[node].inputs.map { (input) throws(CompileError) in
+      try input.map { (input) throws(CompileError) in try tensor(input) }
+    }
+    let results = try ReferenceEvaluator(graph).evaluate(node, operands)
+    for (output, tensor) in zip(graph[node].outputs, results) {
+      if let output { evaluated[output] = tensor }
+    }
+    return evaluated[value]!
+  }
+
+  /// The tensor as views store it: floating point numbers as float32, in one aligned piece.
+  func stored(_ value: ValueID) throws(CompileError) -> Tensor {
+    if let known = converted[value] { return known }
+    var tensor = try tensor(value).contiguous
+    if tensor.elementType.isFloatingPoint, tensor.elementType != .float32 {
+      tensor = Tensor(tensor.floats, shape: tensor.shape)
+    }
+    // Bytes of a mapped file may lie anywhere.
+    let isAligned = tensor.withUnsafeBytes {
+      Int(bitPattern: $0.baseAddress) % max(tensor.elementType.bitWidth / 8, 1) == 0
+    }
+    if !isAligned {
+      tensor.withUnsafeMutableBytes { _ in }
+    }
+    converted[value] = tensor
+    return tensor
+  }
+
+  /// What `make` gives, which is called once for each key.
+  func packed(
+    _ key: PackedWeights.Key, _ make: () throws(CompileError) -> PackedWeights
+  ) throws(CompileError) -> PackedWeights {
+    if let known = packed[key] { return known }
+    let made = try make()
+    packed[key] = made
+    return made
+  }
+}
