@@ -83,7 +83,7 @@ public struct LinearLayer: Sendable {
     let inputAxis = partners(dataSum).first { $0.slot == .operand(weightOperand) }?.axis
     let recurrent = relations.lazy.compactMap { relation -> (weight: ValueID, outputAxis: Int)? in
       guard case .coefficient(let axis, _) = relation, case .operand(let operand) = axis.slot,
-        operand != weightOperand, let value = node.inputs[operand],
+        operand != weightOperand, weightRank(operand) ?? 0 >= 2, let value = node.inputs[operand],
         let found = channels(ofWeight: operand).first
       else { return nil }
       return (value, found.axis)

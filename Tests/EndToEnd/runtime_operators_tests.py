@@ -42,6 +42,36 @@ def quantized(kind, *shape):
 
 # For each operator: its operands (None for one left out), attributes, and which results there are.
 CASES = {
+    "Attention": [
+        # Input, weights, bias, mask, past, addend.
+        ([normal(2, 3, 8), normal(8, 24), normal(24)], {"num_heads": 2}, [0]),
+        ([normal(2, 3, 8), normal(8, 20), normal(20)],
+         {"num_heads": 2, "qkv_hidden_sizes": [8, 8, 4], "scale": 0.7}, [0]),
+        ([normal(2, 3, 8), normal(8, 24), normal(24), numpy.int32([[1, 1, 0], [1, 1, 1]])],
+         {"num_heads": 4, "mask_filter_value": -5.0}, [0]),
+        ([normal(2, 3, 8), normal(8, 24), normal(24), numpy.int32([2, 3])], {"num_heads": 2}, [0]),
+        ([normal(2, 3, 8), normal(8, 24), normal(24), numpy.int32([2, 3, 1, 0])],
+         {"num_heads": 2}, [0]),
+        ([normal(2, 3, 8), normal(8, 24), normal(24), positions(2, 3, 3, bound=2).astype("int32"),
+          None, normal(2, 2, 3, 3)], {"num_heads": 2, "unidirectional": 1}, [0, 1]),
+        ([normal(2, 3, 8), normal(8, 24), normal(24), positions(2, 7, bound=2).astype("int32"),
+          normal(2, 2, 2, 4, 4)], {"num_heads": 2, "unidirectional": 1}, [0, 1]),
+    ],
+    "MultiHeadAttention": [
+        # Query, key, value, bias, mask, addend, past key, past value.
+        ([normal(2, 3, 8), normal(2, 5, 8), normal(2, 5, 8)], {"num_heads": 2}, [0]),
+        ([normal(2, 3, 8), normal(2, 5, 8), normal(2, 5, 4), normal(20)],
+         {"num_heads": 2, "scale": 0.7}, [0]),
+        ([normal(2, 3, 8), normal(2, 2, 5, 4), normal(2, 2, 5, 4)], {"num_heads": 2}, [0]),
+        ([normal(2, 3, 8), normal(2, 5, 8), normal(2, 5, 8), normal(24),
+          positions(2, 5, bound=2).astype("int32"), normal(1, 2, 3, 5)],
+         {"num_heads": 2, "mask_filter_value": -5.0}, [0]),
+        ([normal(2, 3, 8), normal(2, 3, 8), normal(2, 3, 8), normal(24), None,
+          normal(2, 1, 3, 7), normal(2, 2, 4, 4), normal(2, 2, 4, 4)],
+         {"num_heads": 2, "unidirectional": 1}, [0, 1, 2]),
+        ([normal(2, 3, 8), normal(2, 3, 8), normal(2, 3, 8), None, numpy.int32([2, 3])],
+         {"num_heads": 2, "unidirectional": 1}, [0, 1, 2]),
+    ],
     "BiasGelu": [([normal(2, 3, 4), normal(4)], {}, [0])],
     "FastGelu": [([normal(2, 3, 4), normal(4)], {}, [0]), ([normal(2, 3, 4)], {}, [0])],
     "Gelu": [([normal(2, 3)], {}, [0])],

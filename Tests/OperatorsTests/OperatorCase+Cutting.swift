@@ -51,7 +51,7 @@ extension OperatorCase {
       }
     }
     let small = OperatorCase(
-      call.signature.operation.type, opset: call.opset,
+      call.signature.operation.type, domain: call.signature.operation.domain, opset: call.opset,
       operands.map { $0.map { ValueFacts(constant: $0) } }, results: call.results.count, attributes)
     let computed = try small.evaluate()
     return whole.indices.allSatisfy { index in

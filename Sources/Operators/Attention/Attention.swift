@@ -3,16 +3,18 @@
 ///
 /// `Q [N, H, S, E]`, `K [N, G, T, E]`, `V [N, G, T, F]`, `Y [N, H, S, F]`, or with heads and their
 /// dimensions in one axis, `Q [N, S, H E]` and so on, their numbers given by `q_num_heads` and
-/// `kv_num_heads`; G divides H, and neighbouring query heads share one of keys and values. `past_key` and
-/// `past_value` go before K and V, `[N, G, P, E]`, and the results `present_key` and `present_value` are
-/// both. The bias is `attn_mask`, which broadcasts to `[N, H, S, P + T]` (false takes a key out), with
-/// `is_causal` nothing that comes later than the query, with `left_window_size` and `right_window_size`
-/// nothing farther away (since opset 25), and nothing beyond `nonpad_kv_seqlen [N]` (since opset 24). The
-/// fourth result are the scores `[N, H, S, P + T]` at the stage that `qk_matmul_output_mode` names.
+/// `kv_num_heads`; G divides H, and neighbouring query heads share one of keys and values.
+/// `past_key` and `past_value` go before K and V, `[N, G, P, E]`, and the results `present_key` and
+/// `present_value` are both. The bias is `attn_mask`, which broadcasts to `[N, H, S, P + T]` (false
+/// takes a key out), with `is_causal` nothing that comes later than the query, with
+/// `left_window_size` and `right_window_size` nothing farther away (since opset 25), and nothing
+/// beyond `nonpad_kv_seqlen [N]` (since opset 24). The fourth result are the scores
+/// `[N, H, S, P + T]` at the stage that `qk_matmul_output_mode` names.
 ///
-/// Channels: dimensions of queries go with those of keys, and are summed over; those of values with those
-/// of Y. A head of keys and values goes with its query heads; of these, the same of every group may go.
-/// Where scale is not given it depends on E, so a cut of E writes the original's. Numbers of heads follow.
+/// Channels: dimensions of queries go with those of keys, and are summed over; those of values with
+/// those of Y. A head of keys and values goes with its query heads; of these, the same of every
+/// group may go. Where scale is not given it depends on E, so a cut of E writes the original's.
+/// Numbers of heads follow.
 struct Attention: Operator {
   let signature = Signature(
     "Attention", opsets: 23...28, operands: 3...7, results: 1...4,
@@ -177,7 +179,7 @@ struct Attention: Operator {
       relations.equal(.operand(Operand.pastValue, axis: 1), groups)
       relations.equal(.operand(Operand.pastValue, axis: 3), valueDimensions)
     }
-    relateMask(call, queryHeads, q.count, &relations)
+    q.relateBias(call, Operand.mask, heads: queryHeads, &relations)
 
     let results = call.results.map { $0.shape != nil }
     if results[0] {
@@ -192,18 +194,6 @@ struct Attention: Operator {
     if results.count > 3, results[3] { relations.equal(.result(3, axis: 1), queryHeads) }
   }
 
-  private func relateMask(
-    _ call: Invocation, _ heads: AxisReference, _ count: Int, _ relations: inout Relations
-  ) {
-    guard let mask = call.shape(Operand.mask), mask.count >= 3 else { return }
-    let axis = mask.count - 3
-    guard let extent = mask[axis].fixedExtent else {
-      relations.pin(heads, because: "the mask may have one for each head")
-      return
-    }
-    if extent == count { relations.equal(.operand(Operand.mask, axis: axis), heads) }
-  }
-
   func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
     guard let (q, k, _) = try heads(call) else { return [] }
     var adaptations: [Adaptation] = []
@@ -212,7 +202,7 @@ struct Attention: Operator {
     let isCut =
       q.isSeparate ? cut[query] != nil : q.remaining(cut[query]).width != q.width
     if isCut, !call.has("scale") {
-      adaptations.append(.attribute(Attribute("scale", .float(Self.scale(call, width: q.width)))))
+      adaptations.append(.attribute(Attribute("scale", .float(q.scale(call)))))
     }
     guard !q.isSeparate else { return adaptations }
     for (name, before, after) in [
@@ -222,10 +212,6 @@ struct Attention: Operator {
       adaptations.append(.attribute(Attribute(name, after)))
     }
     return adaptations
-  }
-
-  private static func scale(_ call: Invocation, width: Int) -> Float {
-    call.float("scale") ?? 1 / Float(width).squareRoot()
   }
 
   // MARK: Evaluation
@@ -244,7 +230,7 @@ struct Attention: Operator {
       mask: operand(Operand.mask), past: operand(Operand.pastKey)?.shape[2],
       lengths: operand(Operand.lengths)?.integers)
     var product = ScaledDotProduct(
-      query: query, key: key, value: value, scale: Self.scale(call, width: q.width),
+      query: query, key: key, value: value, scale: q.scale(call),
       bias: bias.row)
     product.softcap = call.float("softcap")!
     if let number = call.int("softmax_precision") {
@@ -263,7 +249,8 @@ struct Attention: Operator {
     let steps = q.count == 4 ? 2 : 1
     let past = call.shape(Operand.pastKey).map { $0.count == 4 ? $0[2].nominalExtent : 0 } ?? 0
     let keys = k[steps].nominalExtent &+ past
-    // A product with each key for every element of Q, and one with each value for every element of Y.
+    // A product with each key for every element of Q, and one with each value for every element of
+    // Y.
     return (Self.count(q) &+ Self.count(y)) &* keys
   }
 

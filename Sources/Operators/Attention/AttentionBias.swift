@@ -1,5 +1,5 @@
-/// What ONNX's Attention adds to the scores of a query: its mask, and minus infinity for what comes later,
-/// lies too far away or is padding.
+/// What ONNX's Attention adds to the scores of a query: its mask, and minus infinity for what comes
+/// later, lies too far away or is padding.
 struct AttentionBias {
   private let heads: Int
   private let queries: Int
@@ -13,8 +13,8 @@ struct AttentionBias {
   private let offsets: [Int]
   private let lengths: [Int]?
 
-  /// The bias of scores of `shape`, `[N, H, S, T]`. `past` is the number of keys from before, `lengths` that
-  /// of keys that are no padding, for each batch item.
+  /// The bias of scores of `shape`, `[N, H, S, T]`. `past` is the number of keys from before,
+  /// `lengths` that of keys that are no padding, for each batch item.
   init(
     _ call: Invocation, _ shape: [Int], mask: Tensor?, past: Int?, lengths: [Int]?
   ) throws(CompileError) {

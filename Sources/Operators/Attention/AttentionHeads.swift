@@ -1,13 +1,13 @@
-/// How the heads of an attention lie in a tensor: as an axis of their own, `[N, H, S, E]`, or in the axis of
-/// channels together with their dimensions, `[N, S, H E]`.
+/// How the heads of an attention lie in a tensor: as an axis of their own, `[N, H, S, E]`, or in
+/// the axis of channels together with their dimensions, `[N, S, H E]`.
 struct AttentionHeads {
   /// Number of heads, and of dimensions of each.
   let count: Int
   let width: Int
   let isSeparate: Bool
 
-  /// The heads of a tensor of `shape`, of which there are `count` where no axis says so; `nil` where too
-  /// little is known. Throws where it cannot be.
+  /// The heads of a tensor of `shape`, of which there are `count` where no axis says so; `nil`
+  /// where too little is known. Throws where it cannot be.
   init?(
     _ shape: [Dimension]?, count: Int?, _ call: Invocation
   ) throws(CompileError) {
@@ -28,6 +28,15 @@ struct AttentionHeads {
     }
   }
 
+  /// What products of queries and keys are multiplied with; onnxruntime takes 0 for the default.
+  func scale(_ call: Invocation) -> Float {
+    guard let given = call.float("scale"), given != 0 || call.signature.operation.domain.isEmpty
+    else {
+      return 1 / Float(width).squareRoot()
+    }
+    return given
+  }
+
   /// What stays of the heads and of their dimensions when `kept` stays of the axis that they share.
   func remaining(_ kept: [Int]?) -> (count: Int, width: Int) {
     guard let kept, width > 0, !kept.isEmpty else { return (count, width) }
@@ -35,8 +44,8 @@ struct AttentionHeads {
     return (heads, kept.count / heads)
   }
 
-  /// Ties the axes of a tensor with such heads, whose axes `reference` gives, to those of heads and of
-  /// dimensions.
+  /// Ties the axes of a tensor with such heads, whose axes `reference` gives, to those of heads and
+  /// of dimensions.
   func relate(
     _ reference: (Int) -> AxisReference, heads: AxisReference, dimensions: AxisReference,
     _ relations: inout Relations
@@ -47,6 +56,20 @@ struct AttentionHeads {
     } else {
       relations.split(reference(2), into: [heads, dimensions])
     }
+  }
+
+  /// Ties the axis of heads of operand `index`, which broadcasts to scores `[N, H, S, T]`, to that
+  /// of heads.
+  func relateBias(
+    _ call: Invocation, _ index: Int, heads: AxisReference, _ relations: inout Relations
+  ) {
+    guard let shape = call.shape(index), shape.count >= 3 else { return }
+    let axis = shape.count - 3
+    guard let extent = shape[axis].fixedExtent else {
+      relations.pin(heads, because: "the mask may have one for each head")
+      return
+    }
+    if extent == count { relations.equal(.operand(index, axis: axis), heads) }
   }
 
   /// The tensor as `[N, H, S, E]`.

@@ -1,5 +1,5 @@
-/// The turning of pairs of dimensions, which ONNX's RotaryEmbedding and onnxruntime's differ in the order of
-/// operands for.
+/// The turning of pairs of dimensions, which ONNX's RotaryEmbedding and onnxruntime's differ in the
+/// order of operands for.
 struct Rotation {
   /// The places of the operands.
   let x: Int

@@ -1,14 +1,15 @@
 import Glibc
 
-/// What every attention computes: of each query, the sum of the values weighted by the softmax of the
-/// scaled scalar products with their keys.
+/// What every attention computes: of each query, the sum of the values weighted by the softmax of
+/// the scaled scalar products with their keys.
 ///
-/// `query [N, H, S, E]`, `key [N, G, T, E]`, `value [N, G, T, F]`, result `[N, H, S, F]`; query head h reads
-/// head `h / (H / G)` of the keys and values.
+/// `query [N, H, S, E]`, `key [N, G, T, E]`, `value [N, G, T, F]`, result `[N, H, S, F]`; query
+/// head h reads head `h / (H / G)` of the keys and values.
 struct ScaledDotProduct {
   /// What the weights come from, step by step.
   enum Stage: Int {
-    /// The scaled products, those after the soft cap, those with the bias, and the weights themselves.
+    /// The scaled products, those after the soft cap, those with the bias, and the weights
+    /// themselves.
     case products, capped, biased, weights
   }
 
@@ -20,11 +21,12 @@ struct ScaledDotProduct {
   var softcap: Float = 0
   /// The type to which scores are rounded before the softmax.
   var precision = ElementType.float32
-  /// Added to the scores of one query, by batch item, head and query: minus infinity takes a key out.
+  /// Added to the scores of one query, by batch item, head and query: minus infinity takes a key
+  /// out.
   let bias: (_ item: Int, _ head: Int, _ query: Int) -> [Float]
 
-  /// The result, and the scores at `stage`, `[N, H, S, T]`, if they are asked for. A query that no key is
-  /// left for has weights of zero.
+  /// The result, and the scores at `stage`, `[N, H, S, T]`, if they are asked for. A query that no
+  /// key is left for has weights of zero.
   func evaluate(keeping stage: Stage? = nil) -> (y: Tensor, scores: Tensor?) {
     let (batch, heads, queries, width) = (
       query.shape[0], query.shape[1], query.shape[2], query.shape[3]
