@@ -2,7 +2,9 @@ import CKernels
 import Testing
 
 /// The instruction sets that this machine runs.
-let variants: [String] = ["baseline", "neon", "avx2", "avx512"].filter { prunec_kernels_named($0) != nil }
+let variants: [String] = ["baseline", "neon", "avx2", "avx512"].filter {
+  prunec_kernels_named($0) != nil
+}
 
 @Suite struct DispatchTests {
   @Test func thereAreKernelsForEveryMachine() throws {
