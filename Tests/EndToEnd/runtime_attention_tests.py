@@ -49,6 +49,11 @@ class Network:
         return model
 
 
+LENGTHS = {"lengths": numpy.int32([4, 4]), "total": numpy.int32(5)}
+GENERATOR = numpy.random.default_rng(1)
+ANGLES = GENERATOR.standard_normal((8, 8)).astype(numpy.float32)
+GROUPS = {"wq": (12, 64), "wk": (12, 32), "wv": (12, 32), "wo": (64, 6)} | LENGTHS
+
 NETWORKS = {
     "heads": Network(
         f"{PROJECTIONS} a = com.microsoft.MultiHeadAttention <num_heads = 4> (q, k, v)", SEPARATE),
@@ -73,6 +78,20 @@ NETWORKS = {
         "unidirectional = 1> (z, w, b, m)",
         {"wz": (12, 10), "w": (10, 40), "b": (40,), "wo": (8, 6)},
         "float[N, 5, 12] x, int32[N, 5] m"),
+    "groups of heads": Network(
+        f"{PROJECTIONS} a = com.microsoft.GroupQueryAttention <num_heads = 8, kv_num_heads = 4> "
+        "(q, k, v, , , lengths, total, , , , r, s)",
+        GROUPS | {"r": (1, 8, 5, 5), "s": (8,)}, "float[2, 5, 12] x", (OUTER,)),
+    "groups of heads that are turned, of one projection": Network(
+        "z = MatMul (x, w) q = Add (z, b) "
+        "a = com.microsoft.GroupQueryAttention <num_heads = 4, kv_num_heads = 2, do_rotary = 1> "
+        "(q, , , , , lengths, total, cosines, sines)",
+        {"w": (12, 128), "b": (128,), "wo": (64, 6), "cosines": numpy.cos(ANGLES),
+         "sines": numpy.sin(ANGLES)} | LENGTHS, "float[2, 5, 12] x", (OUTER,), 54),
+    "one head for all queries": Network(
+        f"{PROJECTIONS} a = com.microsoft.GroupQueryAttention <num_heads = 8, kv_num_heads = 1> "
+        "(q, k, v, , , lengths, total)",
+        GROUPS | {"wk": (12, 8), "wv": (12, 8)}, "float[2, 5, 12] x", (OUTER,), 60),
 }
 
 

@@ -213,6 +213,152 @@ import Testing
     }
   }
 
+  // MARK: GroupQueryAttention
+
+  /// Lengths of whole items of `steps`, less one, and the number of steps.
+  private func whole(_ steps: Int, batch: Int = 1) -> [ValueFacts?] {
+    let lengths = [Int](repeating: steps - 1, count: batch)
+    return [
+      ValueFacts(constant: Tensor(wrapping: lengths, to: .int32, shape: [batch])),
+      ValueFacts(constant: Tensor(wrapping: [steps], to: .int32, shape: [1])),
+    ]
+  }
+
+  private let fourHeads = [Attribute("num_heads", 4), Attribute("kv_num_heads", 2)]
+
+  @Test func queryHeadsGoWithTheirKeys() throws {
+    let past = ValueFacts.float(2, 2, 9, 8)
+    let call = runtime(
+      "GroupQueryAttention",
+      [.float(2, 3, 32), .float(2, 3, 16), .float(2, 3, 16), past, past] + whole(7, batch: 2)
+        + [.float(20, 4), .float(20, 4), nil, .float(1, 4, 3, 7), .float(4)],
+      results: 3, fourHeads)
+    #expect(try call.shape() == "2 3 32")
+    #expect(try call.shape(1) == "2 2 9 8")
+    #expect(try call.macs() == 2 * 7 * 2 * 3 * 32)
+    #expect(
+      try call.relations() == [
+        "pin V1(8)", "V2(4) = V0(2) * V3(2)", "X0.2 = V2(4) * V1(8)", "X1.2 = V0(2) * V1(8)",
+        "X2.2 = V0(2) * V1(8)", "Y0.2 = V2(4) * V1(8)", "X3.1 = V0(2)", "X4.1 = V0(2)",
+        "Y1.1 = V0(2)", "Y2.1 = V0(2)", "X10.1 = V2(4)", "X11.0 = V2(4)",
+      ])
+    let group: [AxisReference: [Int]] = [
+      .operand(0, axis: 2): Array(0..<16), .operand(1, axis: 2): Array(0..<8),
+    ]
+    #expect(try call.adaptations(group) == ["num_heads=2", "kv_num_heads=1"])
+    let members: [AxisReference: [Int]] = [
+      .operand(0, axis: 2): Array(0..<8) + Array(16..<24)
+    ]
+    #expect(try call.adaptations(members) == ["num_heads=2"])
+  }
+
+  @Test func queriesKeysAndValuesInOne() throws {
+    let call = runtime(
+      "GroupQueryAttention", [ramp(1, 2, 64), nil, nil, nil, nil] + whole(2), results: 3, fourHeads)
+    #expect(
+      try call.relations() == [
+        "pin V1(8)", "V2(4) = V0(2) * V3(2)", "Y0.2 = X0.2 from 0 by 1",
+        "V4(16) = X0.2 from 32 by 1", "V4(16) = X0.2 from 48 by 1", "V4(16) = V0(2) * V1(8)",
+        "Y0.2 = V2(4) * V1(8)", "Y1.1 = V0(2)", "Y2.1 = V0(2)",
+      ])
+    let kept = Array(16..<32) + Array(40..<48) + Array(56..<64)
+    let group: [AxisReference: [Int]] = [
+      .operand(0, axis: 2): kept, .result(axis: 2): Array(16..<32), .result(1, axis: 1): [1],
+      .result(2, axis: 1): [1],
+    ]
+    #expect(try call.adaptations(group) == ["num_heads=2", "kv_num_heads=1"])
+    #expect(try call.commutes(withCut: group))
+  }
+
+  /// A single key of its own, and one from the past, of which the last has no room.
+  @Test func whatComesBefore() throws {
+    let one = [Attribute("num_heads", 1), Attribute("kv_num_heads", 1)]
+    let past = ValueFacts.constant([5, 6, 7], 1, 1, 3, 1)
+    let lengths: [ValueFacts?] = [
+      ValueFacts(constant: Tensor(wrapping: [1], to: .int32, shape: [1])),
+      ValueFacts(constant: Tensor(wrapping: [4], to: .int32, shape: [])),
+    ]
+    let step = ValueFacts.constant([1], 1, 1, 1)
+    let results = try runtime(
+      "GroupQueryAttention", [step, step, step, past, past] + lengths, results: 3,
+      one + [Attribute("local_window_size", 1)]
+    ).evaluate()
+    #expect(results[0].floats == [1])
+    #expect(results[1].floats == [5, 1, 0, 0])
+    let steps = ValueFacts.constant([1, 2, 3], 1, 3, 1)
+    let sunk = try runtime(
+      "GroupQueryAttention",
+      [.constant([0, 0, 0], 1, 3, 1), steps, steps, nil, nil] + whole(3), results: 1,
+      one + [Attribute("smooth_softmax", 1)]
+    ).evaluate()[0]
+    #expect(isClose(sunk.floats, [0.5, 1, 1.5]))
+    let both = try runtime(
+      "GroupQueryAttention",
+      [.constant([0, 0, 0], 1, 3, 1), steps, steps, nil, nil] + whole(3), results: 1,
+      one + [Attribute("causal", 0)]
+    ).evaluate()[0]
+    #expect(isClose(both.floats, [2, 2, 2]))
+  }
+
+  @Test func otherCachesAreCarried() throws {
+    let operands = [ramp(1, 2, 32), ramp(1, 2, 16), ramp(1, 2, 16), nil, nil] + whole(2)
+    for attribute in [
+      Attribute("qk_output", 1), Attribute("sliding_window_cache", 1),
+      Attribute("k_quant_type", "PER_TENSOR"),
+    ] {
+      let call = runtime("GroupQueryAttention", operands, fourHeads + [attribute])
+      #expect(try call.shape() == "none")
+      #expect(try call.relations() == [])
+      #expect(call.refusesToEvaluate())
+    }
+    let scaled = runtime(
+      "GroupQueryAttention", operands + [nil, nil, nil, nil, nil, ramp(1)], fourHeads)
+    #expect(try scaled.relations() == [])
+  }
+
+  @Test func groupsThatDoNotGoTogether() {
+    func refusal(
+      _ operands: [ValueFacts?], heads: Int = 4, groups: Int = 2, steps: Int = 3
+    ) -> String? {
+      let padding = [ValueFacts?](repeating: nil, count: max(0, 5 - operands.count))
+      return runtime(
+        "GroupQueryAttention",
+        operands.prefix(5) + padding + whole(steps) + operands.dropFirst(5),
+        [Attribute("num_heads", heads), Attribute("kv_num_heads", groups)]
+      ).refusal()
+    }
+    let (q, k) = (ValueFacts.float(1, 3, 32), ValueFacts.float(1, 3, 16))
+    #expect(refusal([q, k, k]) == nil)
+    #expect(refusal([q, k, k], groups: 3) == "4 and 3 heads do not go together")
+    #expect(refusal([q, k]) == "only one of operands 1 and 2 is given")
+    #expect(refusal([.float(1, 3, 60)]) == "60 channels do not divide into 8 heads")
+    #expect(refusal([q, k, .float(1, 3, 8)]) == "operand 2 does not fit 2 heads of 8")
+    #expect(
+      refusal([q, k, k, .float(1, 4, 5, 8), .float(1, 2, 5, 8)])
+        == "operand 3 does not fit 2 heads of 8")
+    let cache = ValueFacts.float(9, 5)
+    #expect(refusal([q, k, k, nil, nil, cache, cache]) == "operand 7 does not fit heads of 8")
+    #expect(
+      runtime("GroupQueryAttention", [q, k, k, nil, nil, ramp(1), ramp(1)], fourHeads).refusal()
+        == "operand 5 is of type float instead of int64")
+    #expect(refusal([q, k, k], steps: -1) == "total_sequence_length is no number of steps")
+    #expect(
+      runtime("GroupQueryAttention", [q, k, k], fourHeads).refusal() == "operand 5 is left out")
+    for number in hostileNumbers {
+      #expect(refusal([q, k, k], heads: number) != nil)
+      #expect(refusal([q, k, k], groups: number) != nil)
+      #expect(refusal([q], heads: number, groups: number) != nil)
+      let call = runtime(
+        "GroupQueryAttention",
+        [
+          ramp(1, 3, 32), ramp(1, 3, 16), ramp(1, 3, 16), nil, nil,
+          ValueFacts(constant: Tensor([number])), ValueFacts(constant: Tensor([number])),
+        ],
+        fourHeads)
+      #expect(call.refusesToEvaluate())
+    }
+  }
+
   // MARK: Masks
 
   /// A single key stays, by a mask, by its range, and because the others come later.
@@ -233,6 +379,7 @@ import Testing
     #expect(try y([2, 1], [2]) == [2, 2])
     #expect(try y([2], [1], [Attribute("unidirectional", 1)])[0] == 1)
     #expect((try? y([1, 1, 1], [3])) == nil)
+    #expect(runtime("MultiHeadAttention", [q, q, v, nil, ramp(1, 2)], one).refusesToEvaluate())
     let misfit = runtime(
       "MultiHeadAttention", [q, q, v, nil, nil, ramp(1, 1, 3, 2)], one)
     #expect(misfit.refusesToEvaluate())

@@ -1,7 +1,7 @@
 /// Attention as one operator, and what goes with it.
 let attentionOperators: [any Operator] = [
   Attention(),
-  MultiHeadAttention(),
+  GroupQueryAttention(), MultiHeadAttention(),
   RuntimeAttention(),
   RotaryEmbedding(), RuntimeRotaryEmbedding(),
 ]

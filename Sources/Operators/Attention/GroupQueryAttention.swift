@@ -106,6 +106,7 @@ struct GroupQueryAttention: Operator {
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2, 3, 4, 7, 8, 10, 11)
     try call.requireSameType(0, 1, 2, 7, 8)
+    for operand in [Operand.lengths, Operand.total] { try call.requireIntegerList(operand) }
     let type = call.elementType(Operand.query)
     guard let heads = try heads(call), let query = call.shape(Operand.query) else {
       return call.forResults([type, type, type, nil].map { ValueFacts($0, nil) })

@@ -48,7 +48,10 @@ struct GroupQuerySteps {
       stored <= room
     else { throw call.malformed("the past does not fit") }
     let (new, old) = (fresh.floats, past?.floats ?? [])
-    var kept = [Float](repeating: 0, count: batch * groups * room * width)
+    guard let count = [batch, groups, room, width].checkedElementCount, count < 1 << 28 else {
+      throw call.unsupported("what is kept of all steps is too large to compute")
+    }
+    var kept = [Float](repeating: 0, count: count)
     for row in 0..<(batch * groups) {
       let before = pasts[row / groups] * width
       let (start, count) = (row * room * width, queries * width)

@@ -67,7 +67,7 @@ struct MultiHeadAttention: Operator {
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2, 3, 5, 6, 7)
-    try call.requireSameType(0, 1, 2, 3)
+    try call.requireSameType(0, 1, 2, 3, 6, 7)
     let type = call.elementType(Operand.query)
     guard let heads = try heads(call), let query = call.shape(Operand.query),
       let key = call.shape(Operand.key)
@@ -95,7 +95,8 @@ struct MultiHeadAttention: Operator {
     guard q.width > 0, v.width > 0 else { return }
     let count = relations.virtualAxis(extent: q.count)
     let dimensions = relations.virtualAxis(extent: q.width)
-    // onnxruntime asks that keys and values that come in heads, of now or the past, are equally wide.
+    // onnxruntime asks that keys and values that come in heads, of now or the past, are equally
+    // wide.
     let isState =
       k.isSeparate || call.operand(Operand.pastKey) != nil
       || call.results.dropFirst().contains { $0.shape != nil }

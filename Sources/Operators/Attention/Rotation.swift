@@ -93,19 +93,28 @@ struct Rotation {
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> Tensor {
     guard let heads = try heads(call) else { throw call.unsupported("heads are not known") }
     let data = heads.separated(operands[x]!)
-    let (batch, count, steps, width) = (
-      data.shape[0], data.shape[1], data.shape[2], data.shape[3]
-    )
+    let (batch, steps) = (data.shape[0], data.shape[2])
     let pairs = try turned(call, heads) / 2
     let (cosines, sines) = (operands[cosine]!, operands[sine]!)
     let rows = try rows(call, operands, batch: batch, steps: steps)
     guard cosines.shape == sines.shape,
       (rows.max() ?? 0) < max(1, cosines.shape.dropLast().reduce(1, *))
     else { throw call.malformed("the caches have no row for a position") }
+    let turned = Self.turn(
+      data, cosines, sines, rows: rows, pairs: pairs, isInterleaved: call.int("interleaved") != 0)
+    return heads.joined(turned)
+  }
+
+  /// `data [N, H, S, E]` with its first pairs turned by the angles of a row of the caches, given
+  /// for each batch item and step.
+  static func turn(
+    _ data: Tensor, _ cosines: Tensor, _ sines: Tensor, rows: [Int], pairs: Int,
+    isInterleaved: Bool
+  ) -> Tensor {
+    let (count, steps, width) = (data.shape[1], data.shape[2], data.shape[3])
     let (c, s, source) = (cosines.floats, sines.floats, data.floats)
     var y = source
-    let isInterleaved = call.int("interleaved") != 0
-    for row in 0..<(batch * count * steps) {
+    for row in 0..<(data.shape[0] * count * steps) {
       let (item, step) = (row / (count * steps), row % steps)
       let angle = rows[item * steps + step] * pairs
       for pair in 0..<pairs {
@@ -115,7 +124,7 @@ struct Rotation {
         y[row * width + second] = a * s[angle + pair] + b * c[angle + pair]
       }
     }
-    return heads.joined(Tensor(rounding: y, to: data.elementType, shape: data.shape))
+    return Tensor(rounding: y, to: data.elementType, shape: data.shape)
   }
 
   /// For each batch item and step, the row of the caches.

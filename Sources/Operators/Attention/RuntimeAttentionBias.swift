@@ -24,6 +24,9 @@ struct RuntimeAttentionBias {
     self.isCausal = isCausal
     filter = call.float("mask_filter_value") ?? -10000
     let (batch, queries, keys) = (shape[0], shape[2], shape[3])
+    guard mask?.elementType.isInteger ?? true else {
+      throw call.malformed("a mask is of type \(mask!.elementType.name)")
+    }
     let elements = mask?.integers
     isByQuery = mask?.rank == 3
     switch mask?.shape {

@@ -21,6 +21,8 @@ struct ScaledDotProduct {
   var softcap: Float = 0
   /// The type to which scores are rounded before the softmax.
   var precision = ElementType.float32
+  /// For each query head a score that takes part in the softmax, and has no value.
+  var sinks: [Float]?
   /// Added to the scores of one query, by batch item, head and query: minus infinity takes a key
   /// out.
   let bias: (_ item: Int, _ head: Int, _ query: Int) -> [Float]
@@ -56,7 +58,7 @@ struct ScaledDotProduct {
             scores = Tensor(rounding: scores, to: precision, shape: [keys]).floats
           }
           let isEmpty = bias.allSatisfy { $0 == -.infinity }
-          let weights = isEmpty ? scores.map { _ in 0 } : Self.softmax(scores)
+          let weights = isEmpty ? scores.map { _ in 0 } : Self.softmax(scores, sink: sinks?[head])
           if stage == .weights { kept += weights }
           for j in 0..<keys {
             for f in 0..<valueWidth {
@@ -73,10 +75,10 @@ struct ScaledDotProduct {
     )
   }
 
-  private static func softmax(_ scores: [Float]) -> [Float] {
-    let greatest = scores.max() ?? 0
+  private static func softmax(_ scores: [Float], sink: Float?) -> [Float] {
+    let greatest = max(scores.max() ?? 0, sink ?? -.infinity)
     let powers = scores.map { expf($0 - greatest) }
-    let sum = powers.reduce(0, +)
+    let sum = powers.reduce(sink.map { expf($0 - greatest) } ?? 0, +)
     return powers.map { $0 / sum }
   }
 }
