@@ -138,6 +138,25 @@ import Testing
     #expect(try shuffle.adaptedIntegers(kept) == [[1, 1, 0]])
     #expect(try shuffle.commutes(withCut: kept))
   }
+
+  /// The axes of a table of indices are factors of what it selects.
+  @Test func remapsTablesOfIndices() throws {
+    let table = ValueFacts(constant: Tensor([3, 0, 1, -1, 0, 1] as [Int], shape: [2, 3]))
+    let windows = OperatorCase("Gather", [.counting(4, 2), table])
+    #expect(
+      try windows.relations() == [
+        "X0.1 = Y0.2", "V0(6) = X0.0 at [3, 0, 1, 3, 0, 1]", "V0(6) = Y0.0 * Y0.1",
+      ])
+    let kept: [AxisReference: [Int]] = [
+      .operand(0, axis: 0): [1, 2, 3], .result(axis: 1): [0, 2],
+    ]
+    #expect(try windows.adaptedIntegers(kept) == [[2, 0, 2, 0]])
+    #expect(try windows.commutes(withCut: kept))
+    #expect(try windows.commutes(withCut: [.result(axis: 0): [1]]))
+    let none = ValueFacts(constant: Tensor([] as [Int], shape: [2, 0]))
+    #expect(
+      try OperatorCase("Gather", [.counting(4, 2), none]).relations().contains("pin X0.0"))
+  }
 }
 
 @Suite struct ExpandTests {

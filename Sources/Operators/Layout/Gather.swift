@@ -1,9 +1,10 @@
 /// Gather (ONNX opset 7 to 28): the slices of `data` along `axis` that `indices` names; the axes of
 /// `indices` take the place of `axis`. Negative indices count from the end.
 ///
-/// Channels: a constant vector of indices selects, and is rewritten when something is cut. Indices
-/// that are computed may name anything and pin `axis`: an embedding's rows stay while its columns
-/// can be cut.
+/// Channels: constant indices of one or more axes select, and are rewritten when something is cut. Those
+/// of several axes are the row-major product of these axes (`as_strided` of PyTorch), which is cut along
+/// one of them at a time. A single index, and indices that are computed, which may name anything, pin
+/// `axis`: an embedding's rows stay while its columns can be cut.
 struct Gather: Operator {
   let signature = Signature("Gather", operands: 2...2, attributes: ["axis": .int(0)])
 
@@ -16,8 +17,8 @@ struct Gather: Operator {
     guard let data = call.shape(0) else { return [ValueFacts(type, nil)] }
     axis = try call.normalizedAxis(axis, rank: data.count)
     guard let indices = call.shape(1) else { return [ValueFacts(type, nil)] }
-    if let known = call.operand(1)!.constantIntegers, let extent = data[axis].fixedExtent {
-      _ = try positions(known, extent: extent, call)
+    if let known = call.operand(1)!.knownTensor, let extent = data[axis].fixedExtent {
+      _ = try positions(known.integers, extent: extent, call)
     }
     let shape = Array(data[..<axis] + indices + data[(axis + 1)...])
     return [ValueFacts(type, shape, contents: movedContents(call, of: 0..<1, to: shape))]
@@ -38,12 +39,13 @@ struct Gather: Operator {
     return positions
   }
 
-  /// The positions that a constant vector of indices selects.
-  private func selection(_ call: Invocation, _ axis: Int, _ data: [Dimension]) -> [Int]? {
-    guard call.shape(1)?.count == 1, let extent = data[axis].fixedExtent,
-      let indices = call.operand(1)?.constantIntegers
+  /// The positions that constant indices select, in the indices' shape.
+  private func selection(_ call: Invocation, _ axis: Int, _ data: [Dimension]) -> Tensor? {
+    guard let extent = data[axis].fixedExtent, let indices = call.operand(1)?.knownTensor,
+      indices.rank > 0, indices.count > 0,
+      let positions = try? positions(indices.integers, extent: extent, call)
     else { return nil }
-    return try? positions(indices, extent: extent, call)
+    return Tensor(positions, shape: indices.shape)
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {
@@ -55,8 +57,10 @@ struct Gather: Operator {
       relations.equal(.operand(0, axis: source), .result(axis: target))
     }
     if let selection = selection(call, axis, data) {
-      relations.selection(
-        .result(axis: axis), of: .operand(0, axis: axis), indices: selection)
+      let axes = (axis..<(axis + indexRank)).map { AxisReference.result(axis: $0) }
+      let places = indexRank == 1 ? axes[0] : relations.virtualAxis(extent: selection.count)
+      relations.selection(places, of: .operand(0, axis: axis), indices: selection.integers)
+      if indexRank > 1 { relations.split(places, into: axes) }
       return
     }
     let isConstant = call.operand(1)?.constant != nil
@@ -72,17 +76,21 @@ struct Gather: Operator {
   func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
     guard let data = call.shape(0) else { return [] }
     let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: data.count)
-    guard let selection = selection(call, axis, data), let extent = data[axis].fixedExtent else {
+    guard var selection = selection(call, axis, data), let extent = data[axis].fixedExtent else {
       return []
     }
-    let keptWhole = cut[.operand(0, axis: axis)]
-    let keptPart = cut[.result(axis: axis)]
-    guard keptWhole != nil || keptPart != nil else { return [] }
+    let keptData = cut[.operand(0, axis: axis)]
+    let keptAxes = (0..<selection.rank).filter { cut[.result(axis: axis + $0)] != nil }
+    guard keptData != nil || !keptAxes.isEmpty else { return [] }
+    for index in keptAxes {
+      selection = selection.keeping(cut[.result(axis: axis + index)]!, alongAxis: index)
+    }
     var position = [Int](repeating: -1, count: extent)
-    for (new, old) in (keptWhole ?? Array(0..<extent)).enumerated() { position[old] = new }
-    let indices = (keptPart ?? Array(selection.indices)).map { position[selection[$0]] }
+    for (new, old) in (keptData ?? Array(0..<extent)).enumerated() { position[old] = new }
+    let indices = selection.integers.map { position[$0] }
     precondition(!indices.contains(-1), "a cut takes what is still selected")
-    return [.operand(1, call.integerTensor(indices, likeOperand: 1))]
+    let vector = call.integerTensor(indices, likeOperand: 1)
+    return [.operand(1, vector.reshaped(selection.shape))]
   }
 
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
