@@ -7,9 +7,9 @@ import PassKit
 ///     Transpose(initializer)     =>  initializer
 ///
 /// Legal where
-/// 1. every operand is a constant whose data is at hand, or inference knows every element of an
-///    integer result (an extent that is a number);
-/// 2. the node is understood and has no subgraph;
+/// 1. every operand is a constant whose data is at hand (as is what its graphs capture: an If, a Loop or a
+///    Scan is run), or inference knows every element of an integer result (an extent that is a number);
+/// 2. the node is understood;
 /// 3. it is no mask: what it says of channels would be lost.
 ///
 /// Folding must not make the model larger: a result of more than 16 KiB that is larger than the
@@ -57,10 +57,8 @@ public struct FoldConstants: Pass {
     of id: NodeID, _ graph: Graph, _ facts: GraphFacts
   ) -> [(output: ValueID, tensor: Tensor)]? {
     let node = graph[id]
-    guard !node.operation.isMask, node.captures.isEmpty,
-      node.attributes.allSatisfy({ $0.graphs.isEmpty }),
-      let (found, call) = facts.invocation(of: id)
-    else { return nil }
+    if let flow = ControlFlow(id, in: graph) { return results(of: flow, node, graph) }
+    guard !node.operation.isMask, let (found, call) = facts.invocation(of: id) else { return nil }
     let constants = Set(node.inputs.compactMap { $0 }.filter { graph[$0].constant != nil })
     let own = constants.filter { graph[$0].uses.allSatisfy { $0.node == id } }
     let ownBytes = own.reduce(0) { $0 + graph[$1].constant!.byteCount }
@@ -87,6 +85,20 @@ public struct FoldConstants: Pass {
     else { return nil }
     // What cannot be evaluated stays a node; running it is the runtime's business.
     guard let tensors = try? found.evaluate(call, operands) else { return nil }
+    return zip(node.outputs, tensors).compactMap { output, tensor in output.map { ($0, tensor) } }
+  }
+
+  /// The constants that the outputs of a node with graphs of its own are.
+  private func results(
+    of flow: ControlFlow, _ node: Node, _ graph: Graph
+  ) -> [(output: ValueID, tensor: Tensor)]? {
+    let operands = node.inputs.map { $0.flatMap { graph[$0].constant } }
+    let captures = node.captures.compactMap { graph[$0].constant }
+    guard zip(node.inputs, operands).allSatisfy({ $0 == nil || $1?.hasData == true }),
+      captures.count == node.captures.count, captures.allSatisfy(\.hasData),
+      let tensors = try? flow.evaluate(operands, captures: captures, effort: Self.macLimit),
+      foldsAll || tensors.allSatisfy({ $0.byteCount <= Self.freeBytes })
+    else { return nil }
     return zip(node.outputs, tensors).compactMap { output, tensor in output.map { ($0, tensor) } }
   }
 

@@ -101,13 +101,12 @@ struct Planner {
   private mutating func addReferenceStep(_ id: NodeID) throws(CompileError) {
     let node = graph[id]
     var reads: [Int] = []
-    let operands = try node.inputs.map { (input) throws(CompileError) -> ReferenceStep.Operand? in
-      guard let input else { return nil }
-      if isKnown(input) { return .constant(try tensor(of: input)) }
-      let place = try place(of: input)
-      if case .view(let view) = place { reads.append(view.buffer) }
-      return .place(place, facts[input].elementType)
+    var operands: [ReferenceStep.Operand?] = []
+    for input in node.inputs {
+      operands.append(try input.map { (input) throws(CompileError) in try operand(input, &reads) })
     }
+    var captures: [ReferenceStep.Operand] = []
+    for capture in node.captures { captures.append(try operand(capture, &reads)) }
     var writes: [Int] = []
     var results: [Place?] = []
     for output in node.outputs {
@@ -120,11 +119,21 @@ struct Planner {
       places[output] = place
       results.append(place)
     }
-    let reference = ReferenceStep(graph, id, operands: operands, results: results)
+    let reference = ReferenceStep(
+      graph, id, operands: operands, captures: captures, results: results)
     steps.append(
       Step([id], "reference", reads: reads, writes: writes) { memory in
         .reference(reference, memory)
       })
+  }
+
+  private mutating func operand(
+    _ value: ValueID, _ reads: inout [Int]
+  ) throws(CompileError) -> ReferenceStep.Operand {
+    if isKnown(value) { return .constant(try tensor(of: value)) }
+    let place = try place(of: value)
+    if case .view(let view) = place { reads.append(view.buffer) }
+    return .place(place, facts[value].elementType)
   }
 
   // MARK: Values

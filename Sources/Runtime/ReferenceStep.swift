@@ -9,22 +9,28 @@ struct ReferenceStep {
   private let graph: Graph
   private let node: NodeID
   private let operands: [Operand?]
+  /// What the node's subgraphs take from around them.
+  private let captures: [Operand]
   private let results: [Planner.Place?]
 
-  init(_ graph: Graph, _ node: NodeID, operands: [Operand?], results: [Planner.Place?]) {
-    (self.graph, self.node, self.operands, self.results) = (graph, node, operands, results)
+  init(
+    _ graph: Graph, _ node: NodeID, operands: [Operand?], captures: [Operand],
+    results: [Planner.Place?]
+  ) {
+    (self.graph, self.node) = (graph, node)
+    (self.operands, self.captures, self.results) = (operands, captures, results)
   }
 
   func run(_ memory: Memory) throws(CompileError) {
-    let tensors = operands.map { operand -> Tensor? in
+    func tensor(_ operand: Operand) -> Tensor {
       switch operand {
-      case nil: nil
       case .constant(let tensor): tensor
       case .place(.view(let view), let type): memory.tensor(view, as: type ?? view.type)
-      case .place(.box(let index), _): memory.boxes[index]
+      case .place(.box(let index), _): memory.boxes[index]!
       }
     }
-    let values = try ReferenceEvaluator(graph).evaluate(node, tensors)
+    let values = try ReferenceEvaluator(graph).evaluate(
+      node, operands.map { $0.map(tensor) }, captures: captures.map(tensor))
     for (place, tensor) in zip(results, values) {
       switch place {
       case nil: break

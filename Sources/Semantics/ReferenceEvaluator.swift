@@ -4,7 +4,18 @@ public struct ReferenceEvaluator: Sendable {
   /// A node of more MACs would take minutes.
   private static let macLimit = 1 << 35
 
-  public init(_ graph: Graph) { self.graph = graph }
+  /// Whether the graph is run again and again, so that effort counts.
+  private let isBody: Bool
+
+  public init(_ graph: Graph) {
+    self.graph = graph
+    isBody = false
+  }
+
+  init(body: Graph) {
+    graph = body
+    isBody = true
+  }
 
   /// Runs the graph on one tensor for each graph input, in order, and returns one for each output.
   ///
@@ -12,9 +23,18 @@ public struct ReferenceEvaluator: Sendable {
   /// the tensors do not fit.
   public func run(_ inputs: [Tensor]) throws(CompileError) -> [Tensor] {
     precondition(inputs.count == graph.inputs.count)
+    var effort = EvaluationEffort()
+    return try run(inputs, [], &effort)
+  }
+
+  /// Runs the graph, a subgraph where `captures` are the tensors that it takes from around it.
+  func run(
+    _ inputs: [Tensor], _ captures: [Tensor], _ effort: inout EvaluationEffort
+  ) throws(CompileError) -> [Tensor] {
     var tensors: [ValueID: Tensor] = [:]
     var usesLeft: [ValueID: Int] = [:]
     for (id, tensor) in zip(graph.inputs, inputs) { tensors[id] = tensor }
+    for (id, tensor) in zip(graph.captures, captures) { tensors[id] = tensor }
     for id in graph.valueIDs { usesLeft[id] = graph[id].uses.count }
 
     for id in graph.nodes {
@@ -23,13 +43,16 @@ public struct ReferenceEvaluator: Sendable {
         guard let input else { return nil }
         return try tensor(input, tensors)
       }
-      let results = try evaluate(id, operands)
+      let captured = try node.captures.map { (value) throws(CompileError) in
+        try tensor(value, tensors)
+      }
+      let results = try evaluate(id, operands, captured, &effort)
       for (output, tensor) in zip(node.outputs, results) {
         if let output, graph[output].uses.count > 0 { tensors[output] = tensor }
       }
-      for input in node.inputs.compactMap({ $0 }) {
-        usesLeft[input]! -= 1
-        if usesLeft[input] == 0 { tensors[input] = nil }
+      for value in node.inputs.compactMap({ $0 }) + node.captures {
+        usesLeft[value]! -= 1
+        if usesLeft[value] == 0 { tensors[value] = nil }
       }
     }
     return try graph.outputs.map { (output) throws(CompileError) in
@@ -47,8 +70,20 @@ public struct ReferenceEvaluator: Sendable {
     return tensor.contiguous
   }
 
-  /// Computes the results of one node from its operands.
-  public func evaluate(_ id: NodeID, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
+  /// Computes the results of one node from its operands, and from what its subgraphs capture.
+  public func evaluate(
+    _ id: NodeID, _ operands: [Tensor?], captures: [Tensor] = []
+  ) throws(CompileError) -> [Tensor] {
+    var effort = EvaluationEffort()
+    return try evaluate(id, operands, captures, &effort)
+  }
+
+  private func evaluate(
+    _ id: NodeID, _ operands: [Tensor?], _ captures: [Tensor], _ effort: inout EvaluationEffort
+  ) throws(CompileError) -> [Tensor] {
+    if let flow = ControlFlow(id, in: graph) {
+      return try flow.evaluate(operands, captures, &effort)
+    }
     let node = graph[id]
     guard case .understood(let found, let opset) = try Resolution.of(id, in: graph) else {
       throw CompileError(.unsupported, "cannot be evaluated", at: graph.location(of: id))
@@ -60,8 +95,10 @@ public struct ReferenceEvaluator: Sendable {
       location: graph.location(of: id))
     call.results = try found.inferFacts(call)
     guard found.macs(call) <= Self.macLimit else {
-      throw CompileError(
-        .unsupported, "takes too long to evaluate", at: graph.location(of: id))
+      throw CompileError(.unsupported, "takes too long to evaluate", at: call.location)
+    }
+    if isBody {
+      try effort.spend(on: call.results, macs: found.macs(call), at: call.location)
     }
     return try found.evaluate(call, operands)
   }

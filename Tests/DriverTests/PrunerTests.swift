@@ -72,6 +72,28 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(comparison.maxRelative < 1e-5)
   }
 
+  /// What crosses the border of a subgraph stays; the rest is pruned, and all of it is checked.
+  @Test func controlFlow() throws {
+    let model = try parseModel(
+      """
+      main (float[N,8] x, bool c) => (float[N,2] y)
+      <float[8,6] w1 = {...}, float[6,4] w2 = {...}, float[4,8] w3 = {...}, float[8,2] w4 = {...},
+       float[N,4] d>
+      {
+        [fc1] a = MatMul (x, w1)
+        [fc2] b = MatMul (a, w2)
+        [if] d = If (c) <
+          then_branch = t () => (float[N,4] u) { u = Relu (b) },
+          else_branch = e () => (float[N,4] v) { v = Neg (b) }>
+        [fc3] f = MatMul (d, w3)
+        [fc4] y = MatMul (f, w4)
+      }
+      """)
+    let report = try Pruner(halving()).prune(model).report
+    #expect(report.layers.map(\.channelsAfter) == [3, 4, 4, 2])
+    #expect(report.check.status == "passed")
+  }
+
   /// Asking for heads is asking for the outer direction; for both factors in one run, too much.
   @Test func kindsDecideTheDirection() throws {
     var options = PruneOptions()
