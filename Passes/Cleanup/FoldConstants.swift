@@ -15,9 +15,9 @@ import PassKit
 /// Folding must not make the model larger: a result of more than 16 KiB that is larger than the
 /// operands that go with the node stays a node (`ConstantOfShape` of a whole weight). Nor must it untie
 /// weights: a node whose operand is a matrix that other nodes use too (an embedding and its transposed
-/// self) stays unless the result is no larger than the operands that go. Nor must it undo quantization: a
-/// DequantizeLinear stays, for runtimes look for it. Option `all=true` folds these kinds too: for those
-/// who want everything computed rather than a small model.
+/// self) stays unless the result is no larger than the operands that go, or is a few known integers (its
+/// extents). Nor must it undo quantization: a DequantizeLinear stays, for runtimes look for it. Option
+/// `all=true` folds these kinds too: for those who want everything computed rather than a small model.
 public struct FoldConstants: Pass {
   public static let name = "fold-constants"
   public static let summary = "compute nodes whose operands are constants"
@@ -75,8 +75,13 @@ public struct FoldConstants: Pass {
       }
     }
     let isDequantization = node.operation.type == "DequantizeLinear"
-    guard foldsAll || !isDequantization && (!isTied || fits(ownBytes)) else { return nil }
     let known = outputs.compactMap { output in facts[output].knownTensor.map { (output, $0) } }
+    // Extents and the like; they are no weights.
+    let areNumbers =
+      known.count == outputs.count && outputs.allSatisfy { facts[$0].integers != nil }
+    guard areNumbers || foldsAll || !isDequantization && (!isTied || fits(ownBytes)) else {
+      return nil
+    }
     if known.count == outputs.count { return known }
 
     let operands = node.inputs.map { $0.flatMap { graph[$0].constant } }
