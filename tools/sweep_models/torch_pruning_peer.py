@@ -9,16 +9,20 @@ from .building import build
 QUERIES = ("q", "q_proj", "query", "to_q", "qkv", "in_proj")
 KEYS_AND_VALUES = ("k", "v", "kv", "k_proj", "v_proj", "key", "value", "to_k", "to_v")
 
+# In layers with fewer, rounding alone can take much more than the ratio.
+FEWEST_CHANNELS = 16
+
 
 def prune(name, ratio):
     """Prunes as `prunec --ratio` does: the same part of every layer, the classifier's outputs and
     the number of heads left as they are. Gives back the parameters before and after; the network
-    must still run."""
+    must still run, and no layer may have lost so many channels that another ratio is measured."""
     network, found = build(name)
     inputs = found.inputs(1)
     before = _parameters(network)
     with torch.no_grad():
         expected = _shapes(network(*inputs))
+    channels = _channels(network)
     pruner = torch_pruning.pruner.BasePruner(
         network, inputs if len(inputs) > 1 else inputs[0],
         importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
@@ -29,11 +33,20 @@ def prune(name, ratio):
     with torch.no_grad():
         if _shapes(network(*inputs)) != expected:
             raise RuntimeError("the outputs have other shapes")
+    for name, kept in _channels(network).items():
+        if channels[name] >= FEWEST_CHANNELS and kept < channels[name] * (1 - ratio) / 2:
+            raise RuntimeError(f"layer {name} keeps {kept} of {channels[name]} channels")
     return {"parameters_before": before, "parameters_after": _parameters(network)}
 
 
 def _parameters(network):
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _channels(network):
+    """The numbers of outputs of the layers, by their names."""
+    return {name: module.weight.shape[0] for name, module in network.named_modules()
+            if isinstance(module, (nn.Linear, nn.Conv2d))}
 
 
 def _shapes(outputs):
