@@ -7,9 +7,16 @@
 
 typedef float vector __attribute__((vector_size(4 * PRUNEC_WIDTH)));
 typedef int32_t integers __attribute__((vector_size(4 * PRUNEC_WIDTH)));
-typedef float unaligned_vector __attribute__((vector_size(4 * PRUNEC_WIDTH), aligned(4), may_alias));
+typedef float unaligned_vector __attribute__((vector_size(4 * PRUNEC_WIDTH), aligned(4)));
 
 enum { width = PRUNEC_WIDTH };
+
+/// Before a loop of a constant number of rounds: so that arrays that it walks over stay in registers.
+#if defined __clang__
+#define PRUNEC_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define PRUNEC_UNROLL _Pragma("GCC unroll 32")
+#endif
 
 static inline vector vector_broadcast(float x) {
   return x - (vector){};
@@ -25,6 +32,32 @@ static inline vector vector_load(const float *x) {
 
 static inline void vector_store(float *y, vector x) {
   *(unaligned_vector *)y = x;
+}
+
+/// x[0] and x[1], again and again.
+static inline vector vector_broadcast_2(const float *x) {
+#if defined PRUNEC_AVX512 || defined PRUNEC_AVX2
+  double pair;
+  memcpy(&pair, x, sizeof pair);
+#if defined PRUNEC_AVX512
+  return (vector)_mm512_set1_pd(pair);
+#else
+  return (vector)_mm256_set1_pd(pair);
+#endif
+#else
+  return (vector){x[0], x[1], x[0], x[1]};
+#endif
+}
+
+/// x[0] to x[3], again and again.
+static inline vector vector_broadcast_4(const float *x) {
+#if defined PRUNEC_AVX512
+  return (vector)_mm512_broadcast_f32x4(_mm_loadu_ps(x));
+#elif defined PRUNEC_AVX2
+  return (vector)_mm256_broadcast_ps((const __m128 *)x);
+#else
+  return vector_load(x);
+#endif
 }
 
 #if defined PRUNEC_AVX2 && !defined PRUNEC_AVX512
@@ -109,6 +142,11 @@ static inline vector vector_maximum(vector a, vector b) {
 #else
   return vector_select(a > b, a, b);
 #endif
+}
+
+/// x, or the limit that it lies beyond; x where it is not a number.
+static inline vector vector_clamp(vector x, vector low, vector high) {
+  return vector_minimum(high, vector_maximum(low, x));
 }
 
 static inline vector vector_absolute(vector x) {
@@ -245,4 +283,46 @@ static inline float vector_smallest(vector x) {
   float a = x[0] < x[1] ? x[0] : x[1], b = x[2] < x[3] ? x[2] : x[3];
   return a < b ? a : b;
 #endif
+}
+
+/// In lane i the sum of lanes 2 i and 2 i + 1, for the first half of the lanes.
+static inline vector vector_sum_pairs(vector x) {
+#if PRUNEC_WIDTH == 16
+  return __builtin_shufflevector(x, x, 0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14) +
+         __builtin_shufflevector(x, x, 1, 3, 5, 7, 9, 11, 13, 15, 1, 3, 5, 7, 9, 11, 13, 15);
+#elif PRUNEC_WIDTH == 8
+  return __builtin_shufflevector(x, x, 0, 2, 4, 6, 0, 2, 4, 6) +
+         __builtin_shufflevector(x, x, 1, 3, 5, 7, 1, 3, 5, 7);
+#else
+  return __builtin_shufflevector(x, x, 0, 2, 0, 2) + __builtin_shufflevector(x, x, 1, 3, 1, 3);
+#endif
+}
+
+/// The lower halves of a and b, or with `upper` the upper halves: a0, b0, a1, b1 and so on.
+static inline vector vector_interleave(vector a, vector b, bool upper) {
+#if PRUNEC_WIDTH == 16
+  vector low =
+      __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  vector high =
+      __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif PRUNEC_WIDTH == 8
+  vector low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  vector high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  vector low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  vector high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+  return upper ? high : low;
+}
+
+/// Makes columns of `width` rows. Each round pairs the rows of one half with those of the other.
+static inline void vector_transpose(vector rows[PRUNEC_WIDTH]) {
+  for (long round = 1; round < width; round *= 2) {
+    vector y[PRUNEC_WIDTH];
+    for (long i = 0; i < width / 2; i++) {
+      y[2 * i] = vector_interleave(rows[i], rows[i + width / 2], false);
+      y[2 * i + 1] = vector_interleave(rows[i], rows[i + width / 2], true);
+    }
+    for (long i = 0; i < width; i++) rows[i] = y[i];
+  }
 }
