@@ -4,7 +4,8 @@ import PackageDescription
 
 /// The modules that stand on each other, lowest first.
 let stack = [
-  "Tensors", "GraphIR", "Operators", "Semantics", "Runtime", "Coupling", "Selection", "PassKit", "Passes",
+  "Tensors", "GraphIR", "Operators", "Semantics", "Runtime", "Coupling", "Selection", "PassKit",
+  "Passes",
   "Driver",
   "CommandLineSupport",
 ]
@@ -42,6 +43,9 @@ let package = Package(
       providers: [.apt(["libprotobuf-c-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CLibZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+    .target(name: "ArrayFiles", dependencies: ["CLibZip", "GraphIR", "Tensors"]),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "CONNX", dependencies: ["CProtobufC"], exclude: ["onnx.proto"]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
@@ -63,11 +67,11 @@ let package = Package(
     .target(
       name: "CommandLineSupport",
       dependencies: layers(below: "CommandLineSupport") + [
-        "ONNXFormat", "ONNXText",
+        "ArrayFiles", "ONNXFormat", "ONNXText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .executableTarget(name: "prunec", dependencies: layers(below: "")),
+    .executableTarget(name: "prunec", dependencies: layers(below: "") + ["ArrayFiles"]),
     .executableTarget(name: "prunec-opt", dependencies: layers(below: "")),
 
     .target(

@@ -25,6 +25,11 @@ public enum OutputText {
     whole == 0 ? "-" : String(format: "%.1f %%", 100 * Double(part) / Double(whole))
   }
 
+  /// A number with four significant digits; nothing for none.
+  public static func number(_ value: Double?) -> String {
+    value.map { String(format: "%.4g", $0) } ?? ""
+  }
+
   /// JSON with sorted keys; the same value gives the same text.
   public static func json(_ value: some Encodable, pretty: Bool = true) throws -> String {
     let encoder = JSONEncoder()

@@ -1,7 +1,7 @@
 extension Model {
   /// The model with calls of its functions replaced by what they compute, and without the functions
   /// that nothing calls any more: the form in which it is measured, pruned and checked.
-  func inlined() throws(CompileError) -> Model {
+  public func inlined() throws(CompileError) -> Model {
     guard !functions.isEmpty else { return self }
     var model = self
     var context = PassContext(original: graph, functions: functions)

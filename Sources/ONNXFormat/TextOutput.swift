@@ -5,9 +5,16 @@ import GraphIR
 ///
 /// Throws `.inputOutput` where it cannot be written.
 public func writeText(_ text: String, to path: String) throws(CompileError) {
+  try writeBytes(Array(text.utf8), to: path)
+}
+
+/// Writes `bytes` to the file at `path` in the same way.
+///
+/// Throws `.inputOutput` where it cannot be written.
+public func writeBytes(_ bytes: [UInt8], to path: String) throws(CompileError) {
   let path = resolvingLinks(path)
   let file = try OutputFile(path: path)
-  Array(text.utf8).withUnsafeBytes { file.append($0) }
+  bytes.withUnsafeBytes { file.append($0) }
   try file.finish()
   try file.commit()
   OutputFile.synchronizeFolder(of: path)

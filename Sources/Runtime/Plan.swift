@@ -1,3 +1,5 @@
+import Glibc
+
 /// A graph made ready for inputs of given shapes.
 final class Plan {
   /// A step with its memory.
@@ -5,6 +7,9 @@ final class Plan {
     var step: Step
     var work: Step.Bound
   }
+
+  /// In bytes: half of what the machine has.
+  private static let memoryLimit = sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE))
 
   let steps: [BoundStep]
   let memory: Memory
@@ -34,6 +39,10 @@ final class Plan {
     memoryPlan = MemoryPlan(
       planner.steps, planner.buffers, inputs: buffers(inputs),
       outputs: buffers(outputs.map(\.place)))
+    guard memoryPlan.size <= Self.memoryLimit else {
+      throw CompileError(
+        .unsupported, "needs \(memoryPlan.size >> 20) MiB of memory for activations")
+    }
     let memory = Memory(
       planner.buffers, offsets: memoryPlan.offsets, arenaSize: memoryPlan.size,
       boxCount: planner.boxCount)
@@ -49,7 +58,7 @@ final class Plan {
 
   /// Executes the graph on tensors of the planned types. `observe` gets the index of each step after it is done.
   func run(
-    _ tensors: [Tensor], on pool: ThreadPool, observe: ((Int) -> Void)? = nil
+    _ tensors: [Tensor], on pool: ThreadPool, observe: (Int) -> Void = { _ in }
   ) throws(CompileError) -> [Tensor] {
     for (place, tensor) in zip(inputs, tensors) {
       switch place {
@@ -63,7 +72,7 @@ final class Plan {
       case .reference(let step, let memory): try step.run(memory)
       case .preparation(let prepare, let memory): try prepare(memory)
       }
-      observe?(index)
+      observe(index)
     }
     return outputs.map { output in
       switch output.place {

@@ -72,8 +72,7 @@ struct Planner {
   func hasKernelForm(_ call: Invocation) -> Bool {
     let given = call.operands.compactMap { $0 } + call.results
     return given.allSatisfy { facts in
-      facts.fixedShape?.checkedElementCount != nil
-        && facts.elementType.map { View.storage(of: $0) != nil } ?? false
+      View.holds(facts)
     }
   }
 
@@ -141,10 +140,8 @@ struct Planner {
   /// A new place for a value: a row-major view, or a box where a view cannot hold it.
   private mutating func place(for value: ValueID) -> Place {
     let known = facts[value]
-    if let type = known.elementType.flatMap(View.storage), let shape = known.fixedShape,
-      shape.checkedElementCount != nil
-    {
-      return .view(newView(type, shape))
+    if View.holds(known) {
+      return .view(newView(View.storage(of: known.elementType!)!, known.fixedShape!))
     }
     boxCount += 1
     return .box(boxCount - 1)

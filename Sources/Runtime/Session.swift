@@ -24,7 +24,7 @@ public final class Session {
   public let outputs: [Signature]
   private let graph: Graph
   private let weights: WeightCache
-  private let pool: ThreadPool
+  let pool: ThreadPool
   private var plans: [[TensorType]: Plan] = [:]
 
   /// The number of processors that are online.
@@ -68,6 +68,22 @@ public final class Session {
   public func run(_ tensors: [Tensor]) throws(CompileError) -> [Tensor] {
     try plan(for: tensors).run(tensors, on: pool)
   }
+
+  /// Runs a plan, and tells of each step that is done.
+  func observe(
+    _ plan: Plan, _ tensors: [Tensor], _ body: (Int) -> Void
+  ) throws(CompileError) -> [Tensor] {
+    try plan.run(tensors, on: pool, observe: body)
+  }
+
+  /// How a node is called, or its first result where it has no name.
+  func name(of node: NodeID) -> String {
+    let name = graph[node].name
+    return name.isEmpty
+      ? graph[node].outputs.compactMap { $0 }.first.map { graph[$0].name } ?? "" : name
+  }
+
+  func operation(of node: NodeID) -> String { graph[node].operation.description }
 
   /// The plan for tensors of these types and shapes.
   func plan(for tensors: [Tensor]) throws(CompileError) -> Plan {

@@ -30,6 +30,17 @@ struct View: Hashable, Sendable {
     return type.isInteger || type == .bool ? type : nil
   }
 
+  /// No tensor of more elements is planned for: numbers in a small file can ask for any amount of memory.
+  private static let elementLimit = 1 << 36
+
+  /// Whether a view can hold a value: a tensor of known extents, whose elements are whole bytes.
+  static func holds(_ facts: ValueFacts) -> Bool {
+    guard let type = facts.elementType, storage(of: type) != nil,
+      let count = facts.fixedShape?.checkedElementCount
+    else { return false }
+    return count <= elementLimit
+  }
+
   /// The axes from the outermost to the innermost. Those of extent one stay where they were among the others.
   var order: [Int] {
     let moving = shape.indices.filter { shape[$0] != 1 && strides[$0] != 0 }

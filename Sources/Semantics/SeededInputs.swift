@@ -12,17 +12,21 @@ public struct SeededInputs: Sendable {
     self.freeExtent = freeExtent
   }
 
-  /// One tensor for each input of `graph`: standard normal floats, integers 0 and 1, booleans.
+  /// One tensor for each input of `graph`: standard normal floats, integers 0 and 1, booleans. `shapes` says which
+  /// extents an input of that name has.
   ///
   /// Throws an unsupported error for an input that is no dense numeric tensor of known rank.
-  public func tensors(for graph: Graph) throws(CompileError) -> [Tensor] {
+  public func tensors(
+    for graph: Graph, shapes: [String: [Int]] = [:]
+  ) throws(CompileError) -> [Tensor] {
     var generator = SplitMix64(seed: seed)
     return try graph.inputs.map { (id) throws(CompileError) -> Tensor in
       let value = graph[id]
       guard let type = value.tensorType, let elementType = type.elementType,
-        let extents = type.shape?.enumerated().map({ axis, dimension in
-          dimension.fixedExtent ?? (axis == 0 ? Self.batch : freeExtent)
-        }),
+        let extents = shapes[value.name]
+          ?? type.shape?.enumerated().map({ axis, dimension in
+            dimension.fixedExtent ?? (axis == 0 ? Self.batch : freeExtent)
+          }),
         let count = extents.checkedElementCount, count <= Self.elementLimit
       else {
         throw CompileError(

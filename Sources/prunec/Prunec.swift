@@ -9,9 +9,15 @@ struct Prunec: ParsableCommand {
     usage: """
       prunec MODEL -o OUT [--macs F | --params F | --ratio R] [options]
       prunec inspect MODEL [--json]
+      prunec run MODEL [--input NAME=FILE.npy] [-o OUT.npz]
+      prunec bench MODEL [--per-layer]
+      prunec verify MODEL MODEL
+      prunec evaluate MODEL --data SET.npz
       """,
     version: "0.1.0",
-    subcommands: [Prune.self, Inspect.self],
+    subcommands: [
+      Prune.self, Inspect.self, Run.self, Bench.self, Verify.self, Evaluate.self,
+    ],
     defaultSubcommand: Prune.self)
 
   static func main() { ExitStatus.run(Prunec.self) }

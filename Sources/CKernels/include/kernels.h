@@ -280,6 +280,15 @@ typedef struct {
 } prunec_resize;
 
 // ---------------------------------------------------------------------------------------------------
+// Measuring
+
+/// Work that is bound by nothing but the units for multiplication and addition: `units` times `iterations` times
+/// the table's `peak_operations`.
+typedef struct {
+  long units, iterations;
+} prunec_peak;
+
+// ---------------------------------------------------------------------------------------------------
 // The table
 
 #define PRUNEC_KERNEL(NAME) \
@@ -306,6 +315,9 @@ typedef struct {
   PRUNEC_KERNEL(copy)
   PRUNEC_KERNEL(gather)
   PRUNEC_KERNEL(resize)
+  PRUNEC_KERNEL(peak)
+  /// Multiplications and additions of one iteration.
+  long peak_operations;
 } prunec_kernels;
 
 #undef PRUNEC_KERNEL

@@ -10,6 +10,7 @@
 #include "product.h"
 #include "depthwise.h"
 #include "pooling.h"
+#include "peak.h"
 
 #define PRUNEC_ENTRY(NAME) .NAME##_units = NAME##_units, .NAME = NAME
 
@@ -21,4 +22,6 @@ const prunec_kernels PRUNEC_TABLE = {
   PRUNEC_ENTRY(product),
   PRUNEC_ENTRY(depthwise),
   PRUNEC_ENTRY(pooling),
+  PRUNEC_ENTRY(peak),
+  .peak_operations = 2 * peak_chains * width,
 };

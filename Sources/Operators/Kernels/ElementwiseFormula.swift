@@ -71,10 +71,16 @@ public struct ElementwiseFormula: Sendable {
   }
 
   public var operandCount: Int
+  /// float32 tensors that broadcast like the operands, whose registers they follow.
+  public var constants: [Tensor]
   public var instructions: [Instruction]
 
-  public init(operandCount: Int, _ instructions: [Instruction]) {
-    (self.operandCount, self.instructions) = (operandCount, instructions)
+  public init(
+    operandCount: Int, constants: [Tensor] = [], _ instructions: [Instruction]
+  ) {
+    self.operandCount = operandCount
+    self.constants = constants
+    self.instructions = instructions
   }
 
   /// One operation of all operands in their order.
@@ -96,7 +102,7 @@ public struct ElementwiseFormula: Sendable {
 
   /// The activation that the formula is, if it is nothing else.
   public var activation: Activation? {
-    guard operandCount == 1, instructions.count == 1,
+    guard operandCount == 1, constants.isEmpty, instructions.count == 1,
       case .activate(let activation) = instructions[0].operation
     else { return nil }
     return activation
@@ -104,6 +110,6 @@ public struct ElementwiseFormula: Sendable {
 
   /// Whether the formula is that one operation of both its operands, in their order.
   public func isBinary(_ operation: Operation) -> Bool {
-    operandCount == 2 && instructions == [Instruction(operation, [0, 1])]
+    operandCount == 2 && constants.isEmpty && instructions == [Instruction(operation, [0, 1])]
   }
 }

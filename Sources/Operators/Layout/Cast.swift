@@ -63,7 +63,7 @@ extension ElementType {
 
 extension Tensor {
   /// The elements converted as `Cast` does; `nil` for types that prunec does not compute with.
-  func converted(to type: ElementType) -> Tensor? {
+  public func converted(to type: ElementType) -> Tensor? {
     if type == elementType { return self }
     guard hasData, type.isNumeric, elementType.isNumeric else { return nil }
     if type == .bool {

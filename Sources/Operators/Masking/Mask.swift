@@ -211,3 +211,22 @@ public struct Mask: Operator {
 
   public func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Mask: KernelOperator {
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let shape = call.operand(0)!.fixedShape!
+    guard call.elementType(0)!.isFloatingPoint, let keep = call.ints("keep"),
+      let fill = call.string("fill").flatMap(Fill.init)
+    else { return nil }
+    let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: shape.count)
+    guard keep.count < shape[axis] else { return .reshape(call) }
+    guard let number = fill == .zero ? 0 : fill.constant else { return nil }
+    var flags = [Float](repeating: 0, count: shape[axis])
+    for index in keep { flags[index] = 1 }
+    let broadcast = [shape[axis]] + [Int](repeating: 1, count: shape.count - axis - 1)
+    return .elementwise(
+      ElementwiseFormula(
+        operandCount: 1, constants: [Tensor(flags, shape: broadcast)],
+        [.init(.number(number), []), .init(.select, [1, 0, 2])]))
+  }
+}

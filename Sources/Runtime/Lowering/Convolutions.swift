@@ -90,7 +90,9 @@ extension Planner {
 
   /// Whether few channels make short runs of elements, so that it pays to put a row of taps into one.
   private func mergesRows(_ plane: Plane, channels: Int, _ groups: Int) -> Bool {
-    groups == 1 && channels <= 4 && plane.kernel[1] > 1 && plane.dilations[1] == 1
+    let pixels = [plane.reach(0), plane.reach(1), channels].checkedElementCount ?? .max
+    return groups == 1 && channels <= 4 && plane.kernel[1] > 1 && plane.dilations[1] == 1
+      && pixels < 1 << 30
   }
 
   /// A copy of an image with channels last and the zeros around it that a convolution reads.

@@ -8,7 +8,15 @@ extension Planner {
     guard let output = graph[id].outputs[0] else { return false }
     return try lowerElementwise(
       ElementwiseChain(
-        id, formula, operands: graph[id].inputs.compactMap { $0.map { .value($0) } }, output))
+        id, formula, operands: operands(id, formula), output))
+  }
+
+  /// What the first registers of a formula hold.
+  private mutating func operands(
+    _ id: NodeID, _ formula: ElementwiseFormula
+  ) -> [ElementwiseChain.Operand] {
+    graph[id].inputs.prefix(formula.operandCount).map { .value($0!) }
+      + formula.constants.map { .constant(newConstant($0)) }
   }
 
   /// Adds a chain, as long as it can be made.
@@ -27,11 +35,10 @@ extension Planner {
     guard let (next, formula) = try soleElementwiseUse(of: chain.output),
       let output = graph[next].outputs[0], shape(of: output) == shape(of: chain.output)
     else { return nil }
-    let operands = graph[next].inputs.compactMap { $0 }
-    for operand in operands where operand != chain.output {
-      guard isAvailable(operand), try view(of: operand) != nil else { return nil }
+    for operand in graph[next].inputs.prefix(formula.operandCount) where operand != chain.output {
+      guard let operand, isAvailable(operand), try view(of: operand) != nil else { return nil }
     }
-    let longer = chain.appending(next, formula, operands: operands.map { .value($0) }, output)
+    let longer = chain.appending(next, formula, operands: operands(next, formula), output)
     guard longer.operands.count <= Int(prunec_max_operands),
       longer.instructions.count <= Int(prunec_max_instructions)
     else { return nil }
@@ -165,8 +172,7 @@ struct ElementwiseChain {
   private mutating func append(
     _ node: NodeID, _ formula: ElementwiseFormula, operands given: [Operand], _ output: ValueID
   ) {
-    // A formula may leave out trailing operands that it has taken in as numbers.
-    var registers = given.prefix(formula.operandCount).map { value -> Register in
+    var registers = given.map { value -> Register in
       if value == .value(self.output), !instructions.isEmpty {
         return .result(instructions.count - 1)
       }

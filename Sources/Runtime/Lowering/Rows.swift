@@ -65,14 +65,10 @@ extension Planner {
   ) throws(CompileError) -> Bool {
     let shape = [factors.count] + [Int](repeating: 1, count: self.shape(of: output).count - 2)
     let formula = ElementwiseFormula(
-      operandCount: 3, [.init(.multiply, [0, 1]), .init(.add, [3, 2])])
-    let chain = ElementwiseChain(
-      id, formula,
-      operands: [
-        .value(graph[id].inputs[0]!), .constant(newConstant(Tensor(factors, shape: shape))),
-        .constant(newConstant(Tensor(addends, shape: shape))),
-      ], output)
-    return try lowerElementwise(chain)
+      operandCount: 1,
+      constants: [Tensor(factors, shape: shape), Tensor(addends, shape: shape)],
+      [.init(.multiply, [0, 1]), .init(.add, [3, 2])])
+    return try lowerElementwise(id, formula)
   }
 
   /// A whole row of fixed numbers; `nil` where an operand is not that.

@@ -106,10 +106,7 @@ struct ConcatenationSlot {
 
   private static func computation(_ id: NodeID, _ facts: GraphFacts) -> Computation? {
     guard let (found, call) = facts.invocation(of: id),
-      (call.operands.compactMap { $0 } + call.results).allSatisfy({ facts in
-        facts.fixedShape?.checkedElementCount != nil
-          && facts.elementType.map { View.storage(of: $0) != nil } ?? false
-      })
+      (call.operands.compactMap { $0 } + call.results).allSatisfy(View.holds)
     else { return nil }
     return try? (found as? any KernelOperator)?.computation(call)
   }

@@ -1,0 +1,109 @@
+import Foundation
+@_exported import GraphIR
+
+/// The format of `.npy` files: a magic number, the version, the length of a header, the header (a literal of a Python
+/// dictionary), and the elements.
+///
+/// After `numpy.lib.format`, versions 1.0 to 3.0: little-endian numbers and booleans, in C or Fortran order.
+enum NumPyFormat {
+  private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
+  private static let types: [(description: String, type: ElementType)] = [
+    ("<f4", .float32), ("<f8", .float64), ("<f2", .float16), ("<i8", .int64), ("<i4", .int32),
+    ("<i2", .int16), ("|i1", .int8), ("<u8", .uint64), ("<u4", .uint32), ("<u2", .uint16),
+    ("|u1", .uint8), ("|b1", .bool),
+  ]
+
+  /// The tensor of a file's bytes.
+  ///
+  /// Throws a malformed error where the bytes break the format, and an unsupported error for other element types.
+  static func tensor(_ bytes: Data) throws(CompileError) -> Tensor {
+    let bytes = Data(bytes)
+    guard bytes.count >= 10, Array(bytes.prefix(6)) == magic else {
+      throw CompileError(.malformed, "is no NumPy array: byte 0 does not begin the magic number")
+    }
+    let isWide = bytes[6] >= 2
+    guard (1...3).contains(bytes[6]) else {
+      throw CompileError(.unsupported, "is a NumPy array of format version \(bytes[6])")
+    }
+    let start = isWide ? 12 : 10
+    guard bytes.count >= start else { throw CompileError(.malformed, "ends within its header") }
+    let length = (8..<start).reversed().reduce(0) { $0 << 8 | Int(bytes[$1]) }
+    guard length <= bytes.count - start else {
+      throw CompileError(.malformed, "ends within its header of \(length) bytes")
+    }
+    let header = String(decoding: bytes[start..<(start + length)], as: UTF8.self)
+    let description = try field("descr", of: header)
+    guard let type = types.first(where: { "'\($0.description)'" == description })?.type else {
+      throw CompileError(.unsupported, "has elements of type \(description)")
+    }
+    let isFortran = try field("fortran_order", of: header)
+    guard ["True", "False"].contains(isFortran) else {
+      throw CompileError(.malformed, "has a fortran_order of \(isFortran)")
+    }
+    let shape = try shape(try field("shape", of: header))
+    let elements = bytes[(start + length)...]
+    guard let count = shape.checkedElementCount, type.byteCount(of: count) == elements.count else {
+      throw CompileError(
+        .malformed, "has \(elements.count) bytes of elements for shape \(shape) of \(type.name)")
+    }
+    let storage = TensorStorage(byteCount: elements.count) { target in
+      _ = elements.copyBytes(to: target)
+    }
+    guard isFortran == "True" else { return Tensor(type, shape: shape, storage: storage) }
+    let reversed = Tensor(type, shape: shape.reversed(), storage: storage)
+    return reversed.transposed(Array(shape.indices.reversed()))
+  }
+
+  /// The text after a key, up to the comma that ends it.
+  private static func field(_ key: String, of header: String) throws(CompileError) -> String {
+    guard let range = header.range(of: "'\(key)':") else {
+      throw CompileError(.malformed, "has no '\(key)' in its header")
+    }
+    var text = ""
+    var depth = 0
+    for character in header[range.upperBound...] {
+      if character == "(" { depth += 1 }
+      if character == ")" { depth -= 1 }
+      if depth == 0, character == "," || character == "}" { break }
+      text.append(character)
+    }
+    return text.trimmingCharacters(in: .whitespaces)
+  }
+
+  private static func shape(_ text: String) throws(CompileError) -> [Int] {
+    let inner = text.dropFirst().dropLast()
+    guard text.hasPrefix("("), text.hasSuffix(")") else {
+      throw CompileError(.malformed, "has a shape of \(text)")
+    }
+    var shape: [Int] = []
+    for part in inner.split(separator: ",") {
+      guard let extent = Int(part.trimmingCharacters(in: .whitespaces)), extent >= 0 else {
+        throw CompileError(.malformed, "has a shape of \(text)")
+      }
+      shape.append(extent)
+    }
+    guard shape.count <= 64 else {
+      throw CompileError(.unsupported, "has \(shape.count) axes")
+    }
+    return shape
+  }
+
+  /// The bytes of a file with `tensor`. Types that NumPy lacks become float32.
+  static func bytes(of tensor: Tensor) throws(CompileError) -> Data {
+    var tensor = tensor.contiguous
+    if tensor.elementType == .bfloat16 { tensor = Tensor(tensor.floats, shape: tensor.shape) }
+    guard let known = types.first(where: { $0.type == tensor.elementType }) else {
+      throw CompileError(
+        .unsupported, "elements of type \(tensor.elementType.name) cannot be written for NumPy")
+    }
+    let extents = tensor.shape.map { "\($0)," }.joined(separator: " ")
+    var header =
+      "{'descr': '\(known.description)', 'fortran_order': False, 'shape': (\(extents)), }"
+    // The elements begin at a multiple of 64.
+    header += String(repeating: " ", count: 63 - (10 + header.utf8.count) % 64) + "\n"
+    var data = Data(magic + [1, 0, UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)])
+    data.append(Data(header.utf8))
+    tensor.withUnsafeBytes { data.append(contentsOf: $0) }
+    return data
+  }
+}

@@ -1,0 +1,97 @@
+import CLibZip
+import Foundation
+import GraphIR
+
+/// Reading and writing zip archives by libzip.
+enum ZipArchive {
+  /// No array of more bytes is taken out of an archive: few bytes can stand for any number.
+  private static let limit = 1 << 34
+
+  /// The entries of an archive, in their order.
+  static func read(_ path: String) throws(CompileError) -> [(name: String, data: Data)] {
+    var code: Int32 = 0
+    guard let archive = zip_open(path, ZIP_RDONLY, &code) else {
+      var error = zip_error_t()
+      zip_error_init_with_code(&error, code)
+      defer { zip_error_fini(&error) }
+      let isFileError = [ZIP_ER_OPEN, ZIP_ER_NOENT, ZIP_ER_READ].contains(code)
+      throw CompileError(
+        isFileError ? .inputOutput : .malformed,
+        "cannot be read as an archive: \(String(cString: zip_error_strerror(&error)))")
+    }
+    defer { zip_discard(archive) }
+    var entries: [(name: String, data: Data)] = []
+    for index in 0..<UInt64(max(0, zip_get_num_entries(archive, 0))) {
+      var status = zip_stat_t()
+      zip_stat_init(&status)
+      guard zip_stat_index(archive, index, 0, &status) == 0, let name = status.name,
+        let file = zip_fopen_index(archive, index, 0)
+      else {
+        throw CompileError(
+          .malformed, "entry \(index) cannot be read: \(String(cString: zip_strerror(archive)))")
+      }
+      defer { zip_fclose(file) }
+      entries.append((String(cString: name), try contents(of: file, name: String(cString: name))))
+    }
+    return entries
+  }
+
+  private static func contents(
+    of file: OpaquePointer, name: String
+  ) throws(CompileError) -> Data {
+    var data = Data()
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let count = zip_fread(file, &buffer, UInt64(buffer.count))
+      guard count >= 0 else { throw CompileError(.malformed, "entry '\(name)' cannot be read") }
+      if count == 0 { return data }
+      data.append(contentsOf: buffer[..<Int(count)])
+      guard data.count <= limit else {
+        throw CompileError(.unsupported, "entry '\(name)' has more than \(limit) bytes")
+      }
+    }
+  }
+
+  /// The bytes of an archive of `entries`.
+  static func bytes(_ entries: [(name: String, data: Data)]) throws(CompileError) -> Data {
+    func failure(_ what: String) -> CompileError {
+      CompileError(.inputOutput, "the archive cannot be made: \(what)")
+    }
+    var error = zip_error_t()
+    guard let target = zip_source_buffer_create(nil, 0, 0, &error),
+      let archive = zip_open_from_source(target, ZIP_TRUNCATE, &error)
+    else { throw failure(String(cString: zip_error_strerror(&error))) }
+    // Closing the archive would free it.
+    zip_source_keep(target)
+    defer { zip_source_free(target) }
+    var owned: [UnsafeMutableRawBufferPointer] = []
+    defer { for buffer in owned { buffer.deallocate() } }
+    for entry in entries {
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: entry.data.count, alignment: 1)
+      entry.data.copyBytes(to: buffer)
+      owned.append(buffer)
+      guard let source = zip_source_buffer(archive, buffer.baseAddress, UInt64(buffer.count), 0),
+        zip_file_add(archive, entry.name, source, ZIP_FL_ENC_UTF_8) >= 0
+      else {
+        defer { zip_discard(archive) }
+        throw failure(String(cString: zip_strerror(archive)))
+      }
+      // The same bytes whenever they are written.
+      let index = UInt64(zip_get_num_entries(archive, 0) - 1)
+      zip_file_set_dostime(archive, index, 0, 0x21, 0)
+    }
+    guard zip_close(archive) == 0 else {
+      defer { zip_discard(archive) }
+      throw failure(String(cString: zip_strerror(archive)))
+    }
+    var status = zip_stat_t()
+    guard zip_source_stat(target, &status) == 0, zip_source_open(target) == 0 else {
+      throw failure("its bytes cannot be read")
+    }
+    defer { zip_source_close(target) }
+    var data = Data(count: Int(status.size))
+    let count = data.withUnsafeMutableBytes { zip_source_read(target, $0.baseAddress, status.size) }
+    guard count == Int64(status.size) else { throw failure("its bytes cannot be read") }
+    return data
+  }
+}

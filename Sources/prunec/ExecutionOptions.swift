@@ -1,0 +1,26 @@
+import CommandLineSupport
+import Runtime
+
+/// How a model is executed.
+struct ExecutionOptions: ParsableArguments {
+  @Option(help: "How many threads share the work; every processor's by default.")
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads must be between 1 and 1024")
+    }
+  }
+
+  /// Reads a model and makes it ready to run.
+  func load(_ path: String) throws -> (graph: Graph, session: Session, warnings: [Diagnostic]) {
+    let file = try LocatedError.at(path) { () throws(CompileError) in try ModelFile(path) }
+    let graph = try LocatedError.at(path) { () throws(CompileError) -> Graph in
+      var graph = try file.model.inlined().graph
+      graph.unlistInitializers()
+      return graph
+    }
+    let session = Session(graph, threadCount: threads ?? Session.processorCount)
+    return (graph, session, file.warnings)
+  }
+}
