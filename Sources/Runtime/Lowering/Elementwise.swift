@@ -81,16 +81,14 @@ extension Planner {
     let order = (leading.first { buffers[$0.buffer].constant == nil } ?? leading.first)?.order
     let result = result(chain.output, order: order)
     let axes = result.order
-    for index in views.indices {
-      if views[index].shape.elementCount * 4 >= shape.elementCount, let inner = axes.last,
-        !views[index].isDense(inOrder: order ?? axes),
-        ![0, 1].contains(views[index].broadcast(to: shape).strides[inner])
-      {
-        let rank = views[index].shape.count
-        let own = axes.compactMap { axis -> Int? in
-          let place = axis - (shape.count - rank)
-          return place >= 0 ? place : nil
-        }
+    if let inner = axes.last(where: { shape[$0] != 1 }) {
+      for index in views.indices {
+        // Most of the elements in another order are worth a copy of their own.
+        guard views[index].shape.elementCount * 4 >= shape.elementCount,
+          ![0, 1].contains(views[index].broadcast(to: shape).strides[inner])
+        else { continue }
+        let missing = shape.count - views[index].shape.count
+        let own = axes.compactMap { $0 >= missing ? $0 - missing : nil }
         views[index] = dense(views[index], order: own, for: chain.nodes[0])
       }
     }
