@@ -77,7 +77,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: layers(below: "") + ["ONNXText", "ONNXFormat"],
       path: "Tests/TestSupport"),
-    .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
+    .target(name: "KernelChecks", dependencies: ["CKernels"], path: "Tests/KernelChecks"),
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "KernelChecks"]),
   ] + tests,
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,29 @@
+import CKernels
+import KernelChecks
+import Testing
+
+/// Each kernel of each instruction set that this machine runs, against plain loops over odd sizes.
+@Suite struct KernelTests {
+  typealias Check = @convention(c) (UnsafePointer<prunec_kernels>?) -> UnsafePointer<CChar>?
+
+  private func expectSuccess(_ check: Check, of variant: String) {
+    let failure = check(prunec_kernels_named(variant)).map { String(cString: $0) }
+    #expect(failure == nil)
+  }
+
+  @Test(arguments: variants) func products(variant: String) {
+    expectSuccess(prunec_check_product, of: variant)
+  }
+
+  @Test(arguments: variants) func depthwiseConvolutions(variant: String) {
+    expectSuccess(prunec_check_depthwise, of: variant)
+  }
+
+  @Test(arguments: variants) func poolings(variant: String) {
+    expectSuccess(prunec_check_pooling, of: variant)
+  }
+
+  @Test func threadPools() {
+    #expect(prunec_check_thread_pool().map { String(cString: $0) } == nil)
+  }
+}
