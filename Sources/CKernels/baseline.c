@@ -4,6 +4,7 @@
 #include "variants.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if defined __SSE2__

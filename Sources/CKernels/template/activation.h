@@ -46,7 +46,7 @@ static inline __attribute__((always_inline)) void activate_rows_by(
 }
 
 /// Applies a function to rows of `count` elements. y may be x.
-static inline void activate_rows(const prunec_activation *activation, long rows, long count,
+static void activate_rows(const prunec_activation *activation, long rows, long count,
     const float *x, long x_pitch, float *y, long y_pitch) {
   switch (activation->function) {
 #define CASE(FUNCTION) \

@@ -10,6 +10,13 @@
 #include "product.h"
 #include "depthwise.h"
 #include "pooling.h"
+#include "axes.h"
+#include "program.h"
+#include "reduction.h"
+#include "softmax.h"
+#include "normalization.h"
+#include "copy.h"
+#include "resize.h"
 #include "peak.h"
 
 #define PRUNEC_ENTRY(NAME) .NAME##_units = NAME##_units, .NAME = NAME
@@ -22,6 +29,14 @@ const prunec_kernels PRUNEC_TABLE = {
   PRUNEC_ENTRY(product),
   PRUNEC_ENTRY(depthwise),
   PRUNEC_ENTRY(pooling),
+  PRUNEC_ENTRY(program),
+  PRUNEC_ENTRY(softmax),
+  PRUNEC_ENTRY(row_normalization),
+  PRUNEC_ENTRY(group_normalization),
+  PRUNEC_ENTRY(reduction),
+  PRUNEC_ENTRY(copy),
+  PRUNEC_ENTRY(gather),
+  PRUNEC_ENTRY(resize),
   PRUNEC_ENTRY(peak),
   .peak_operations = 2 * peak_chains * width,
 };
