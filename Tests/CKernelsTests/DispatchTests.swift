@@ -2,8 +2,8 @@ import CKernels
 import Testing
 
 /// The instruction sets that this machine runs.
-let variants: [String] = ["baseline", "neon", "avx2", "avx512"].filter {
-  prunec_kernels_named($0) != nil
+let variants = ["baseline", "neon", "avx2", "avx512"].filter { (name: String) in
+  prunec_kernels_named(name) != nil
 }
 
 @Suite struct DispatchTests {
