@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "kernel_checks.h"
+#include "row_checks.h"
 
 typedef struct {
   const char *name;
@@ -14,6 +15,15 @@ static const check checks[] = {
   {"product", prunec_check_product},
   {"depthwise", prunec_check_depthwise},
   {"pooling", prunec_check_pooling},
+  {"functions", prunec_check_functions},
+  {"programs", prunec_check_programs},
+  {"softmax", prunec_check_softmax},
+  {"row normalization", prunec_check_row_normalization},
+  {"group normalization", prunec_check_group_normalization},
+  {"reduction", prunec_check_reduction},
+  {"copy", prunec_check_copy},
+  {"gather", prunec_check_gather},
+  {"resize", prunec_check_resize},
 };
 
 static int report(const char *variant, const char *name, const char *failure) {

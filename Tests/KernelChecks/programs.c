@@ -1,0 +1,243 @@
+/// Checks of element-wise programs and of the functions that they compute.
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "row_checks.h"
+#include "strides.h"
+
+static double operated(const prunec_instruction *instruction, const double *registers) {
+  double a = registers[instruction->a], b = registers[instruction->b], c = registers[instruction->c];
+  switch (instruction->operation) {
+  case prunec_op_number: return instruction->value;
+  case prunec_op_add: return a + b;
+  case prunec_op_subtract: return a - b;
+  case prunec_op_multiply: return a * b;
+  case prunec_op_divide: return a / b;
+  case prunec_op_minimum: return isnan(a) || isnan(b) ? NAN : a < b ? a : b;
+  case prunec_op_maximum: return isnan(a) || isnan(b) ? NAN : a > b ? a : b;
+  case prunec_op_power: return pow(a, b);
+  case prunec_op_modulus: return fmod(a, b);
+  case prunec_op_less: return a < b;
+  case prunec_op_less_or_equal: return a <= b;
+  case prunec_op_equal: return a == b;
+  case prunec_op_and: return a != 0 && b != 0;
+  case prunec_op_or: return a != 0 || b != 0;
+  case prunec_op_xor: return (a != 0) != (b != 0);
+  case prunec_op_not: return a == 0;
+  case prunec_op_select: return a != 0 ? b : c;
+  case prunec_op_activate: return check_activate(instruction->activation, a);
+  case prunec_op_negate: return -a;
+  case prunec_op_absolute: return fabs(a);
+  case prunec_op_reciprocal: return 1 / a;
+  case prunec_op_square_root: return sqrt(a);
+  case prunec_op_exponential: return exp(a);
+  case prunec_op_logarithm: return log(a);
+  case prunec_op_error_function: return erf(a);
+  case prunec_op_sine: return sin(a);
+  case prunec_op_cosine: return cos(a);
+  case prunec_op_floor: return floor(a);
+  case prunec_op_ceiling: return ceil(a);
+  case prunec_op_round: return nearbyint(a);
+  case prunec_op_sign: return isnan(a) ? a : (a > 0) - (a < 0);
+  case prunec_op_softplus: return a > 50 ? a : log1p(exp(a));
+  case prunec_op_elu: return a < 0 ? instruction->value * expm1(a) : a;
+  }
+  return NAN;
+}
+
+/// Numbers that functions are tried with besides those of a grid.
+static const float special_numbers[] = {
+  0, -0.0f, 1, -1, 0.5f, -0.5f, 1e-40f, -1e-40f, 1e-6f, -1e-6f, 8388607.5f, -8388607.5f, 3e9f, -3e9f,
+  9000, -9000, 1e30f, -1e30f, 88.7f, -87.3f, 100, -100, 120, -120, INFINITY, -INFINITY, NAN,
+};
+
+enum { special_count = sizeof special_numbers / sizeof *special_numbers, grid_count = 2000 };
+
+static void check_function(const prunec_kernels *kernels, prunec_instruction instruction) {
+  enum { count = special_count + grid_count };
+  float x[count], y[count];
+  for (long i = 0; i < count; i++)
+    x[i] = i < special_count ? special_numbers[i] : ((float)(i - special_count) - grid_count / 2) / 79;
+  prunec_program program = {
+    .rank = 1, .shape = {count}, .operand_count = 1, .instruction_count = 1,
+    .operands = {{.elements = x, .strides = {1}}}, .instructions = {instruction},
+    .y = {.elements = y, .strides = {1}},
+  };
+  CHECK_RUN(kernels, program, &program);
+  for (long i = 0; i < count; i++) {
+    double expected = isnan(x[i]) ? NAN : (float)operated(&instruction, (double[]){x[i]});
+    // x times a gate of zero: not a number, or the limit.
+    if (isinf(x[i]) && instruction.operation == prunec_op_activate && (isnan(expected) || expected == 0)) continue;
+    // Errors of x (1 + erf(x / sqrt 2)) are relative to x.
+    double tolerance = 5e-7 * fmax(1, fmin(8, fabs(x[i])));
+    if (!check_is_result(y[i], expected, tolerance))
+      check_fail("operation %d, function %d of %g is %.9g, not %.9g", instruction.operation,
+          instruction.activation.function, (double)x[i], (double)y[i], expected);
+  }
+}
+
+const char *prunec_check_functions(const prunec_kernels *kernels) {
+  check_begin();
+  for (prunec_operation operation = prunec_op_negate; operation <= prunec_op_elu; operation++)
+    check_function(kernels, (prunec_instruction){.operation = operation, .value = 1.5f});
+  for (prunec_function function = prunec_identity; function <= prunec_gelu_tanh; function++) {
+    prunec_activation activation = {function, 0.25f, 0.5f};
+    check_function(kernels, (prunec_instruction){.operation = prunec_op_activate, .activation = activation});
+  }
+  return check_result();
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Programs
+
+/// An operation that keeps its operands' numbers in bounds.
+static prunec_instruction random_instruction(long registers) {
+  prunec_instruction instruction = {
+    .operation = (prunec_operation)check_random(0, prunec_op_elu),
+    .a = (uint8_t)check_random(0, registers - 1), .b = (uint8_t)check_random(0, registers - 1),
+    .c = (uint8_t)check_random(0, registers - 1), .value = 2 * check_random_float(),
+    .activation = {(prunec_function)check_random(0, prunec_gelu_tanh), 0.25f, 0.75f},
+  };
+  switch (instruction.operation) {
+  // These jump, or need operands of their own: they are tried apart.
+  case prunec_op_divide: case prunec_op_power: case prunec_op_modulus: case prunec_op_less:
+  case prunec_op_less_or_equal: case prunec_op_equal: case prunec_op_and: case prunec_op_or:
+  case prunec_op_xor: case prunec_op_not: case prunec_op_select: case prunec_op_reciprocal:
+  case prunec_op_square_root: case prunec_op_logarithm: case prunec_op_exponential: case prunec_op_floor:
+  case prunec_op_ceiling: case prunec_op_round: case prunec_op_sign: case prunec_op_multiply:
+    instruction.operation = prunec_op_add;
+    break;
+  default: break;
+  }
+  return instruction;
+}
+
+/// Computes a program by plain loops.
+static void run_plainly(const prunec_program *p, float *y) {
+  for (long place = 0; place < check_places(p->rank, p->shape); place++) {
+    double registers[prunec_max_operands + prunec_max_instructions];
+    for (long k = 0; k < p->operand_count; k++) {
+      long offset = check_offset(place, p->rank, p->shape, p->operands[k].strides);
+      registers[k] = p->operands[k].storage == prunec_byte ? ((const uint8_t *)p->operands[k].elements)[offset]
+                                                            : ((const float *)p->operands[k].elements)[offset];
+    }
+    for (long k = 0; k < p->instruction_count; k++)
+      registers[p->operand_count + k] = operated(&p->instructions[k], registers);
+    y[check_offset(place, p->rank, p->shape, p->y.strides)] =
+        (float)registers[p->operand_count + p->instruction_count - 1];
+  }
+}
+
+static void check_program(const prunec_kernels *kernels) {
+  prunec_program p = {.rank = check_random(0, 4)};
+  static const long extents[] = {1, 1, 2, 3, 5, 7, 8, 16, 17, 33, 100};
+  for (long axis = 0; axis < p.rank; axis++) p.shape[axis] = extents[check_random(0, (axis < 2 ? 11 : 9) - 1)];
+  if (p.rank == 1 && check_random(0, 2) == 0) p.shape[0] = 200 + check_random(0, 4999);
+  if (p.rank == 2 && check_random(0, 2) == 0) p.shape[1] = 200 + check_random(0, 399);
+  long span = check_random_strides(p.rank, p.shape, check_random(0, 3) > 0, check_random(0, 1), p.y.strides);
+  p.operand_count = 1 + check_random(0, 3);
+  bool has_bytes = check_random(0, 3) == 0;
+  for (long k = 0; k < p.operand_count; k++) {
+    prunec_operand *operand = &p.operands[k];
+    long operand_span = check_random_strides(p.rank, p.shape, check_random(0, 3) > 0, check_random(0, 1), operand->strides);
+    long kind = check_random(0, 3);
+    for (long axis = 0; axis < p.rank; axis++)
+      if (kind == 0 || (kind == 1 && axis < p.rank - 1) || (kind == 2 && check_random(0, 1))) operand->strides[axis] = 0;
+    operand_span = 1;
+    for (long axis = 0; axis < p.rank; axis++) operand_span += operand->strides[axis] * (p.shape[axis] - 1);
+    if (has_bytes && check_random(0, 1)) {
+      operand->storage = prunec_byte;
+      operand->elements = malloc((size_t)operand_span);
+      for (long i = 0; i < operand_span; i++) ((uint8_t *)operand->elements)[i] = (uint8_t)check_random(0, 1);
+    } else {
+      operand->elements = check_buffer_between(operand_span, -3, 3);
+    }
+  }
+  p.instruction_count = 1 + check_random(0, check_random(0, 1) ? 1 : 7);
+  for (long k = 0; k < p.instruction_count; k++)
+    p.instructions[k] = random_instruction(p.operand_count + k);
+  bool gives_bytes = check_random(0, 4) == 0;
+  if (gives_bytes && p.instruction_count < 8) {
+    // A comparison that rounding does not turn over.
+    p.instructions[p.instruction_count++] = (prunec_instruction){.operation = prunec_op_number, .value = 1000};
+    uint8_t last = (uint8_t)(p.operand_count + p.instruction_count - 2);
+    p.instructions[p.instruction_count++] =
+        (prunec_instruction){.operation = prunec_op_less, .a = last, .b = (uint8_t)(last + 1)};
+  }
+  float *y = check_blank_buffer(span), *expected = check_blank_buffer(span);
+  run_plainly(&p, expected);
+  uint8_t *bytes = NULL;
+  if (gives_bytes) {
+    bytes = malloc((size_t)span);
+    memset(bytes, 77, (size_t)span);
+    p.y.storage = prunec_byte;
+    p.y.elements = bytes;
+    CHECK_RUN(kernels, program, &p);
+    for (long i = 0; i < span; i++)
+      if (bytes[i] != (check_is_blank(expected[i]) ? 77 : expected[i] != 0)) check_fail("bytes of a program");
+  } else {
+    p.y.elements = y;
+    CHECK_RUN(kernels, program, &p);
+    check_agreement("program", y, expected, span, 2e-5);
+    // In the place of an operand that has y's strides.
+    for (long k = 0; k < p.operand_count; k++)
+      if (p.operands[k].storage == prunec_float32
+          && memcmp(p.operands[k].strides, p.y.strides, (size_t)p.rank * sizeof(long)) == 0) {
+        for (long i = 0; i < span; i++)
+          if (check_is_blank(expected[i])) expected[i] = ((const float *)p.operands[k].elements)[i];
+        p.y.elements = p.operands[k].elements;
+        CHECK_RUN(kernels, program, &p);
+        check_agreement("program in place", p.y.elements, expected, span, 2e-5);
+        break;
+      }
+  }
+  free(bytes);
+  free(y);
+  free(expected);
+  for (long k = 0; k < p.operand_count; k++) free(p.operands[k].elements);
+}
+
+/// Operations of two and three numbers, one by one.
+static void check_operation(const prunec_kernels *kernels, prunec_operation operation) {
+  enum { count = 77 };
+  prunec_program p = {
+    .rank = 1, .shape = {count}, .operand_count = 3, .instruction_count = 1,
+    .instructions = {{.operation = operation, .a = 0, .b = 1, .c = 2}},
+  };
+  bool is_logical = operation >= prunec_op_and && operation <= prunec_op_not;
+  for (long k = 0; k < 3; k++) {
+    float *x = check_buffer_between(count, -3, 3);
+    for (long i = 0; i < count; i++) {
+      if (is_logical || (operation == prunec_op_select && k == 0)) x[i] = (float)check_random(0, 1);
+      else if (i % 5 == k && operation != prunec_op_modulus) x[i] = roundf(x[i]);
+      if (!is_logical && i % 19 == 10 + k) x[i] = NAN;
+    }
+    p.operands[k] = (prunec_operand){.elements = x, .strides = {1}};
+  }
+  check_begin();
+  for (long form = 0; form < 3; form++) {
+    // A power of 2 or 3 has a way of its own.
+    if (form > 0) p.operands[1].strides[0] = 0;
+    if (form > 0 && !is_logical) *(float *)p.operands[1].elements = (float)form + 1;
+    float *y = check_blank_buffer(count), expected[count];
+    p.y = (prunec_operand){.elements = y, .strides = {1}};
+    run_plainly(&p, expected);
+    CHECK_RUN(kernels, program, &p);
+    char what[32];
+    snprintf(what, sizeof what, "operation %d", operation);
+    check_agreement(what, y, expected, count, 2e-6);
+    free(y);
+  }
+  for (long k = 0; k < 3; k++) free(p.operands[k].elements);
+}
+
+const char *prunec_check_programs(const prunec_kernels *kernels) {
+  check_begin();
+  for (prunec_operation operation = prunec_op_number; operation <= prunec_op_select; operation++)
+    check_operation(kernels, operation);
+  for (long i = 0; i < 600; i++) check_program(kernels);
+  return check_result();
+}
