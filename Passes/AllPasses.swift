@@ -4,6 +4,7 @@
 public let allPasses = PassRegistry(
   [
     InlineFunctions.self,
+    UnpackSequences.self,
     FoldConstants.self,
     FixShapeConstants.self,
     SeparateShapeConstants.self,

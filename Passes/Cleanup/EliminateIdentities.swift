@@ -48,10 +48,3 @@ public struct EliminateIdentities: Pass {
     }
   }
 }
-
-extension Value {
-  /// Whether the graph's signature gives the value out.
-  fileprivate var isGraphOutput: Bool {
-    uses.contains { if case .graphOutput = $0 { true } else { false } }
-  }
-}

@@ -41,7 +41,7 @@ public struct Inspection: Sendable, Encodable {
   ///
   /// Throws a malformed-model error where the model breaks a rule of its operators.
   public init(of model: Model, direction: SplitDirection) throws(CompileError) {
-    var graph = try model.inlined().graph
+    var graph = try model.inPlainForm().graph
     var context = PassContext(original: graph)
     context.couplingOptions.direction = direction
     let originalFacts = try context.facts(of: graph)

@@ -27,7 +27,7 @@ public struct Pruner: Sendable {
   /// its operators, an unsupported error for an operator that is not understood if the options are
   /// strict, and a failed check where a budget cannot be met or the proof fails.
   public func prune(_ original: Model) throws(CompileError) -> Result {
-    let model = try original.inlined()
+    let model = try original.inPlainForm()
     var graph = model.graph
     let isListing = graph.initializers.contains { graph[$0].isListedAsInput }
     graph.unlistInitializers()

@@ -53,6 +53,11 @@ public struct Value: Sendable {
     self.definition = definition
   }
 
+  /// Whether the graph's signature gives the value out.
+  public var isGraphOutput: Bool {
+    uses.contains { if case .graphOutput = $0 { true } else { false } }
+  }
+
   /// The tensor, if the value is an initializer.
   public var constant: Tensor? {
     if case .initializer(let tensor) = definition { return tensor }

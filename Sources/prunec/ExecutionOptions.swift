@@ -16,7 +16,7 @@ struct ExecutionOptions: ParsableArguments {
   func load(_ path: String) throws -> (graph: Graph, session: Session, warnings: [Diagnostic]) {
     let file = try LocatedError.at(path) { () throws(CompileError) in try ModelFile(path) }
     let graph = try LocatedError.at(path) { () throws(CompileError) -> Graph in
-      var graph = try file.model.inlined().graph
+      var graph = try file.model.inPlainForm().graph
       graph.unlistInitializers()
       return graph
     }

@@ -55,6 +55,29 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(differences(between: model, and: try fixture("lenet300")) == [], "the original stays")
   }
 
+  /// What a sequence holds is pruned, and checked, as if there were none.
+  @Test func sequences() throws {
+    let model = try parseModel(
+      """
+      main (float[N,8] x) => (float[N,4] y)
+      <float[8,32] w1 = {...}, float[32,4] w2 = {...}, int64 half = {16}, int64 zero = {0}, int64 one = {1}>
+      {
+        [fc1] a = MatMul (x, w1)
+        s = SplitToSequence <axis = 1> (a, half)
+        b = SequenceAt (s, zero)
+        c = SequenceAt (s, one)
+        r = Relu (b)
+        t = SequenceConstruct (c, r)
+        j = ConcatFromSequence <axis = 1> (t)
+        [fc2] y = MatMul (j, w2)
+      }
+      """)
+    let result = try Pruner(halving()).prune(model)
+    #expect(result.report.after.parameters == 8 * 16 + 16 * 4)
+    #expect(result.report.check.status == "passed")
+    #expect(result.warnings.isEmpty)
+  }
+
   /// The masked model is the original with some channels masked, in operators that any runtime has.
   @Test func maskedModel() throws {
     let model = try parseModel(Self.small)

@@ -1,11 +1,12 @@
 extension Model {
-  /// The model with calls of its functions replaced by what they compute, and without the functions
-  /// that nothing calls any more: the form in which it is measured, pruned and checked.
-  public func inlined() throws(CompileError) -> Model {
-    guard !functions.isEmpty else { return self }
+  /// The model with calls of its functions replaced by what they compute, tensors handed on instead
+  /// of sequences of them, and without the functions that nothing calls any more: the form in which
+  /// it is measured, pruned and checked.
+  public func inPlainForm() throws(CompileError) -> Model {
     var model = self
     var context = PassContext(original: graph, functions: functions)
-    var manager = try PassManager(Pipeline("inline-functions"), registry: allPasses)
+    var manager = try PassManager(
+      Pipeline("inline-functions,fixpoint(unpack-sequences)"), registry: allPasses)
     try manager.run(on: &model.graph, &context)
     let bodies = Dictionary(functions.map { ($0.name, $0.body) }, uniquingKeysWith: { a, _ in a })
     var called: Set<OperationName> = []

@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct UnpackSequencesTests {
+  @Test func goldens() throws { try expectGoldens(of: UnpackSequences.self) }
+}
