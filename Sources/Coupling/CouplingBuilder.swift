@@ -13,11 +13,14 @@ struct CouplingBuilder {
   private var splits: [Split] = []
   private static let trivial = PinReason("a single index")
 
+  /// A factor of an axis: its elements, and its stride in the whole.
+  private typealias Factor = (elements: Range<Int>, stride: Int)
+
   /// A split whose direction is not decided yet. Elements are numbers of the union-find.
   private struct Split {
     let whole: Range<Int>
-    /// Factors with more than one index: their elements and their stride in the whole.
-    let factors: [(elements: Range<Int>, stride: Int)]
+    /// Factors with more than one index.
+    let factors: [Factor]
     let location: Location
   }
 
@@ -196,7 +199,7 @@ struct CouplingBuilder {
     case .split(let whole, let factors):
       guard let axes = resolve([whole] + factors) else { return }
       var stride = axes[0].count
-      var wide: [(elements: Range<Int>, stride: Int)] = []
+      var wide: [Factor] = []
       for factor in axes[1...] {
         stride /= factor.count
         if factor.count > 1 { wide.append((factor, stride)) }
@@ -247,7 +250,8 @@ struct CouplingBuilder {
     }
   }
 
-  /// Applies a split of which at most one factor can be cut, and says whether it did.
+  /// Applies a split of which at most one factor can be cut, or whose whole is cut along one of them
+  /// already, and says whether it did.
   private mutating func resolve(_ split: Split) -> Bool {
     let candidates = split.factors.filter { isCuttable($0.elements) }
     guard isCuttable(split.whole) else {
@@ -256,14 +260,28 @@ struct CouplingBuilder {
       }
       return true
     }
-    guard let factor = candidates.first else {
+    if candidates.isEmpty {
       pin(split.whole, PinReason("all its factors are pinned", at: split.location))
       return true
     }
-    guard candidates.count == 1 else { return false }
+    var chosen = candidates
+    if candidates.count > 1 { chosen.removeAll { !isJoined(split.whole, along: $0) } }
+    guard chosen.count == 1, let factor = chosen.first else { return false }
+    for other in candidates where other.stride != factor.stride {
+      pin(other.elements, PinReason("the axis is cut along another factor", at: split.location))
+    }
     for (offset, element) in split.whole.enumerated() {
       let index = offset / factor.stride % factor.elements.count
       sets.union(element, factor.elements.lowerBound + index)
+    }
+    return true
+  }
+
+  /// Whether elements of the whole that have the same index of a factor go together anyway.
+  private mutating func isJoined(_ whole: Range<Int>, along factor: Factor) -> Bool {
+    for (offset, element) in whole.enumerated() {
+      let index = offset / factor.stride % factor.elements.count
+      if sets.find(element) != sets.find(whole.lowerBound + index * factor.stride) { return false }
     }
     return true
   }

@@ -168,6 +168,34 @@ import Testing
     #expect(model.indices(ofChannel: 1, of: "conv1", on: "b", axis: 1) == [4, 5, 6, 7])
   }
 
+  /// What is taken apart along a factor that goes with its channels stays so, though another factor
+  /// could go as well: here the patches that a normalization gathers together with the channels.
+  @Test(arguments: SplitDirection.allCases)
+  func channelsTogetherWithPatches(direction: SplitDirection) throws {
+    let model = try CoupledModel(
+      """
+      main (float[1,3,2,2] x) => (float[1,2,2,2] y)
+      <
+        float[4,3,1,1] w1 = {...}, float[2,4,1,1] w2 = {...}, float[1] scale = {...},
+        float[1] bias = {...}, int64[3] rows = {1, 8, 2}, int64[4] apart = {1, 4, 2, 2},
+        int64[3] flat = {1, 1, -1}
+      >
+      {
+        [conv1] a = Conv (x, w1)
+        [unfold] b = Reshape (a, rows)
+        [part] c = Reshape (b, apart)
+        [gather] d = Reshape (c, flat)
+        [norm] e = InstanceNormalization (d, scale, bias)
+        [back] f = Reshape (e, apart)
+        [conv2] y = Conv (f, w2)
+      }
+      """, direction: direction)
+    #expect(
+      model.cuttable == [
+        "conv1, 4 channels: w1[0] w2[1] a[1] b[1]x2 c[1] d[2]x4 e[2]x4 f[1]"
+      ])
+  }
+
   @Test func sharedWeights() throws {
     try expect(
       """

@@ -1,21 +1,15 @@
-import Passes
 import Testing
 
 /// A small network whose channels are coupled in one of the ways that exporters write.
 struct CoupledNetwork: CustomTestStringConvertible, Sendable {
   let name: String
   let text: String
-  /// Along which factor of split axes something can be cut.
-  let directions: [SplitDirection]
 
   var testDescription: String { name }
 
-  private init(
-    _ name: String, _ text: String, directions: [SplitDirection] = SplitDirection.allCases
-  ) {
+  private init(_ name: String, _ text: String) {
     self.name = name
     self.text = text
-    self.directions = directions
   }
 
   static let all = [
@@ -174,9 +168,7 @@ struct CoupledNetwork: CustomTestStringConvertible, Sendable {
         a = Conv <group = 4, pads = [1, 1, 1, 1]> (m, again)
         y = Conv (a, v)
       }
-      """,
-      // Cut by whole groups before the shuffle and after it, every channel is tied to every other.
-      directions: [.inner]),
+      """),
     CoupledNetwork(
       "attention",
       """
