@@ -63,6 +63,8 @@ def parse(arguments):
     parser.add_argument("--no-peers", action="store_true", help="prunec alone")
     parser.add_argument("--jobs", type=int, default=1, help="networks at once (1)")
     parser.add_argument("--limit", type=float, default=600, help="seconds for each step (600)")
+    parser.add_argument("--peer-limit", type=float, metavar="LIMIT",
+                        help="seconds for each peer (as many)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="a file of JSON lines")
     parser.add_argument("--resume", action="store_true",
                         help="keep the results that the file has, and do the rest")
@@ -152,7 +154,8 @@ def main():
     known = rows.read(options.results) if options.resume and options.results.is_file() else []
     sweep = Sweep(
         prunec=options.prunec or built_prunec(), ratios=options.ratios, exports=options.exports,
-        limit=options.limit, open_batch=options.open_batch, check=options.check,
+        limit=options.limit, peer_limit=options.peer_limit or options.limit,
+        open_batch=options.open_batch, check=options.check,
         torch_pruning=not options.no_peers and not options.folder,
         onnxsim=not options.no_peers and importlib.util.find_spec("onnxsim") is not None,
         kept_files=options.keep, known={row.key: row for row in known})

@@ -19,6 +19,7 @@ class Sweep:
     ratios: list
     exports: list
     limit: float
+    peer_limit: float
     open_batch: bool = False
     check: bool = False
     torch_pruning: bool = True
@@ -104,5 +105,5 @@ class Sweep:
             row.reason = f"differs from the masked original by {row.relative_error:.2g}"
 
     def _peer(self, function, *arguments):
-        outcome = isolation.call(function, *arguments, limit=self.limit)
+        outcome = isolation.call(function, *arguments, limit=self.peer_limit)
         return {"failure": outcome.failure} if outcome.failure else outcome.value
