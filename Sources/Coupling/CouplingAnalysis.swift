@@ -7,10 +7,10 @@
 /// mentions is pinned, and so is everything at a node that is not understood.
 ///
 /// A split (a reshape that factors an axis, or a grouped convolution) can be cut along one factor at
-/// a time. It is resolved once only one of its factors may still be cut. Where several may, a factor
-/// that other layers make channels of goes first (the inputs of a depthwise convolution, rather than
-/// what each is multiplied into); else the preferred direction decides, one split after the other, so
-/// that the splits of one attention block agree.
+/// a time. It is resolved once only one of its factors may still be cut. Where several may, the preferred
+/// direction decides, one split after the other, so that the splits of one attention block agree; but
+/// before the inner factor goes one that other layers make channels of (the inputs of a depthwise
+/// convolution, rather than what each is multiplied into).
 public struct CouplingAnalysis: Sendable {
   public struct Options: Hashable, Sendable {
     public var direction: SplitDirection

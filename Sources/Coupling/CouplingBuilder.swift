@@ -288,7 +288,10 @@ struct CouplingBuilder {
 
   private mutating func decide(_ split: Split) {
     let candidates = split.factors.filter { isCuttable($0.elements) }
-    let made = candidates.indices.filter { sets.isMarked(candidates[$0].elements.lowerBound) }
+    // Who asks for the outer factor gets it: queries of many heads that share one of keys and values.
+    let made =
+      options.direction == .outer
+      ? [] : candidates.indices.filter { sets.isMarked(candidates[$0].elements.lowerBound) }
     let open = made.isEmpty ? Array(candidates.indices) : made
     let chosen = options.direction == .outer ? open.first! : open.last!
     let reason =

@@ -22,7 +22,7 @@ public enum GroupKind: String, Sendable, CaseIterable, Encodable {
 ///
 /// | kind | what tells |
 /// | --- | --- |
-/// | head | a product of two computed values has the group on both sides, and in its result |
+/// | head | a product of computed values has the group in its result, and on both sides or stretches one |
 /// | head-dim | such a product sums over the group, or has it on one side only |
 /// | recurrent | a layer that multiplies its own state with a weight makes it |
 /// | residual | a node adds two computed values along it, and more than one layer (or table) makes it |
@@ -84,7 +84,7 @@ struct GroupKinds {
     let node = graph[id]
     let relations = facts.relations(of: id)
     let computed = node.inputs.indices.filter { index in
-      node.inputs[index].map { graph[$0].constant == nil } ?? false
+      node.inputs[index].map { !facts.isFixed($0) } ?? false
     }
     var summed: Set<AxisReference> = []
     for case .sum(let reference) in relations { summed.insert(reference) }
@@ -94,7 +94,7 @@ struct GroupKinds {
         return computed.contains(index) ? index : nil
       })
     if factors.count >= 2 {
-      noteHeads(node, relations, summed, factors)
+      noteHeads(node, relations, summed, Set(computed))
     } else if summed.isEmpty, computed.count >= 2, isAdditive(id, computed) {
       for index in computed {
         for (axis, _) in coupling.axes(of: node.inputs[index]!) { note(.residual, axis) }
@@ -113,27 +113,76 @@ struct GroupKinds {
   }
 
   /// A product of computed values: batches of heads go through it side by side.
+  ///
+  /// Axes that the node says are equal are one, and so are one that is split and its outer factor. One that
+  /// is summed over and also in the result has heads and their dimensions both: there, a channel with
+  /// all dimensions of a head is a head.
   private mutating func noteHeads(
-    _ node: Node, _ relations: [Relation], _ summed: Set<AxisReference>, _ factors: Set<Int>
+    _ node: Node, _ relations: [Relation], _ summed: Set<AxisReference>, _ computed: Set<Int>
   ) {
-    // How many of the factors an axis of the result comes from.
-    var sources: [AxisReference: [AxisReference]] = [:]
-    for case .equal(let a, let b) in relations {
-      guard case .operand(let index) = a.slot, factors.contains(index), case .result = b.slot else {
-        continue
-      }
-      sources[b, default: []].append(a)
+    var classes: [Set<AxisReference>] = []
+    func join(_ axes: [AxisReference]) {
+      let touched = classes.filter { !$0.isDisjoint(with: axes) }
+      classes.removeAll { !$0.isDisjoint(with: axes) }
+      classes.append(touched.reduce(Set(axes)) { $0.union($1) })
     }
-    for (_, operands) in sources {
-      for reference in operands {
-        guard case .operand(let index) = reference.slot else { continue }
-        note(
-          operands.count > 1 ? .head : .headDimension, Axis(node.inputs[index]!, reference.axis))
+    var innermost: [AxisReference: AxisReference] = [:]
+    for axis in summed { join([axis]) }
+    for relation in relations {
+      switch relation {
+      case .equal(let a, let b): join([a, b])
+      case .split(let whole, let factors):
+        join([whole, factors[0]])
+        innermost[whole] = factors.last
+      default: continue
       }
     }
-    for reference in summed {
-      guard case .operand(let index) = reference.slot, factors.contains(index) else { continue }
-      note(.headDimension, Axis(node.inputs[index]!, reference.axis))
+    for axes in classes {
+      let operands = axes.filter { axis in
+        if case .operand(let index) = axis.slot { computed.contains(index) } else { false }
+      }.sorted { ($0.value(at: node)!, $0.axis) < ($1.value(at: node)!, $1.axis) }
+      let isSummed = !axes.isDisjoint(with: summed)
+      let isInResult = axes.contains { if case .result = $0.slot { true } else { false } }
+      for reference in operands where isSummed || isInResult {
+        let axis = Axis(reference.value(at: node)!, reference.axis)
+        if isSummed, isInResult, let factor = innermost[reference] {
+          let width =
+            factor.value(at: node).flatMap { coupling.extent(of: Axis($0, factor.axis)) }
+            ?? factor.axis
+          noteHeads(sharing: axis, width: width)
+        } else {
+          let isShared =
+            operands.count > 1 || isStretched(along: reference, axes, node, computed)
+          note(!isSummed && isShared ? .head : .headDimension, axis)
+        }
+      }
+    }
+  }
+
+  /// Whether all other computed operands broadcast along an axis of a result, which one operand has: they
+  /// have extent one there, counted from the back.
+  private func isStretched(
+    along reference: AxisReference, _ axes: Set<AxisReference>, _ node: Node, _ computed: Set<Int>
+  ) -> Bool {
+    let result = axes.first { if case .result = $0.slot { true } else { false } }
+    guard let result, let rank = result.value(at: node).flatMap({ facts[$0].rank }) else {
+      return false
+    }
+    return computed.allSatisfy { operand in
+      guard reference.slot != .operand(operand), let shape = facts[node.inputs[operand]!].shape
+      else { return reference.slot == .operand(operand) }
+      let axis = shape.count - (rank - result.axis)
+      return axis >= 0 && shape[axis].fixedExtent == 1
+    }
+  }
+
+  /// Notes which groups on an axis of heads, each of `width` dimensions, are heads.
+  private mutating func noteHeads(sharing axis: Axis, width: Int) {
+    for (index, group) in coupling.groups.enumerated() {
+      guard let member = group.members.first(where: { $0.axis == axis }) else { continue }
+      let indices = member.indices(ofChannel: 0)
+      let heads = Set(indices.map { Int($0) / max(1, width) })
+      found[index].insert(heads.count * width == indices.count ? .head : .headDimension)
     }
   }
 
