@@ -41,7 +41,10 @@ public struct PruneReport: Sendable, Encodable {
   public struct Check: Sendable, Encodable {
     /// `passed`, `skipped` (not asked for) or `impossible` (an operator could not be run).
     public let status: String
+    /// Why it was not possible.
     public let reason: String?
+    /// What a check that was passed had to leave out.
+    public let omission: String?
     public let maxAbsolute: Double?
     public let maxRelative: Double?
     public let seconds: Double?
@@ -49,6 +52,7 @@ public struct PruneReport: Sendable, Encodable {
     private enum CodingKeys: String, CodingKey {
       case status
       case reason
+      case omission
       case maxAbsolute = "max_absolute"
       case maxRelative = "max_relative"
       case seconds
@@ -103,11 +107,13 @@ public struct PruneReport: Sendable, Encodable {
       if let check {
         Check(
           status: check.comparison == nil ? "impossible" : "passed", reason: check.reasonNotRun,
-          maxAbsolute: check.comparison?.maxAbsolute, maxRelative: check.comparison?.maxRelative,
+          omission: check.omission, maxAbsolute: check.comparison?.maxAbsolute,
+          maxRelative: check.comparison?.maxRelative,
           seconds: check.seconds)
       } else {
         Check(
-          status: "skipped", reason: nil, maxAbsolute: nil, maxRelative: nil, seconds: nil)
+          status: "skipped", reason: nil, omission: nil, maxAbsolute: nil, maxRelative: nil,
+          seconds: nil)
       }
     groups = try Self.groups(context, pruned)
     layers = Self.layers(original: original, originalFacts, pruned: pruned, prunedFacts)

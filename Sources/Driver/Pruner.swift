@@ -64,6 +64,10 @@ public struct Pruner: Sendable {
     if let reason = check?.reasonNotRun {
       context.warnings.append(Diagnostic(.warning, "the result has not been checked: \(reason)"))
     }
+    if let omission = check?.omission {
+      context.warnings.append(
+        Diagnostic(.warning, "the result has been checked but for \(omission)"))
+    }
     let report = try PruneReport(
       original: model.graph, pruned: graph, options, context, manager.records, check)
     var prunedModel = model

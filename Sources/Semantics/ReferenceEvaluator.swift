@@ -31,43 +31,24 @@ public struct ReferenceEvaluator: Sendable {
   func run(
     _ inputs: [Tensor], _ captures: [Tensor], _ effort: inout EvaluationEffort
   ) throws(CompileError) -> [Tensor] {
-    var tensors: [ValueID: Tensor] = [:]
-    var usesLeft: [ValueID: Int] = [:]
-    for (id, tensor) in zip(graph.inputs, inputs) { tensors[id] = tensor }
-    for (id, tensor) in zip(graph.captures, captures) { tensors[id] = tensor }
-    for id in graph.valueIDs { usesLeft[id] = graph[id].uses.count }
-
-    for id in graph.nodes {
-      let node = graph[id]
-      let operands = try node.inputs.map { (input) throws(CompileError) -> Tensor? in
-        guard let input else { return nil }
-        return try tensor(input, tensors)
-      }
-      let captured = try node.captures.map { (value) throws(CompileError) in
-        try tensor(value, tensors)
-      }
-      let results = try evaluate(id, operands, captured, &effort)
-      for (output, tensor) in zip(node.outputs, results) {
-        if let output, graph[output].uses.count > 0 { tensors[output] = tensor }
-      }
-      for value in node.inputs.compactMap({ $0 }) + node.captures {
-        usesLeft[value]! -= 1
-        if usesLeft[value] == 0 { tensors[value] = nil }
-      }
-    }
+    var live = LiveTensors(graph, inputs: inputs, captures: captures)
+    for id in graph.nodes { live.finish(graph[id], try evaluate(id, live, &effort)) }
     return try graph.outputs.map { (output) throws(CompileError) in
-      try tensor(output.value, tensors)
+      try live.tensor(output.value)
     }
   }
 
-  private func tensor(
-    _ id: ValueID, _ tensors: [ValueID: Tensor]
-  ) throws(CompileError) -> Tensor {
-    let value = graph[id]
-    guard let tensor = value.constant ?? tensors[id], tensor.hasData else {
-      throw CompileError(.unsupported, "has no data to evaluate with", at: .value(value.name))
+  /// The results of a node whose operands are there.
+  func evaluate(
+    _ id: NodeID, _ live: LiveTensors, _ effort: inout EvaluationEffort
+  ) throws(CompileError) -> [Tensor] {
+    let node = graph[id]
+    let operands = try node.inputs.map { (input) throws(CompileError) -> Tensor? in
+      guard let input else { return nil }
+      return try live.tensor(input)
     }
-    return tensor.contiguous
+    let captures = try node.captures.map { (value) throws(CompileError) in try live.tensor(value) }
+    return try evaluate(id, operands, captures, &effort)
   }
 
   /// Computes the results of one node from its operands, and from what its subgraphs capture.

@@ -27,32 +27,39 @@ public struct SeededInputs: Sendable {
           ?? type.shape?.enumerated().map({ axis, dimension in
             dimension.fixedExtent ?? (axis == 0 ? Self.batch : freeExtent)
           }),
-        let count = extents.checkedElementCount, count <= Self.elementLimit
+        let tensor = Self.tensor(elementType, extents, &generator)
       else {
         throw CompileError(
           .unsupported, "no input can be made up for its type", at: .value(value.name))
       }
-      switch elementType {
-      case .float32, .float64, .float16, .bfloat16:
-        return Tensor(
-          rounding: (0..<count).map { _ in generator.nextNormal() }, to: elementType, shape: extents
-        )
-      case .bool, .uint8, .int8:
-        return Tensor(
-          elementType, shape: extents,
-          elements: (0..<count).map { _ in UInt8(generator.next() & 1) })
-      case .int32, .uint32:
-        return Tensor(
-          elementType, shape: extents,
-          elements: (0..<count).map { _ in Int32(generator.next() & 1) })
-      case .int64, .uint64:
-        return Tensor(
-          elementType, shape: extents,
-          elements: (0..<count).map { _ in Int64(generator.next() & 1) })
-      default:
-        throw CompileError(
-          .unsupported, "no input can be made up for its type", at: .value(value.name))
-      }
+      return tensor
+    }
+  }
+
+  /// A tensor as inputs are; `nil` for types that are not numeric, and for what is too large.
+  static func tensor(
+    _ elementType: ElementType, _ extents: [Int], _ generator: inout SplitMix64
+  ) -> Tensor? {
+    guard extents.allSatisfy({ $0 >= 0 }), let count = extents.checkedElementCount,
+      count <= Self.elementLimit
+    else { return nil }
+    switch elementType {
+    case .float32, .float64, .float16, .bfloat16:
+      return Tensor(
+        rounding: (0..<count).map { _ in generator.nextNormal() }, to: elementType, shape: extents)
+    case .bool, .uint8, .int8:
+      return Tensor(
+        elementType, shape: extents,
+        elements: (0..<count).map { _ in UInt8(generator.next() & 1) })
+    case .int32, .uint32:
+      return Tensor(
+        elementType, shape: extents,
+        elements: (0..<count).map { _ in Int32(generator.next() & 1) })
+    case .int64, .uint64:
+      return Tensor(
+        elementType, shape: extents,
+        elements: (0..<count).map { _ in Int64(generator.next() & 1) })
+    default: return nil
     }
   }
 }

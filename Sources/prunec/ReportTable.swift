@@ -48,6 +48,7 @@ struct ReportTable {
     case "passed":
       "checked: equal to the masked original (relative error "
         + Self.scientific(report.check.maxRelative ?? 0) + ")"
+        + (report.check.omission.map { ", but for \($0)" } ?? "")
     case "impossible": "not checked: \(report.check.reason ?? "")"
     default: "not checked"
     }
