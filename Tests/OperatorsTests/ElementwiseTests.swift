@@ -294,6 +294,26 @@ import Testing
     #expect(OperatorRegistry.find(OperationName("Round"), opset: 10) == nil)
   }
 
+  @Test func computesFunctionsOfOneVariable() throws {
+    let expected: [(String, [Float])] = [
+      ("Cos", [-0.6536436, 0.8775826, -0.4161468]), ("Sin", [0.7568025, -0.4794255, 0.9092974]),
+      ("Erf", [-1, -0.5204999, 0.9953223]), ("Reciprocal", [-0.25, -2, 0.5]),
+      ("Sigmoid", [0.0179862, 0.3775407, 0.8807971]),
+      ("Tanh", [-0.9993293, -0.4621172, 0.9640276]),
+      ("Softplus", [0.0181499, 0.474077, 2.126928]), ("Exp", [0.0183156, 0.6065307, 7.3890561]),
+      ("HardSwish", [0, -0.2083333, 1.6666667]), ("Mish", [-0.0725917, -0.2207438, 1.943959]),
+    ]
+    for (type, numbers) in expected {
+      let call = OperatorCase(type, opset: 18, [.constant([-4, -0.5, 2], 1, 3)])
+      #expect(try isClose(call.evaluate()[0].floats, numbers), "\(type)")
+      #expect(try call.relations() == ["X0.0 = Y0.0", "X0.1 = Y0.1"])
+      #expect(OperatorCase(type, opset: 18, [.integers(1)]).refusesToEvaluate(), "\(type)")
+    }
+    let logarithms = try OperatorCase("Log", [.constant([0.5, 3, 0, -1], 4)]).evaluate()[0].floats
+    #expect(isClose(Array(logarithms[..<2]), [-0.6931472, 1.0986123]))
+    #expect(logarithms[2] == -.infinity && logarithms[3].isNaN)
+  }
+
   @Test func computesWhatIsKnownInPart() throws {
     let n = ValueFacts.symbolic(.symbol("n"), .fixed(-6), .unknown)
     #expect(try OperatorCase("Neg", [n]).contents() == "? 6 ?")

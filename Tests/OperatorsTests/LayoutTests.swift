@@ -312,6 +312,15 @@ import Testing
 }
 
 @Suite struct PassingTests {
+  @Test func identities() throws {
+    let call = OperatorCase("Identity", [.float(-1, 3)])
+    #expect(try call.shape() == "n 3")
+    #expect(try call.relations() == ["X0.0 = Y0.0", "X0.1 = Y0.1"])
+    #expect(
+      try OperatorCase("Identity", [.symbolic(.symbol("n"), .fixed(3))]).contents() == "n 3")
+    #expect(try OperatorCase("Identity", [.counting(2)]).evaluate()[0].floats == [1, 2])
+  }
+
   @Test func dropsNothing() throws {
     let mask = OperatorCase("Dropout", [.counting(2, 2)], results: 2)
     #expect(try mask.relations() == ["X0.0 = Y0.0", "X0.0 = Y1.0", "X0.1 = Y0.1", "X0.1 = Y1.1"])
