@@ -1,5 +1,3 @@
-import Glibc
-
 /// A graph made ready for inputs of given shapes.
 final class Plan {
   /// A step with its memory.
@@ -7,9 +5,6 @@ final class Plan {
     var step: Step
     var work: Step.Bound
   }
-
-  /// In bytes: half of what the machine has.
-  private static let memoryLimit = sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE))
 
   let steps: [BoundStep]
   let memory: Memory
@@ -20,7 +15,8 @@ final class Plan {
 
   /// Plans `graph`, whose inputs have the types that are given, one for each.
   init(
-    _ original: Graph, inputs types: [TensorType], threadCount: Int, weights: WeightCache
+    _ original: Graph, inputs types: [TensorType], threadCount: Int, memoryLimit: Int,
+    weights: WeightCache
   ) throws(CompileError) {
     var graph = original
     for (input, type) in zip(graph.inputs, types) {
@@ -39,7 +35,7 @@ final class Plan {
     memoryPlan = MemoryPlan(
       planner.steps, planner.buffers, inputs: buffers(inputs),
       outputs: buffers(outputs.map(\.place)))
-    guard memoryPlan.size <= Self.memoryLimit else {
+    guard memoryPlan.size <= memoryLimit else {
       throw CompileError(
         .unsupported, "needs \(memoryPlan.size >> 20) MiB of memory for activations")
     }

@@ -23,6 +23,7 @@ public final class Session {
   public let inputs: [Signature]
   public let outputs: [Signature]
   private let graph: Graph
+  private let memoryLimit: Int
   private let weights: WeightCache
   let pool: ThreadPool
   private var plans: [[TensorType]: Plan] = [:]
@@ -33,9 +34,18 @@ public final class Session {
   /// The instruction set that the kernels use on this processor.
   public static var instructionSet: String { Kernels.name }
 
-  /// Prepares `graph` for execution on `threadCount` threads, the caller's among them.
-  public init(_ graph: Graph, threadCount: Int = processorCount) {
+  /// In bytes, half of what the machine has.
+  public static var defaultMemoryLimit: Int {
+    sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE))
+  }
+
+  /// Prepares `graph` for execution on `threadCount` threads, the caller's among them. What needs more bytes for
+  /// its activations than `memoryLimit` is not run.
+  public init(
+    _ graph: Graph, threadCount: Int = processorCount, memoryLimit: Int = defaultMemoryLimit
+  ) {
     self.graph = graph
+    self.memoryLimit = memoryLimit
     weights = WeightCache(graph)
     pool = ThreadPool(threadCount: threadCount)
     inputs = graph.inputs.map { Signature(name: graph[$0].name, type: graph[$0].tensorType) }
@@ -93,7 +103,9 @@ public final class Session {
     for (input, tensor) in zip(inputs, tensors) { try check(tensor, input) }
     let key = tensors.map { TensorType($0.elementType, fixed: $0.shape) }
     if let plan = plans[key] { return plan }
-    let plan = try Plan(graph, inputs: key, threadCount: pool.threadCount, weights: weights)
+    let plan = try Plan(
+      graph, inputs: key, threadCount: pool.threadCount, memoryLimit: memoryLimit,
+      weights: weights)
     plans[key] = plan
     return plan
   }
