@@ -1,3 +1,5 @@
+import Runtime
+
 /// Holds pruning to what its passes claim: runs the original and every graph that a claim is about on the
 /// same seeded inputs, and compares.
 public struct EquivalenceCheck: Sendable {

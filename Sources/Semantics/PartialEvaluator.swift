@@ -108,7 +108,8 @@ public struct PartialEvaluator: Sendable {
 
   /// Whether a value is made by a node that can be run.
   private func isComputed(_ id: ValueID) -> Bool {
-    graph[id].definingNode.map { !unknownNodes.contains($0) } ?? false
+    guard case .output(let node, _) = graph[id].definition else { return false }
+    return !unknownNodes.contains(node)
   }
 
   /// The extents that the inputs' symbols have in this run.
