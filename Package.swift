@@ -31,7 +31,8 @@ let package = Package(
     .library(
       name: "PrunecKit",
       targets: [
-        "GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Coupling", "PassKit", "Passes", "Driver",
+        "ArrayFiles", "GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Runtime", "Coupling",
+        "PassKit", "Passes", "Driver",
       ]),
   ],
   dependencies: [

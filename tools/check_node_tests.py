@@ -56,7 +56,6 @@ EVALUATION_EXCEPTIONS = {
         "over the tolerance by the rounding of intermediate results to float16",
     "test_batchnorm_*_training_mode": "training is not evaluated",
     "test_PReLU_?d_multiparam": OLD_PRELU,
-    "test_scan_sum": "in opset 8 Scan takes batches of sequences of different lengths",
     "test_training_dropout*": "training draws random numbers",
 }
 INFERENCE_EXCEPTIONS = {"test_PReLU_?d_multiparam": OLD_PRELU}

@@ -4,7 +4,7 @@ import Glibc
 /// A model made ready to run.
 ///
 /// ```swift
-/// let session = try Session(ONNX.load("model.onnx"))
+/// let session = Session(try importModel(path: "model.onnx").model.graph)
 /// let outputs = try session.run(["x": Tensor(pixels, shape: [1, 3, 224, 224])])
 /// print(outputs["y"]!.floats)
 /// ```
