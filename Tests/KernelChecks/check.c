@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "check.h"
 
 #include <math.h>
@@ -5,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 // Checks may run in several threads at once.
 static _Thread_local uint64_t state;
@@ -33,10 +36,42 @@ float check_random_float(void) {
   return (float)(next() >> 40) / 8388608.0f - 1;
 }
 
+/// The buffers in use. Each lies between two pages that nobody may touch, at the end or at the beginning of
+/// what is in between: instructions that read too much stop the program, without a sanitizer's help.
+static _Thread_local struct {
+  void *buffer;
+  char *pages;
+  size_t size;
+} buffers[64];
+enum { buffer_count = sizeof buffers / sizeof *buffers };
+
+void *check_buffer(size_t size) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), inner = (size + page - 1) / page * page;
+  int i = 0;
+  while (i < buffer_count && buffers[i].pages) i++;
+  if (i == buffer_count) abort();
+  char *pages = mmap(NULL, inner + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED || mprotect(pages + page, inner, PROT_READ | PROT_WRITE) != 0) abort();
+  buffers[i].pages = pages;
+  buffers[i].size = inner + 2 * page;
+  buffers[i].buffer = pages + page + (check_random(0, 3) ? inner - size : 0);
+  return buffers[i].buffer;
+}
+
+void check_free(void *buffer) {
+  if (!buffer) return;
+  int i = 0;
+  while (i < buffer_count && buffers[i].buffer != buffer) i++;
+  if (i == buffer_count) {
+    free(buffer);
+    return;
+  }
+  if (munmap(buffers[i].pages, buffers[i].size) != 0) abort();
+  buffers[i].pages = buffers[i].buffer = NULL;
+}
+
 static float *allocate(long count) {
-  float *buffer = malloc((size_t)count * sizeof *buffer);
-  if (!buffer) abort();
-  return buffer;
+  return check_buffer((size_t)count * sizeof(float));
 }
 
 float *check_random_buffer(long count) {

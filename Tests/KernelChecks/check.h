@@ -13,12 +13,19 @@ long check_random(long low, long high);
 /// A number from -1 to 1.
 float check_random_float(void);
 
-/// A buffer of exactly so many numbers, which are random. Free it by `free`.
+/// A buffer of exactly so many numbers, which are random. The memory behind it, or in front of it, may not
+/// be touched. Free it by `check_free`.
 float *check_random_buffer(long count);
 
 /// A buffer of exactly so many numbers that no kernel writes, to see which places are written.
 float *check_blank_buffer(long count);
 bool check_is_blank(float);
+
+/// A buffer of so many bytes, of the same kind, for everything else.
+void *check_buffer(size_t size);
+
+/// Frees a buffer, or what malloc gave.
+void check_free(void *);
 
 /// Notes the first failure, in printf's manner.
 __attribute__((format(printf, 1, 2))) void check_fail(const char *format, ...);

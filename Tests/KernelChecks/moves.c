@@ -51,9 +51,9 @@ const char *prunec_check_copy(const prunec_kernels *kernels) {
     CHECK_RUN(kernels, copy, &p);
     if (memcmp(y, expected, (size_t)(y_span * p.element_size)) != 0)
       check_fail("copy of elements of %ld bytes, rank %ld", p.element_size, p.rank);
-    free(x);
-    free(y);
-    free(expected);
+    check_free(x);
+    check_free(y);
+    check_free(expected);
   }
   return check_result();
 }
@@ -81,10 +81,10 @@ const char *prunec_check_gather(const prunec_kernels *kernels) {
     p.index = index;
     CHECK_RUN(kernels, gather, &p);
     if (memcmp(y, expected, (size_t)y_span) != 0) check_fail("gather of %ld rows of %ld bytes", p.count, p.inner);
-    free(x);
-    free(y);
-    free(expected);
-    free(index);
+    check_free(x);
+    check_free(y);
+    check_free(expected);
+    check_free(index);
   }
   return check_result();
 }
@@ -136,12 +136,12 @@ const char *prunec_check_resize(const prunec_kernels *kernels) {
     p.y = y;
     CHECK_RUN(kernels, resize, &p);
     check_agreement("resize", y, expected, y_span, 1e-6);
-    free(x);
-    free(y);
-    free(expected);
+    check_free(x);
+    check_free(y);
+    check_free(expected);
     for (long k = 0; k < 4; k++) {
-      free(places[k]);
-      free(weights[k]);
+      check_free(places[k]);
+      check_free(weights[k]);
     }
   }
   return check_result();

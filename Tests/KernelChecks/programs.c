@@ -194,10 +194,10 @@ static void check_program(const prunec_kernels *kernels) {
         break;
       }
   }
-  free(bytes);
-  free(y);
-  free(expected);
-  for (long k = 0; k < p.operand_count; k++) free(p.operands[k].elements);
+  check_free(bytes);
+  check_free(y);
+  check_free(expected);
+  for (long k = 0; k < p.operand_count; k++) check_free(p.operands[k].elements);
 }
 
 /// Operations of two and three numbers, one by one.
@@ -229,9 +229,9 @@ static void check_operation(const prunec_kernels *kernels, prunec_operation oper
     char what[32];
     snprintf(what, sizeof what, "operation %d", operation);
     check_agreement(what, y, expected, count, 2e-6);
-    free(y);
+    check_free(y);
   }
-  for (long k = 0; k < 3; k++) free(p.operands[k].elements);
+  for (long k = 0; k < 3; k++) check_free(p.operands[k].elements);
 }
 
 const char *prunec_check_programs(const prunec_kernels *kernels) {

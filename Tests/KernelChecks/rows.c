@@ -58,10 +58,10 @@ const char *prunec_check_softmax(const prunec_kernels *kernels) {
     memcpy(p.y_strides, p.x_strides, sizeof p.x_strides);
     CHECK_RUN(kernels, softmax, &p);
     check_agreement("softmax in place", x, in_place, x_span, 1e-6);
-    free(x);
-    free(y);
-    free(expected);
-    free(in_place);
+    check_free(x);
+    check_free(y);
+    check_free(expected);
+    check_free(in_place);
   }
   return check_result();
 }
@@ -94,11 +94,11 @@ const char *prunec_check_row_normalization(const prunec_kernels *kernels) {
     p.bias = bias;
     CHECK_RUN(kernels, row_normalization, &p);
     check_agreement("row_normalization", y, expected, y_span, p.length < 3 ? 1e-3 : 1e-5);
-    free(x);
-    free(y);
-    free(expected);
-    free(scale);
-    free(bias);
+    check_free(x);
+    check_free(y);
+    check_free(expected);
+    check_free(scale);
+    check_free(bias);
   }
   return check_result();
 }
@@ -141,11 +141,11 @@ const char *prunec_check_group_normalization(const prunec_kernels *kernels) {
     p.bias = bias;
     CHECK_RUN(kernels, group_normalization, &p);
     check_agreement("group_normalization", y, expected, y_span, elements < 3 ? 1e-3 : 1e-5);
-    free(x);
-    free(y);
-    free(expected);
-    free(scale);
-    free(bias);
+    check_free(x);
+    check_free(y);
+    check_free(expected);
+    check_free(scale);
+    check_free(bias);
   }
   return check_result();
 }
@@ -194,9 +194,9 @@ const char *prunec_check_reduction(const prunec_kernels *kernels) {
     p.y = y;
     CHECK_RUN(kernels, reduction, &p);
     check_agreement("reduction", y, expected, y_span, 2e-5);
-    free(x);
-    free(y);
-    free(expected);
+    check_free(x);
+    check_free(y);
+    check_free(expected);
   }
   return check_result();
 }

@@ -2,11 +2,11 @@
 
 enum {
   /// How many pixels a tile has, at most.
-  tile_pixels = 14,
+  tile_pixels = 12,
   /// How many vectors of sums a tile has, at most.
   tile_sums = 24,
-  /// How many pointers to pixels a tile is given at once, at most.
-  tile_pointers = 448,
+  /// How many taps a tile is given at once, at most.
+  tile_taps = 32,
 };
 
 /// A block of pixels and a panel of output channels, and what its tiles have in common.
@@ -14,96 +14,135 @@ typedef struct {
   const prunec_product *a;
   panel panel;
   epilogue epilogue;
+  tile_family family;
   /// The taps: rows and columns of the kernel, or rows alone where `depth` spans all columns.
   long rows, columns, depth;
+  /// From one row or column of taps to the next.
+  long row_step, column_step;
+  /// How far below and right of its first tap a window has its last.
+  long reach_height, reach_width;
+  /// The offsets of the first `tile_taps` taps, and as many zeros.
+  long offsets[tile_taps], no_offsets[tile_taps];
   const float *x, *weights, *addend;
   float *y;
-  float bias[panel_vectors * width];
+  float bias[panel_vectors * width], no_bias[panel_vectors * width];
 } product_block;
 
-/// The top left pixels of x that a tile's windows have, and whether all of the windows lie inside.
+/// The pixels of a tile.
 typedef struct {
+  long count;
+  /// The first tap of each window, which may lie outside of x.
   long row[tile_pixels], column[tile_pixels];
   bool are_inside;
-} product_windows;
+  const float *x[tile_pixels];  ///< the same, where all windows lie inside
+  const float *addend[tile_pixels];
+  float *y[tile_pixels];
+} product_pixels;
 
-/// Points to the channels of a window's pixels, from the tap (u, v) on, or to zeros.
+/// The offsets of the first taps.
+static void product_offsets(const product_block *block, long count, long *offsets) {
+  long u = 0, v = 0;
+  for (long tap = 0; tap < count; tap++) {
+    offsets[tap] = u * block->row_step + v * block->column_step;
+    if (++v == block->columns) u++, v = 0;
+  }
+}
+
+/// Points to each window's pixels, tap by tap from `first` on, or to zeros.
 static void product_point(
-    const product_block *block, const product_windows *windows, long u, long v, long taps, long pixels,
-    const float **x) {
+    const product_block *block, const product_pixels *pixels, long first, long count, const float **x) {
   const prunec_product *a = block->a;
-  for (long tap = 0; tap < taps; tap++, x += pixels) {
+  long u = first / block->columns, v = first % block->columns;
+  for (long tap = 0; tap < count; tap++, x += pixels->count) {
     long down = u * a->dilation_height, right = v * a->dilation_width;
-    for (long p = 0; p < pixels; p++) {
-      long i = windows->row[p] + down, j = windows->column[p] + right;
-      bool exists = windows->are_inside || (i >= 0 && i < a->in_height && j >= 0 && j < a->in_width);
-      x[p] = exists ? block->x + i * a->x_row + j * a->x_pixel : a->zeros;
+    for (long p = 0; p < pixels->count; p++) {
+      long i = pixels->row[p] + down, j = pixels->column[p] + right;
+      bool exists = (unsigned long)i < (unsigned long)a->in_height && (unsigned long)j < (unsigned long)a->in_width;
+      x[p] = exists ? block->x + (i * a->x_row + j * a->x_pixel) : a->zeros;
     }
     if (++v == block->columns) u++, v = 0;
   }
 }
 
-static void product_tile(const product_block *block, tile_function *function, long first, long pixels) {
+static void product_locate(const product_block *block, long first, long count, product_pixels *pixels) {
   const prunec_product *a = block->a;
-  const long reach_height = (a->kernel_height - 1) * a->dilation_height;
-  const long reach_width = (a->kernel_width - 1) * a->dilation_width;
-  const float *addend[tile_pixels];
-  float *y[tile_pixels];
-  product_windows windows = {.are_inside = true};
-  for (long p = 0, i = first / a->out_width, j = first % a->out_width; p < pixels; p++) {
+  pixels->count = count;
+  pixels->are_inside = true;
+  long i = first / a->out_width, j = first - i * a->out_width;
+  for (long p = 0; p < count; p++) {
     long row = i * a->stride_height - a->pad_top, column = j * a->stride_width - a->pad_left;
-    windows.row[p] = row;
-    windows.column[p] = column;
-    windows.are_inside &= row >= 0 && row + reach_height < a->in_height;
-    windows.are_inside &= column >= 0 && column + reach_width < a->in_width;
-    y[p] = block->y + i * a->y_row + j * a->y_pixel;
-    addend[p] = block->addend ? block->addend + i * a->addend_row + j * a->addend_pixel : NULL;
+    pixels->row[p] = row;
+    pixels->column[p] = column;
+    pixels->are_inside &= row >= 0 && row + block->reach_height < a->in_height;
+    pixels->are_inside &= column >= 0 && column + block->reach_width < a->in_width;
+    pixels->y[p] = block->y + i * a->y_row + j * a->y_pixel;
     if (++j == a->out_width) i++, j = 0;
   }
-
-  const long taps = block->rows * block->columns, vectors = block->panel.vectors;
-  const long tap_size = divide_up(block->depth, block->panel.split) * vectors * width;
-  const float *x[tile_pointers];
-  long most = tile_pointers / pixels;
-
-  // The sums lie here between parts of the taps, and where the epilogue is more than a tile can do.
-  static const float no_bias[panel_vectors * width];
-  float sums[tile_sums * width], *sum[tile_pixels];
-  const float *sum_before[tile_pixels];
-  bool is_direct = block->epilogue.is_simple && (taps <= most || !block->addend);
-  if (!is_direct || taps > most) {
-    for (long p = 0; p < pixels; p++) sum_before[p] = sum[p] = sums + p * vectors * width;
+  if (pixels->are_inside) {
+    for (long p = 0; p < count; p++)
+      pixels->x[p] = block->x + pixels->row[p] * a->x_row + pixels->column[p] * a->x_pixel;
   }
+  if (!block->addend) return;
+  i = first / a->out_width, j = first - i * a->out_width;
+  for (long p = 0; p < count; p++) {
+    pixels->addend[p] = block->addend + i * a->addend_row + j * a->addend_pixel;
+    if (++j == a->out_width) i++, j = 0;
+  }
+}
 
-  for (long tap = 0, part; tap < taps; tap += part) {
-    part = taps - tap < most ? taps - tap : most;
-    product_point(block, &windows, tap / block->columns, tap % block->columns, part, pixels, x);
-    tile tile = {
-      .x = x,
-      .taps = part,
-      .depth = block->depth,
-      .weights = block->weights + tap * tap_size,
-      .bias = tap == 0 ? block->bias : no_bias,
-      .addend = tap > 0 ? sum_before : NULL,
-      .low = -INFINITY,
-      .high = INFINITY,
-      .last_channels = width,
-      .y = sum,
-    };
-    if (is_direct && tap + part == taps) {
-      if (block->addend) tile.addend = addend;
-      tile.low = block->epilogue.low;
-      tile.high = block->epilogue.high;
-      tile.last_channels = block->panel.channels - (vectors - 1) * width;
-      tile.y = y;
+static void product_tile(const product_block *block, long first, long count) {
+  const long taps = block->rows * block->columns, vectors = block->panel.vectors;
+  tile_function *function = block->family.by_pixels[count - 1];
+  product_pixels pixels;
+  product_locate(block, first, count, &pixels);
+  tile tile = {
+    .x = pixels.x,
+    .offsets = block->offsets,
+    .taps = taps,
+    .depth = block->depth,
+    .weights = block->weights,
+    .bias = block->bias,
+    .addend = block->addend ? pixels.addend : NULL,
+    .low = block->epilogue.low,
+    .high = block->epilogue.high,
+    .last_channels = block->panel.channels - (vectors - 1) * width,
+    .y = pixels.y,
+  };
+  const float *x[tile_taps * tile_pixels];
+  if (taps <= tile_taps && block->epilogue.is_simple) {
+    if (!pixels.are_inside) {
+      product_point(block, &pixels, 0, taps, x);
+      tile.x = x;
+      tile.x_tap = count;
+      tile.offsets = block->no_offsets;
     }
     function(&tile);
+    return;
   }
-  if (!is_direct) {
-    epilogue_apply(
-        &block->epilogue, pixels, block->panel.channels, sums, vectors * width,
-        block->addend ? addend : NULL, y);
+
+  // The sums rest here between parts of the taps, and before an epilogue that is more than a tile can do.
+  float sums[tile_sums * width], *sum[tile_pixels];
+  const float *sum_before[tile_pixels];
+  for (long p = 0; p < count; p++) sum_before[p] = sum[p] = sums + p * vectors * width;
+  tile.low = -INFINITY;
+  tile.high = INFINITY;
+  tile.last_channels = width;
+  tile.y = sum;
+  tile.addend = NULL;
+  tile.x = x;
+  tile.x_tap = count;
+  tile.offsets = block->no_offsets;
+  for (long tap = 0; tap < taps; tap += tile.taps) {
+    tile.taps = taps - tap < tile_taps ? taps - tap : tile_taps;
+    product_point(block, &pixels, tap, tile.taps, x);
+    function(&tile);
+    tile.weights += tile.taps * divide_up(block->depth, block->panel.split) * vectors * width;
+    tile.bias = block->no_bias;
+    tile.addend = sum_before;
   }
+  epilogue_apply(
+      &block->epilogue, count, block->panel.channels, sums, vectors * width, block->addend ? pixels.addend : NULL,
+      pixels.y);
 }
 
 /// Whether a row of taps reads adjacent elements of x, so that it is like one tap of more channels.
@@ -135,6 +174,11 @@ static void product_unit(const prunec_product *a, long unit) {
     .rows = a->kernel_height,
     .columns = joins ? 1 : a->kernel_width,
     .depth = joins ? a->kernel_width * a->in_channels : a->in_channels,
+    .family = tiles_for(panel),
+    .row_step = a->dilation_height * a->x_row,
+    .column_step = a->dilation_width * a->x_pixel,
+    .reach_height = (a->kernel_height - 1) * a->dilation_height,
+    .reach_width = (a->kernel_width - 1) * a->dilation_width,
     .x = a->x + batch * a->x_batch + group * a->x_group,
     .weights = a->weights + batch * a->weights_batch + group * a->weights_group +
                panel_offset(panel, a->in_channels, a->kernel_height * a->kernel_width),
@@ -145,13 +189,14 @@ static void product_unit(const prunec_product *a, long unit) {
   if (a->bias)
     memcpy(block.bias, a->bias + group * a->out_channels + panel.channel, panel.channels * sizeof(float));
 
-  tile_family family = tiles_for(panel);
+  long taps = block.rows * block.columns;
+  product_offsets(&block, taps < tile_taps ? taps : tile_taps, block.offsets);
   long first = place * a->pixel_block, pixels = a->out_height * a->out_width - first;
   if (pixels > a->pixel_block) pixels = a->pixel_block;
-  long tiles = divide_up(pixels, family.pixels);
+  long tiles = divide_up(pixels, block.family.pixels);
   for (long i = 0; i < tiles; i++) {
     long begin = pixels * i / tiles, end = pixels * (i + 1) / tiles;
-    product_tile(&block, family.by_pixels[end - begin - 1], first + begin, end - begin);
+    product_tile(&block, first + begin, end - begin);
   }
 }
 

@@ -3,7 +3,10 @@
 /// Each sum is a variable of its own, so that compilers keep it in a register; hence the macros.
 
 typedef struct {
-  const float *const *x;  ///< `[taps][pixels]`
+  /// The pixels of the first tap; those of the next tap `x_tap` pointers further, each at its tap's offset.
+  const float *const *x;
+  long x_tap;
+  const long *offsets;  ///< `[taps]`
   long taps;
   long depth;            ///< how many elements of a pixel a tap takes
   const float *weights;  ///< the panel's, from the first tap on
@@ -26,8 +29,6 @@ typedef struct {
 #define EACH_10(M) EACH_9(M) M(9)
 #define EACH_11(M) EACH_10(M) M(10)
 #define EACH_12(M) EACH_11(M) M(11)
-#define EACH_13(M) EACH_12(M) M(12)
-#define EACH_14(M) EACH_13(M) M(13)
 
 #define SUM_1(P) vector a##P##_0 = vector_load(t->bias);
 #define SUM_2(P) SUM_1(P) vector a##P##_1 = vector_load(t->bias + width);
@@ -88,9 +89,10 @@ static inline void tile_store_last(const tile *t, tile_end e, long pixel, long c
     EACH_##P(SUM_##V) \
     const float *const *x = t->x; \
     const float *w = t->weights; \
-    for (long tap = t->taps, depth = t->depth; tap > 0; tap--, x += P) { \
+    for (long tap = 0, taps = t->taps; tap < taps; tap++, x += t->x_tap) { \
       EACH_##P(PIXEL) \
-      for (long k = 0; k < depth; k++, w += V * width) { \
+      long k = t->offsets[tap], end = k + t->depth; \
+      for (; k < end; k++, w += V * width) { \
         WEIGHT_##V \
         EACH_##P(PRODUCT_##V) \
       } \
@@ -98,13 +100,6 @@ static inline void tile_store_last(const tile *t, tile_end e, long pixel, long c
     tile_end e = tile_end_of(t); \
     EACH_##P(STORE_##V) \
   }
-
-/// Fewer than `split` elements, then zeros, again and again.
-static inline vector tile_broadcast_rest(const float *x, long count, long split) {
-  float rest[4] = {};
-  for (long i = 0; i < count; i++) rest[i] = x[i];
-  return split == 2 ? vector_broadcast_2(rest) : vector_broadcast_4(rest);
-}
 
 static inline void tile_store_split(const tile *t, tile_end e, long split, long pixel, vector sum) {
   sum = vector_sum_pairs(sum);
@@ -115,8 +110,8 @@ static inline void tile_store_split(const tile *t, tile_end e, long split, long 
 #define ZERO(P) vector a##P = {};
 #define PRODUCT_SPLIT_2(P) a##P = vector_multiply_add(vector_broadcast_2(x##P + k), w0, a##P);
 #define PRODUCT_SPLIT_4(P) a##P = vector_multiply_add(vector_broadcast_4(x##P + k), w0, a##P);
-#define REST_SPLIT_2(P) a##P = vector_multiply_add(tile_broadcast_rest(x##P + k, depth - k, 2), w0, a##P);
-#define REST_SPLIT_4(P) a##P = vector_multiply_add(tile_broadcast_rest(x##P + k, depth - k, 4), w0, a##P);
+#define REST_SPLIT_2(P) a##P = vector_multiply_add(vector_broadcast_partial(x##P + k, 1, 2), w0, a##P);
+#define REST_SPLIT_4(P) a##P = vector_multiply_add(vector_broadcast_partial(x##P + k, end - k, 4), w0, a##P);
 #define STORE_SPLIT_2(P) tile_store_split(t, e, 2, P, a##P);
 #define STORE_SPLIT_4(P) tile_store_split(t, e, 4, P, a##P);
 
@@ -126,14 +121,14 @@ static inline void tile_store_split(const tile *t, tile_end e, long split, long 
     EACH_##P(ZERO) \
     const float *const *x = t->x; \
     const float *w = t->weights; \
-    for (long tap = t->taps, depth = t->depth; tap > 0; tap--, x += P) { \
+    for (long tap = 0, taps = t->taps; tap < taps; tap++, x += t->x_tap) { \
       EACH_##P(PIXEL) \
-      long k = 0; \
-      for (; k + S <= depth; k += S, w += width) { \
+      long k = t->offsets[tap], end = k + t->depth; \
+      for (; k + S <= end; k += S, w += width) { \
         WEIGHT_1 \
         EACH_##P(PRODUCT_SPLIT_##S) \
       } \
-      if (k < depth) { \
+      if (k < end) { \
         WEIGHT_1 \
         EACH_##P(REST_SPLIT_##S) \
         w += width; \
@@ -147,7 +142,6 @@ static inline void tile_store_split(const tile *t, tile_end e, long split, long 
 #define TILES_UP_TO_6(T, N) TILES_UP_TO_4(T, N) T(N, 5) T(N, 6)
 #define TILES_UP_TO_8(T, N) TILES_UP_TO_6(T, N) T(N, 7) T(N, 8)
 #define TILES_UP_TO_12(T, N) TILES_UP_TO_8(T, N) T(N, 9) T(N, 10) T(N, 11) T(N, 12)
-#define TILES_UP_TO_14(T, N) TILES_UP_TO_12(T, N) T(N, 13) T(N, 14)
 
 /// Every tile, and a table of them by the number of pixels.
 #define TILE_ENTRY(V, P) tile_##V##_##P,
@@ -156,7 +150,7 @@ static inline void tile_store_split(const tile *t, tile_end e, long split, long 
 typedef void tile_function(const tile *);
 
 #if defined PRUNEC_AVX512 || defined __aarch64__
-#define TILES_1 TILES_UP_TO_14
+#define TILES_1 TILES_UP_TO_12
 #define TILES_2 TILES_UP_TO_12
 #define TILES_3 TILES_UP_TO_8
 TILES_UP_TO_6(TILE, 4)

@@ -60,6 +60,21 @@ static inline vector vector_broadcast_4(const float *x) {
 #endif
 }
 
+/// The first `count` elements, then zeros: `repeat` of them, which is 2 or 4, again and again.
+static inline vector vector_broadcast_partial(const float *x, long count, long repeat) {
+#if defined PRUNEC_AVX512
+  __m128 y = _mm_maskz_loadu_ps((__mmask8)_bzhi_u32(~0u, (uint32_t)count), x);
+  return repeat == 2 ? (vector)_mm512_broadcastsd_pd((__m128d)y) : (vector)_mm512_broadcast_f32x4(y);
+#elif defined PRUNEC_AVX2
+  __m128i lanes = _mm_cmpgt_epi32(_mm_set1_epi32((int32_t)count), _mm_setr_epi32(0, 1, 2, 3));
+  __m128 y = _mm_maskload_ps(x, lanes);
+  return repeat == 2 ? (vector)_mm256_broadcastsd_pd((__m128d)y) : (vector)_mm256_set_m128(y, y);
+#else
+  float y[4] = {x[0], count > 1 ? x[1] : 0, count > 2 ? x[2] : 0};
+  return repeat == 2 ? (vector){y[0], y[1], y[0], y[1]} : (vector){y[0], y[1], y[2], y[3]};
+#endif
+}
+
 #if defined PRUNEC_AVX2 && !defined PRUNEC_AVX512
 /// The lanes before `count` are all ones.
 static inline __m256i vector_lanes_before(long count) {
