@@ -69,9 +69,16 @@ static inline __attribute__((always_inline)) void strip_vector(
 
 typedef void strip_function(const strip *, long channels);
 
+/// Wider kernels have enough to do a column that it does not matter whether they ask where it lies.
+
 #define STRIP(COLUMNS, STRIDE, PIXELS) \
   static void strip_##COLUMNS##_##STRIDE##_##PIXELS(const strip *s, long channels) { \
     long channel = 0; \
+    bool is_inside = s->first_column == 0 && s->last_column == (PIXELS - 1) * STRIDE + COLUMNS; \
+    if (is_inside && COLUMNS == 3) { \
+      for (; channel + width <= channels; channel += width) \
+        strip_vector(s, channel, width, COLUMNS, STRIDE, PIXELS, true); \
+    } \
     for (; channel + width <= channels; channel += width) \
       strip_vector(s, channel, width, COLUMNS, STRIDE, PIXELS, false); \
     if (channel < channels) strip_vector(s, channel, channels - channel, COLUMNS, STRIDE, PIXELS, false); \
@@ -167,23 +174,35 @@ static void strip_with_epilogue(
   }
 }
 
-static long depthwise_units(const prunec_depthwise *a) {
-  return a->batch * a->out_height;
+/// How many channels a unit takes: the rows of x that a row of y reads should stay in the first-level cache,
+/// since the next unit, one row further down, reads most of them again.
+static long depthwise_channels(const prunec_depthwise *a) {
+  enum { cache = 24 * 1024 };
+  long most = cache / (a->kernel_height * a->in_width * (long)sizeof(float)) / width * width;
+  // Small kernels gain less from that than from reading memory in its order.
+  if (most < 64 && a->kernel_height < 5) most = a->channels;
+  if (most < 2 * width) most = 2 * width;
+  long parts = divide_up(a->channels, most);
+  return divide_up(divide_up(a->channels, parts), width) * width;
 }
 
-static void depthwise_row(const prunec_depthwise *a, long batch, long i) {
+static long depthwise_units(const prunec_depthwise *a) {
+  return a->batch * divide_up(a->channels, depthwise_channels(a)) * a->out_height;
+}
+
+static void depthwise_row(const prunec_depthwise *a, long batch, long i, long channel, long channels) {
   epilogue epilogue = epilogue_of(a->activation, a->addend, a->adds_last);
   strip_function *const *functions = strips_for(a);
   long most = functions ? strip_pixels : 1, strips = divide_up(a->out_width, most);
   long row = i * a->stride_height - a->pad_top;
   strip s = {
-    .x = a->x + batch * a->x_batch,
+    .x = a->x + batch * a->x_batch + channel,
     .x_row = a->dilation_height * a->x_row,
     .x_pixel = a->dilation_width * a->x_pixel,
-    .weights = a->weights,
+    .weights = a->weights + channel,
     .weights_pitch = a->channels,
     .kernel_width = a->kernel_width,
-    .bias = a->bias,
+    .bias = a->bias ? a->bias + channel : NULL,
     .addend_pixel = a->addend_pixel,
     .y_pixel = a->y_pixel,
     .low = epilogue.low,
@@ -196,17 +215,22 @@ static void depthwise_row(const prunec_depthwise *a, long batch, long i) {
     taps_inside(column, a->dilation_width, columns, a->in_width, &s.first_column, &s.last_column);
     s.origin = row * a->x_row + column * a->x_pixel;
     s.addend = a->addend
-        ? a->addend + batch * a->addend_batch + i * a->addend_row + j * a->addend_pixel : NULL;
-    s.y = a->y + batch * a->y_batch + i * a->y_row + j * a->y_pixel;
+        ? a->addend + batch * a->addend_batch + i * a->addend_row + j * a->addend_pixel + channel : NULL;
+    s.y = a->y + batch * a->y_batch + i * a->y_row + j * a->y_pixel + channel;
     strip_function *function = functions ? functions[pixels - 1] : strip_any;
     if (epilogue.is_simple) {
-      function(&s, a->channels);
+      function(&s, channels);
     } else {
-      strip_with_epilogue(&s, function, pixels, a->channels, &epilogue);
+      strip_with_epilogue(&s, function, pixels, channels, &epilogue);
     }
   }
 }
 
 static void depthwise(const prunec_depthwise *a, long begin, long end) {
-  for (long unit = begin; unit < end; unit++) depthwise_row(a, unit / a->out_height, unit % a->out_height);
+  const long most = depthwise_channels(a), parts = divide_up(a->channels, most);
+  for (long unit = begin; unit < end; unit++) {
+    long i = unit % a->out_height, part = unit / a->out_height % parts, batch = unit / a->out_height / parts;
+    long rest = a->channels - part * most;
+    depthwise_row(a, batch, i, part * most, rest < most ? rest : most);
+  }
 }
