@@ -16,11 +16,11 @@ typedef struct {
 } panel;
 
 /// The most vectors in a panel. The sums of a tile, a panel's weights and one pixel's value are to stay in
-/// registers: 32 of them, or 16.
+/// registers: 32 of them, or 16. (Of those, tiles of 3 by 4 would take every one, and compilers spill.)
 #if defined PRUNEC_AVX512 || defined __aarch64__
 enum { panel_vectors = 4 };
 #else
-enum { panel_vectors = 3 };
+enum { panel_vectors = 2 };
 #endif
 
 static inline long divide_up(long a, long b) {

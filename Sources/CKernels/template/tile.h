@@ -153,23 +153,23 @@ typedef void tile_function(const tile *);
 #define TILES_1 TILES_UP_TO_12
 #define TILES_2 TILES_UP_TO_12
 #define TILES_3 TILES_UP_TO_8
-TILES_UP_TO_6(TILE, 4)
-static tile_function *const tiles_4[] = {TILES_UP_TO_6(TILE_ENTRY, 4)};
+#define TILES_4 TILES_UP_TO_6
+TILES_3(TILE, 3)
+TILES_4(TILE, 4)
+static tile_function *const tiles_3[] = {TILES_3(TILE_ENTRY, 3)};
+static tile_function *const tiles_4[] = {TILES_4(TILE_ENTRY, 4)};
 #else
 #define TILES_1 TILES_UP_TO_12
 #define TILES_2 TILES_UP_TO_6
-#define TILES_3 TILES_UP_TO_4
 #endif
 
 TILES_1(TILE, 1)
 TILES_2(TILE, 2)
-TILES_3(TILE, 3)
 TILES_1(TILE_SPLIT, 2)
 TILES_1(TILE_SPLIT, 4)
 
 static tile_function *const tiles_1[] = {TILES_1(TILE_ENTRY, 1)};
 static tile_function *const tiles_2[] = {TILES_2(TILE_ENTRY, 2)};
-static tile_function *const tiles_3[] = {TILES_3(TILE_ENTRY, 3)};
 static tile_function *const tiles_split_2[] = {TILES_1(TILE_SPLIT_ENTRY, 2)};
 static tile_function *const tiles_split_4[] = {TILES_1(TILE_SPLIT_ENTRY, 4)};
 
@@ -184,10 +184,10 @@ static tile_family tiles_for(panel panel) {
   if (panel.split == 4) return FAMILY(tiles_split_4);
   if (panel.split == 2) return FAMILY(tiles_split_2);
   if (panel.vectors == 1) return FAMILY(tiles_1);
-  if (panel.vectors == 2) return FAMILY(tiles_2);
 #if defined PRUNEC_AVX512 || defined __aarch64__
+  if (panel.vectors == 3) return FAMILY(tiles_3);
   if (panel.vectors == 4) return FAMILY(tiles_4);
 #endif
-  return FAMILY(tiles_3);
+  return FAMILY(tiles_2);
 #undef FAMILY
 }
