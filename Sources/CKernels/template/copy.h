@@ -2,7 +2,7 @@
 
 enum {
   copy_bytes = 1 << 15,  ///< About how much a unit moves.
-  copy_tile = 64,        ///< Units of transposes are squares of this many elements.
+  copy_tile = 64,        ///< Units of transposes are squares of so many elements, or longer where one side is short.
   copy_square = 16,      ///< Squares of so many elements are moved while their cache lines are at hand.
 };
 
@@ -37,7 +37,8 @@ static copy_plan copy_plan_make(const prunec_copy *p) {
       }
   long rows = axes->shape[last - 1], length = axes->shape[last];
   if (plan.method == copy_by_transposing) {
-    plan.block_rows = plan.block_length = copy_tile;
+    plan.block_length = copy_tile;
+    plan.block_rows = copy_tile * larger(1, copy_tile / larger(1, length));
   } else {
     plan.block_length = copy_bytes / p->element_size;
     plan.block_rows = larger(1, plan.block_length / larger(1, length));
@@ -73,17 +74,50 @@ static void copy_elements(long size, const char *x, const long *x_strides,
   }
 }
 
-/// Copies runs of bytes; those of up to 64 bytes without a call.
-static inline void copy_runs(const char *x, long x_row, char *y, long y_row, long rows, long bytes) {
-  if (bytes > 64 || bytes < 8) {
+/// Copies runs of bytes, or of words of four. Short ones go without a call.
+static inline void copy_runs(
+    const char *x, long x_row, char *y, long y_row, long rows, long bytes, bool has_words) {
+  enum { size = 4 * width };
+  if (bytes > 1024 || (bytes < size && !has_words)) {
     for (long row = 0; row < rows; row++) memcpy(y + row * y_row, x + row * x_row, (size_t)bytes);
-    return;
+  } else if (bytes < size) {
+    for (long row = 0; row < rows; row++, x += x_row, y += y_row)
+      vector_store_partial((float *)y, vector_load_partial((const float *)x, bytes / 4), bytes / 4);
+  } else {
+    for (long row = 0; row < rows; row++, x += x_row, y += y_row) {
+      // The last vector may overlap the one before.
+      for (long i = 0; i < bytes - size; i += size) {
+        vector part;
+        memcpy(&part, x + i, size);
+        memcpy(y + i, &part, size);
+      }
+      vector last;
+      memcpy(&last, x + bytes - size, size);
+      memcpy(y + bytes - size, &last, size);
+    }
   }
-  for (long row = 0; row < rows; row++, x += x_row, y += y_row) {
-    // Eights, the last of which may overlap the one before.
-    for (long i = 0; i < bytes - 8; i += 8) memcpy(y + i, x + i, 8);
-    memcpy(y + bytes - 8, x + bytes - 8, 8);
+}
+
+/// y[i, 0..2] = x[0..2, i]: three planes become pixels of three adjacent channels of four bytes.
+static inline void interleave_three(const char *x, long x_row, char *y, long count) {
+  typedef int32_t four __attribute__((vector_size(16)));
+  long i = 0;
+  for (; i + 4 <= count; i += 4, x += 16, y += 48) {
+    four a, b, c;
+    memcpy(&a, x, 16);
+    memcpy(&b, x + x_row, 16);
+    memcpy(&c, x + 2 * x_row, 16);
+    four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), bc = __builtin_shufflevector(b, c, 1, 5, 2, 6);
+    four ca = __builtin_shufflevector(c, a, 2, 7, 3, 3);
+    four first = __builtin_shufflevector(ab, c, 0, 1, 4, 2);
+    four second = __builtin_shufflevector(bc, a, 0, 1, 6, 2);
+    four third = __builtin_shufflevector(ca, b, 0, 1, 7, 2);
+    memcpy(y, &first, 16);
+    memcpy(y + 16, &second, 16);
+    memcpy(y + 32, &third, 16);
   }
+  for (; i < count; i++, x += 4, y += 12)
+    for (long channel = 0; channel < 3; channel++) memcpy(y + 4 * channel, x + channel * x_row, 4);
 }
 
 /// y[j, i] = x[i, j] for four times four elements of four bytes.
@@ -114,6 +148,10 @@ static inline void transpose_four(const char *x, long x_row, char *y, long y_row
 /// y[j, i] = x[i, j]: rows i of x have `columns` adjacent elements, rows j of y have `rows`. Rows are bytes apart.
 static void copy_transposing(
     long size, const char *x, long x_row, char *y, long y_row, long rows, long columns) {
+  if (rows == 3 && size == 4 && y_row == 12) {
+    interleave_three(x, x_row, y, columns);
+    return;
+  }
   for (long i = 0; i < rows; i += copy_square)
     for (long j = 0; j < columns; j += copy_square) {
       long height = smaller(copy_square, rows - i), breadth = smaller(copy_square, columns - j);
@@ -151,7 +189,7 @@ static void copy(const prunec_copy *p, long begin, long end) {
     const char *x = (const char *)p->x + outer.offsets[0] * size + first_row * x_strides[0] + first * x_strides[1];
     char *y = (char *)p->y + outer.offsets[1] * size + first_row * y_strides[0] + first * y_strides[1];
     switch (plan.method) {
-    case copy_by_runs: copy_runs(x, x_strides[0], y, y_strides[0], rows, count * size); break;
+    case copy_by_runs: copy_runs(x, x_strides[0], y, y_strides[0], rows, count * size, size >= 4); break;
     case copy_by_transposing:
       copy_transposing(size, x, x_strides[1], y, y_strides[0], count, rows);
       break;

@@ -58,8 +58,9 @@ static void row_normalization(const prunec_row_normalization *p, long begin, lon
 // ---------------------------------------------------------------------------------------------------
 // Groups of channels
 
-/// How many channels are worked on at once: some whole groups, or a part of a group.
-enum { normalization_chunk = 64 };
+/// About how many channels a unit has, and how many are worked on at once where several units are asked for:
+/// memory is read the faster the more adjacent channels are.
+enum { normalization_chunk = 64, normalization_columns = 512 };
 
 /// How many groups a unit takes.
 static long group_normalization_groups(const prunec_group_normalization *p) {
@@ -83,8 +84,9 @@ static inline void group_average(float *channels, long groups, long group_channe
 /// Some whole groups of few channels.
 static inline void group_normalize_small(
     const prunec_group_normalization *p, const float *x, float *y, long groups, long channel) {
-  float centers[normalization_chunk] = {0}, factors[normalization_chunk] = {0};
+  float centers[normalization_columns], factors[normalization_columns];
   const long count = groups * p->channels;
+  for (long c = 0; c < count; c++) centers[c] = factors[c] = 0;
   reduce_columns_by(map_itself, combine_sum, x, p->pixels, p->x_pixel, count, NULL, centers);
   group_average(centers, groups, p->channels, p->pixels);
   reduce_columns_by(map_squared_distance, combine_sum, x, p->pixels, p->x_pixel, count, centers, factors);
@@ -94,14 +96,19 @@ static inline void group_normalize_small(
     if (p->scale) factors[c] *= p->scale[channel + c];
   }
   const float *bias = p->bias ? p->bias + channel : NULL;
-  const vector zero = vector_broadcast(0);
-  for (long pixel = 0; pixel < p->pixels; pixel++, x += p->x_pixel, y += p->y_pixel)
+  // Some pixels at a time, which stay in the first cache until all of their channels are done.
+  enum { block = 8 };
+  for (long first = 0; first < p->pixels; first += block)
     for (long c = 0; c < count; c += width) {
-      long lanes = smaller(width, count - c);
-      vector distance = vector_load_partial(x + c, lanes) - vector_load_partial(centers + c, lanes);
-      vector offset = bias ? vector_load_partial(bias + c, lanes) : zero;
-      vector result = vector_multiply_add(distance, vector_load_partial(factors + c, lanes), offset);
-      vector_store_partial(y + c, result, lanes);
+      long lanes = smaller(width, count - c), pixels = smaller(block, p->pixels - first);
+      vector center = vector_load_partial(centers + c, lanes), factor = vector_load_partial(factors + c, lanes);
+      vector offset = bias ? vector_load_partial(bias + c, lanes) : vector_broadcast(0);
+      const float *from = x + first * p->x_pixel + c;
+      float *to = y + first * p->y_pixel + c;
+      for (long pixel = 0; pixel < pixels; pixel++, from += p->x_pixel, to += p->y_pixel) {
+        vector distance = vector_load_partial(from, lanes) - center;
+        vector_store_partial(to, vector_multiply_add(distance, factor, offset), lanes);
+      }
     }
 }
 
@@ -125,12 +132,15 @@ static inline void group_normalize_large(
 }
 
 static void group_normalization(const prunec_group_normalization *p, long begin, long end) {
-  long groups = group_normalization_groups(p), units = parts(p->groups, groups);
-  for (long unit = begin; unit < end; unit++) {
-    long item = unit / units, group = unit % units * groups, channel = group * p->channels;
+  const long groups = group_normalization_groups(p), item_units = parts(p->groups, groups);
+  const long most = larger(1, normalization_columns / larger(1, groups * p->channels));
+  for (long unit = begin, units; unit < end; unit += units) {
+    long item = unit / item_units, first = unit % item_units, group = first * groups;
+    long channel = group * p->channels;
+    units = p->channels > normalization_chunk ? 1 : smaller(smaller(item_units - first, end - unit), most);
     const float *x = p->x + item * p->x_batch + channel;
     float *y = p->y + item * p->y_batch + channel;
     if (p->channels > normalization_chunk) group_normalize_large(p, x, y, channel);
-    else group_normalize_small(p, x, y, smaller(groups, p->groups - group), channel);
+    else group_normalize_small(p, x, y, smaller(units * groups, p->groups - group), channel);
   }
 }

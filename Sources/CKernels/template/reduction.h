@@ -54,6 +54,11 @@ static inline vector vector_load_apart(const float *x, long stride, long count) 
   return vector_load(lanes);
 }
 
+/// The first `count` elements: a constant `width` costs nothing.
+static inline vector vector_load_up_to(const float *x, long count) {
+  return count == width ? vector_load(x) : vector_load_partial(x, count);
+}
+
 /// Reduces a row into the lanes of a vector: what is beyond the row counts as `identity`. Long rows are reduced
 /// in parts, which keeps the errors of sums small.
 static inline __attribute__((always_inline)) vector reduce_row_by(
@@ -83,53 +88,54 @@ static inline __attribute__((always_inline)) vector reduce_row_by(
   return total;
 }
 
-/// Reduces columns: totals[c] = combine(totals[c], all of x[row, c]). Long columns are reduced in parts,
-/// which keeps the errors of sums small.
+/// Reduces eight rows of up to a vector of columns.
+static inline __attribute__((always_inline)) vector reduce_eight_rows_by(
+    reduction_map map, reduction_combine combine, const float *x, long pitch, long lanes, vector center) {
+  vector r0 = map(vector_load_up_to(x, lanes), center);
+  vector r1 = map(vector_load_up_to(x + pitch, lanes), center);
+  vector r2 = map(vector_load_up_to(x + 2 * pitch, lanes), center);
+  vector r3 = map(vector_load_up_to(x + 3 * pitch, lanes), center);
+  x += 4 * pitch;
+  r0 = combine(r0, map(vector_load_up_to(x, lanes), center));
+  r1 = combine(r1, map(vector_load_up_to(x + pitch, lanes), center));
+  r2 = combine(r2, map(vector_load_up_to(x + 2 * pitch, lanes), center));
+  r3 = combine(r3, map(vector_load_up_to(x + 3 * pitch, lanes), center));
+  return combine(combine(r0, r1), combine(r2, r3));
+}
+
+/// Reduces columns: totals[c] = combine(totals[c], all of x[row, c]). Rows are read as they lie in memory, eight
+/// at a time, which also keeps the errors of sums small.
 static inline __attribute__((always_inline)) void reduce_columns_by(
     reduction_map map, reduction_combine combine, const float *x, long rows, long pitch, long count,
     const float *centers, float *totals) {
-  enum { part = 64 };
   const vector zero = vector_broadcast(0);
-  if (rows == 0) return;
-  for (; rows > 0; rows -= part, x += part * pitch) {
-    long end = smaller(part, rows), c = 0;
-    for (; c + 4 * width <= count; c += 4 * width) {
-      vector center0 = centers ? vector_load(centers + c) : zero;
-      vector center1 = centers ? vector_load(centers + c + width) : zero;
-      vector center2 = centers ? vector_load(centers + c + 2 * width) : zero;
-      vector center3 = centers ? vector_load(centers + c + 3 * width) : zero;
-      const float *from = x + c;
-      vector r0 = map(vector_load(from), center0), r1 = map(vector_load(from + width), center1);
-      vector r2 = map(vector_load(from + 2 * width), center2);
-      vector r3 = map(vector_load(from + 3 * width), center3);
-      for (long row = 1; row < end; row++) {
-        from += pitch;
-        r0 = combine(r0, map(vector_load(from), center0));
-        r1 = combine(r1, map(vector_load(from + width), center1));
-        r2 = combine(r2, map(vector_load(from + 2 * width), center2));
-        r3 = combine(r3, map(vector_load(from + 3 * width), center3));
-      }
-      float *to = totals + c;
-      vector_store(to, combine(vector_load(to), r0));
-      vector_store(to + width, combine(vector_load(to + width), r1));
-      vector_store(to + 2 * width, combine(vector_load(to + 2 * width), r2));
-      vector_store(to + 3 * width, combine(vector_load(to + 3 * width), r3));
+  const long full = count / width * width, lanes = count - full;
+  for (; rows >= 8; rows -= 8, x += 8 * pitch) {
+    for (long c = 0; c < full; c += width) {
+      vector center = centers ? vector_load(centers + c) : zero;
+      vector r = reduce_eight_rows_by(map, combine, x + c, pitch, width, center);
+      vector_store(totals + c, combine(vector_load(totals + c), r));
     }
-    for (; c < count; c += width) {
-      long lanes = smaller(width, count - c);
-      vector center = centers ? vector_load_partial(centers + c, lanes) : zero;
-      vector r = vector_load_partial(totals + c, lanes);
-      for (long row = 0; row < end; row++)
-        r = combine(r, map(vector_load_partial(x + row * pitch + c, lanes), center));
-      vector_store_partial(totals + c, r, lanes);
+    if (lanes > 0) {
+      vector center = centers ? vector_load_partial(centers + full, lanes) : zero;
+      vector r = reduce_eight_rows_by(map, combine, x + full, pitch, lanes, center);
+      vector_store_partial(totals + full, combine(vector_load_partial(totals + full, lanes), r), lanes);
     }
   }
+  for (; rows > 0; rows--, x += pitch)
+    for (long c = 0; c < count; c += width) {
+      long up_to = smaller(width, count - c);
+      vector center = centers ? vector_load_partial(centers + c, up_to) : zero;
+      vector r = map(vector_load_partial(x + c, up_to), center);
+      vector_store_partial(totals + c, combine(vector_load_partial(totals + c, up_to), r), up_to);
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------
 // The kernel
 
-enum { reduction_chunk = 128 };
+/// How many columns a unit has, and how many are reduced at once where several units are asked for.
+enum { reduction_chunk = 128, reduction_columns = 1024 };
 
 /// How a reduction walks.
 typedef struct {
@@ -169,6 +175,8 @@ static inline float reduction_finish(prunec_reduction_kind kind, float total, fl
 
 static inline float reduction_of_lanes(reduction_combine combine, vector x) {
   if (combine == combine_sum) return vector_sum(x);
+  if (combine == combine_maximum && !integers_any(x != x)) return vector_largest(x);
+  if (combine == combine_minimum && !integers_any(x != x)) return vector_smallest(x);
   float lanes[width];
   vector_store(lanes, x);
   vector total = vector_broadcast(lanes[0]);
@@ -176,40 +184,56 @@ static inline float reduction_of_lanes(reduction_combine combine, vector x) {
   return total[0];
 }
 
-static inline __attribute__((always_inline)) void reduction_by(
+static inline __attribute__((always_inline)) void reduction_of_columns(
     reduction_map map, reduction_combine combine, float identity,
     const prunec_reduction *p, const reduction_plan *plan, long begin, long end) {
   const axes *kept = &plan->kept, *reduced = &plan->reduced;
-  const long outer_rank = reduced->rank - 1, last = kept->rank - 1;
-  const long outer = axes_places(reduced, outer_rank);
-  const long rows = reduced->shape[outer_rank], row_stride = reduced->strides[0][outer_rank];
-  const float places = (float)(outer * rows);
-  const vector zero = vector_broadcast(0);
-  for (long unit = begin; unit < end; unit++) {
-    place to = place_number(kept, kept->rank - plan->is_vertical, unit / plan->chunks);
-    place from = place_number(reduced, outer_rank, 0);
-    if (plan->is_vertical) {
-      float totals[reduction_chunk];
-      long first = unit % plan->chunks * reduction_chunk;
-      long count = smaller(reduction_chunk, kept->shape[last] - first);
-      for (long c = 0; c < count; c++) totals[c] = identity;
-      for (long i = 0; i < outer; i++, place_advance(&from, reduced)) {
-        const float *x = p->x + to.offsets[0] + first + from.offsets[0];
-        reduce_columns_by(map, combine, x, rows, row_stride, count, NULL, totals);
-      }
-      float *y = p->y + to.offsets[1] + first * kept->strides[1][last];
-      for (long c = 0; c < count; c++)
-        y[c * kept->strides[1][last]] = reduction_finish(p->kind, totals[c], places);
-    } else {
-      vector total = vector_broadcast(identity);
-      for (long i = 0; i < outer; i++, place_advance(&from, reduced)) {
-        const float *x = p->x + to.offsets[0] + from.offsets[0];
-        total = combine(
-            total, reduce_row_by(map, combine, vector_broadcast(identity), x, row_stride, rows, zero));
-      }
-      p->y[to.offsets[1]] = reduction_finish(p->kind, reduction_of_lanes(combine, total), places);
+  const long last = kept->rank - 1, y_stride = kept->strides[1][last];
+  const long inner = reduced->rank - 1, rows = reduced->shape[inner], row_stride = reduced->strides[0][inner];
+  const long outer = axes_places(reduced, inner);
+  for (long unit = begin, units; unit < end; unit += units) {
+    place to = place_number(kept, last, unit / plan->chunks), from = place_number(reduced, inner, 0);
+    const long chunk = unit % plan->chunks, first = chunk * reduction_chunk;
+    units = smaller(smaller(plan->chunks - chunk, end - unit), reduction_columns / reduction_chunk);
+    const long count = smaller(units * reduction_chunk, kept->shape[last] - first);
+    float totals[reduction_columns];
+    for (long c = 0; c < count; c++) totals[c] = identity;
+    for (long i = 0; i < outer; i++, place_advance(&from, reduced)) {
+      const float *x = p->x + to.offsets[0] + first + from.offsets[0];
+      reduce_columns_by(map, combine, x, rows, row_stride, count, NULL, totals);
     }
+    float *y = p->y + to.offsets[1] + first * y_stride;
+    for (long c = 0; c < count; c++)
+      y[c * y_stride] = reduction_finish(p->kind, totals[c], (float)(outer * rows));
   }
+}
+
+static inline __attribute__((always_inline)) void reduction_of_rows(
+    reduction_map map, reduction_combine combine, float identity,
+    const prunec_reduction *p, const reduction_plan *plan, long begin, long end) {
+  const axes *kept = &plan->kept, *reduced = &plan->reduced;
+  const long inner = reduced->rank - 1, length = reduced->shape[inner], stride = reduced->strides[0][inner];
+  const long outer = axes_places(reduced, inner);
+  const vector nothing = vector_broadcast(identity), zero = vector_broadcast(0);
+  place to = place_number(kept, kept->rank, begin);
+  for (long unit = begin; unit < end; unit++, place_advance(&to, kept)) {
+    const float *x = p->x + to.offsets[0];
+    place from = place_number(reduced, inner, 0);
+    vector total = nothing;
+    for (long i = 0; i < outer; i++, place_advance(&from, reduced)) {
+      vector row = reduce_row_by(map, combine, nothing, x + from.offsets[0], stride, length, zero);
+      total = combine(total, row);
+    }
+    float y = reduction_of_lanes(combine, total);
+    p->y[to.offsets[1]] = reduction_finish(p->kind, y, (float)(outer * length));
+  }
+}
+
+static inline __attribute__((always_inline)) void reduction_by(
+    reduction_map map, reduction_combine combine, float identity,
+    const prunec_reduction *p, const reduction_plan *plan, long begin, long end) {
+  if (plan->is_vertical) reduction_of_columns(map, combine, identity, p, plan, begin, end);
+  else reduction_of_rows(map, combine, identity, p, plan, begin, end);
 }
 
 static void reduction(const prunec_reduction *p, long begin, long end) {

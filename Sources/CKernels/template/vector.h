@@ -281,23 +281,18 @@ static inline float vector_largest(vector x) {
 #if defined PRUNEC_AVX512
   return _mm512_reduce_max_ps((__m512)x);
 #elif defined PRUNEC_AVX2
-  PRUNEC_REDUCE(_mm_max_ps, x)
+  __m128 y = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+  y = _mm_max_ps(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));
 #else
-  float a = x[0] > x[1] ? x[0] : x[1], b = x[2] > x[3] ? x[2] : x[3];
+  float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
   return a > b ? a : b;
 #endif
 }
 
 /// The smallest lane; lanes that are not numbers may get lost.
 static inline float vector_smallest(vector x) {
-#if defined PRUNEC_AVX512
-  return _mm512_reduce_min_ps((__m512)x);
-#elif defined PRUNEC_AVX2
-  PRUNEC_REDUCE(_mm_min_ps, x)
-#else
-  float a = x[0] < x[1] ? x[0] : x[1], b = x[2] < x[3] ? x[2] : x[3];
-  return a < b ? a : b;
-#endif
+  return -vector_largest(-x);
 }
 
 /// In lane i the sum of lanes 2 i and 2 i + 1, for the first half of the lanes.
