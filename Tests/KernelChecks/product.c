@@ -1,5 +1,5 @@
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
 #include "kernel_checks.h"
@@ -125,7 +125,8 @@ static void check_one(const prunec_kernels *k) {
   long y_count = (a.batch - 1) * a.y_batch + (a.out_height - 1) * a.y_row + (a.out_width - 1) * a.y_pixel +
                  a.groups * a.out_channels;
   a.y = check_blank_buffer(y_count);
-  float *bias = check_random_buffer(a.groups * a.out_channels), *zeros = calloc(a.in_channels, sizeof *zeros);
+  float *bias = check_random_buffer(a.groups * a.out_channels), *zeros = check_random_buffer(a.in_channels);
+  memset(zeros, 0, (size_t)a.in_channels * sizeof *zeros);
   if (check_random(0, 2)) a.bias = bias;
   a.zeros = zeros;
 
@@ -171,7 +172,7 @@ static void check_one(const prunec_kernels *k) {
           a.kernel_height, a.kernel_width, row, column, lane, a.y[i], y, (int)a.activation.function,
           a.addend != NULL, a.adds_last);
   }
-  free(w), free(p.packed), free(x), free(a.y), free(bias), free(zeros), free(addend), free(before);
+  check_free(w), check_free(p.packed), check_free(x), check_free(a.y), check_free(bias), check_free(zeros), check_free(addend), check_free(before);
 }
 
 const char *prunec_check_product(const prunec_kernels *kernels) {

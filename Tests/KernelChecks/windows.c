@@ -1,7 +1,6 @@
 /// Depthwise convolutions and poolings.
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "check.h"
 #include "kernel_checks.h"
@@ -111,7 +110,7 @@ static void check_one_depthwise(const prunec_kernels *k) {
           a.in_height, a.in_width, a.out_height, a.out_width, a.channels, a.kernel_height, a.kernel_width,
           index[1], index[2], index[3], a.y[place], sum);
   }
-  free(x), free(w), free(bias), free(addend), free(before), free(a.y);
+  check_free(x), check_free(w), check_free(bias), check_free(addend), check_free(before), check_free(a.y);
 }
 
 const char *prunec_check_depthwise(const prunec_kernels *kernels) {
@@ -166,7 +165,7 @@ static void check_one_pooling(const prunec_kernels *k) {
           "pooling %d, %ldx%ld to %ldx%ldx%ld: y[%ld, %ld, %ld] is %g instead of %g", (int)a.kind, a.in_height,
           a.in_width, a.out_height, a.out_width, a.channels, index[1], index[2], index[3], a.y[place], y);
   }
-  free(x), free(a.y);
+  check_free(x), check_free(a.y);
 }
 
 const char *prunec_check_pooling(const prunec_kernels *kernels) {
