@@ -133,7 +133,8 @@ double check_activate(prunec_activation activation, double x) {
   case prunec_hard_swish: return x * fmax(0, fmin(1, x / 6 + 0.5));
   case prunec_tanh: return tanh(x);
   case prunec_gelu: return x * (1 + erf(x / sqrt(2))) / 2;
-  case prunec_gelu_tanh: return x * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x))) / 2;
+  case prunec_gelu_tanh:
+    return x * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x))) / 2;
   }
   return NAN;
 }

@@ -35,7 +35,11 @@ static prunec_product random_product(void) {
       a.pad_top = check_random(0, 2), a.pad_left = check_random(0, 3);
       bottom = check_random(0, 2), right = check_random(0, 3);
     }
-    if (check_random(0, 40) == 0) a.kernel_height = 9, a.kernel_width = 13, a.in_height += 8, a.in_width += 12;
+    if (check_random(0, 40) == 0) {
+      // More taps than a tile is given at once.
+      a.kernel_height = 9, a.kernel_width = 13;
+      a.in_height += 8, a.in_width += 12;
+    }
   }
   long high = (a.kernel_height - 1) * a.dilation_height, wide = (a.kernel_width - 1) * a.dilation_width;
   if (a.in_height + a.pad_top + bottom <= high) a.in_height = high + 1;
@@ -46,8 +50,8 @@ static prunec_product random_product(void) {
 }
 
 static double expected(
-    const prunec_product *a, const prunec_packing *p, const float *before, long b, long g, long i, long j, long o,
-    double *magnitude) {
+    const prunec_product *a, const prunec_packing *p, const float *before, long b, long g, long i, long j,
+    long o, double *magnitude) {
   double sum = a->bias ? a->bias[g * a->out_channels + o] : 0;
   *magnitude = 1 + fabs(sum);
   for (long u = 0; u < a->kernel_height; u++) {
@@ -69,8 +73,8 @@ static double expected(
     const float *source = a->addend == a->y ? before : a->addend;
     addend = source[b * a->addend_batch + g * a->addend_group + i * a->addend_row + j * a->addend_pixel + o];
   }
-  sum = a->adds_last ? check_activate(a->activation, sum) + addend : check_activate(a->activation, sum + addend);
-  return sum;
+  if (a->adds_last) return check_activate(a->activation, sum) + addend;
+  return check_activate(a->activation, sum + addend);
 }
 
 static void check_one(const prunec_kernels *k) {
@@ -135,7 +139,8 @@ static void check_one(const prunec_kernels *k) {
   case 0:  // an addend of y's shape
     addend = check_random_buffer(y_count);
     a.addend = addend;
-    a.addend_batch = a.y_batch, a.addend_group = a.y_group, a.addend_row = a.y_row, a.addend_pixel = a.y_pixel;
+    a.addend_batch = a.y_batch, a.addend_group = a.y_group;
+    a.addend_row = a.y_row, a.addend_pixel = a.y_pixel;
     break;
   case 1:  // one pixel for all
     addend = check_random_buffer(a.groups * a.out_channels);
@@ -144,7 +149,8 @@ static void check_one(const prunec_kernels *k) {
     break;
   case 2:  // y
     a.addend = a.y;
-    a.addend_batch = a.y_batch, a.addend_group = a.y_group, a.addend_row = a.y_row, a.addend_pixel = a.y_pixel;
+    a.addend_batch = a.y_batch, a.addend_group = a.y_group;
+    a.addend_row = a.y_row, a.addend_pixel = a.y_pixel;
     for (long i = 0; i < y_count; i++) {
       long lane = i % a.y_batch % a.y_row % a.y_pixel;
       if (lane < a.groups * a.out_channels && i % a.y_batch % a.y_row < a.out_width * a.y_pixel)
@@ -172,7 +178,8 @@ static void check_one(const prunec_kernels *k) {
           a.kernel_height, a.kernel_width, row, column, lane, a.y[i], y, (int)a.activation.function,
           a.addend != NULL, a.adds_last);
   }
-  check_free(w), check_free(p.packed), check_free(x), check_free(a.y), check_free(bias), check_free(zeros), check_free(addend), check_free(before);
+  float *buffers[] = {w, p.packed, x, a.y, bias, zeros, addend, before};
+  for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) check_free(buffers[i]);
 }
 
 const char *prunec_check_product(const prunec_kernels *kernels) {

@@ -33,7 +33,8 @@ const char *prunec_check_thread_pool(void) {
       work.runs = calloc((size_t)work.units + 1, sizeof *work.runs);
       prunec_thread_pool_run(pool, work.units, run, &work);
       for (long unit = 0; unit < work.units; unit++)
-        if (work.runs[unit] != 1) check_fail("unit %ld of %ld was run %d times", unit, work.units, work.runs[unit]);
+        if (work.runs[unit] != 1)
+          check_fail("unit %ld of %ld was run %d times", unit, work.units, work.runs[unit]);
       check_free(work.runs);
       // Now and then long enough for the workers to fall asleep.
       if (round % 50 == 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);

@@ -65,7 +65,8 @@ static void check_one_depthwise(const prunec_kernels *k) {
   };
   layout from = random_layout(a.batch, a.in_height, a.in_width, a.channels);
   layout to = random_layout(a.batch, a.out_height, a.out_width, a.channels);
-  float *x = check_random_buffer(from.count), *w = check_random_buffer(high.kernel * wide.kernel * a.channels);
+  float *x = check_random_buffer(from.count);
+  float *w = check_random_buffer(high.kernel * wide.kernel * a.channels);
   float *bias = check_random_buffer(a.channels), *addend = check_random_buffer(to.count);
   float *before = check_blank_buffer(to.count);
   a.x = x, a.x_batch = from.batch, a.x_row = from.row, a.x_pixel = from.pixel;
@@ -162,8 +163,8 @@ static void check_one_pooling(const prunec_kernels *k) {
     double y = a.kind == prunec_pool_maximum ? largest : count > 0 ? sum / (double)count : 0;
     if (!check_is_near(a.y[place], y, 1e-5))
       check_fail(
-          "pooling %d, %ldx%ld to %ldx%ldx%ld: y[%ld, %ld, %ld] is %g instead of %g", (int)a.kind, a.in_height,
-          a.in_width, a.out_height, a.out_width, a.channels, index[1], index[2], index[3], a.y[place], y);
+          "pooling %d, %ldx%ld to %ldx%ldx%ld: y[%ld, %ld, %ld] is %g instead of %g", (int)a.kind,
+          a.in_height, a.in_width, a.out_height, a.out_width, a.channels, index[1], index[2], index[3], a.y[place], y);
   }
   check_free(x), check_free(a.y);
 }

@@ -1,6 +1,6 @@
 /// The functions that kernels apply to their results.
 
-/// One of the functions of `prunec_function`. Callers name it by a constant, so that the choice costs nothing.
+/// One of the functions of `prunec_function`. Callers name it by a constant: the choice costs nothing.
 static inline vector vector_activate(vector x, prunec_function function, vector alpha, vector beta) {
   vector zero = vector_broadcast(0), one = vector_broadcast(1);
   switch (function) {
@@ -23,7 +23,7 @@ static inline vector vector_activate(vector x, prunec_function function, vector 
   }
   case prunec_gelu_tanh: {
     // (1 + tanh u) / 2 = 1 / (1 + exp(-2 u)).
-    vector slope = vector_multiply_add(x * x, vector_broadcast(-0.0713548163f), vector_broadcast(-1.59576912f));
+    vector slope = horner(vector_broadcast(-0.0713548163f), x * x, -1.59576912f);
     return x / (vector_exponential(x * slope) + one);
   }
   }

@@ -2,7 +2,7 @@
 
 enum {
   copy_bytes = 1 << 15,  ///< About how much a unit moves.
-  copy_tile = 64,        ///< Units of transposes are squares of so many elements, or longer where one side is short.
+  copy_tile = 64,        ///< Units of transposes are squares of so many elements, or long and thin.
   copy_square = 16,      ///< Squares of so many elements are moved while their cache lines are at hand.
 };
 
@@ -54,8 +54,9 @@ static long copy_units(const prunec_copy *p) {
 }
 
 /// Copies elements of a constant size, row by row.
-static inline __attribute__((always_inline)) void copy_elements_of(size_t size, const char *x, const long *x_strides,
-    char *y, const long *y_strides, long rows, long count) {
+static inline __attribute__((always_inline)) void copy_elements_of(
+    size_t size, const char *x, const long *x_strides, char *y, const long *y_strides, long rows,
+    long count) {
   for (long row = 0; row < rows; row++) {
     const char *from = x + row * x_strides[0];
     char *to = y + row * y_strides[0];
@@ -132,7 +133,8 @@ static inline void transpose_four(const char *x, long x_row, char *y, long y_row
   _mm_storeu_ps((float *)(y + 3 * y_row), r3);
 #elif defined __aarch64__
   uint32x4_t r0 = vld1q_u32((const uint32_t *)x), r1 = vld1q_u32((const uint32_t *)(x + x_row));
-  uint32x4_t r2 = vld1q_u32((const uint32_t *)(x + 2 * x_row)), r3 = vld1q_u32((const uint32_t *)(x + 3 * x_row));
+  uint32x4_t r2 = vld1q_u32((const uint32_t *)(x + 2 * x_row));
+  uint32x4_t r3 = vld1q_u32((const uint32_t *)(x + 3 * x_row));
   uint32x4x2_t even = vzipq_u32(r0, r2), odd = vzipq_u32(r1, r3);
   uint32x4x2_t upper = vzipq_u32(even.val[0], odd.val[0]), lower = vzipq_u32(even.val[1], odd.val[1]);
   vst1q_u32((uint32_t *)y, upper.val[0]);
@@ -145,7 +147,8 @@ static inline void transpose_four(const char *x, long x_row, char *y, long y_row
 #endif
 }
 
-/// y[j, i] = x[i, j]: rows i of x have `columns` adjacent elements, rows j of y have `rows`. Rows are bytes apart.
+/// y[j, i] = x[i, j]: rows i of x have `columns` adjacent elements, rows j of y have `rows`. Rows are so many
+/// bytes apart.
 static void copy_transposing(
     long size, const char *x, long x_row, char *y, long y_row, long rows, long columns) {
   if (rows == 3 && size == 4 && y_row == 12) {
@@ -186,8 +189,10 @@ static void copy(const prunec_copy *p, long begin, long end) {
     place outer = place_number(axes, axes->rank - 2, unit / plan.length_blocks / plan.row_blocks);
     long rows = smaller(plan.block_rows, axes->shape[row_axis] - first_row);
     long count = smaller(plan.block_length, axes->shape[axis] - first);
-    const char *x = (const char *)p->x + outer.offsets[0] * size + first_row * x_strides[0] + first * x_strides[1];
-    char *y = (char *)p->y + outer.offsets[1] * size + first_row * y_strides[0] + first * y_strides[1];
+    const char *x = (const char *)p->x + outer.offsets[0] * size;
+    char *y = (char *)p->y + outer.offsets[1] * size;
+    x += first_row * x_strides[0] + first * x_strides[1];
+    y += first_row * y_strides[0] + first * y_strides[1];
     switch (plan.method) {
     case copy_by_runs: copy_runs(x, x_strides[0], y, y_strides[0], rows, count * size, size >= 4); break;
     case copy_by_transposing:

@@ -211,7 +211,8 @@ static void depthwise_row(const prunec_depthwise *a, long batch, long i, long ch
   taps_inside(row, a->dilation_height, a->kernel_height, a->in_height, &s.first_row, &s.last_row);
   for (long n = 0; n < strips; n++) {
     long j = a->out_width * n / strips, pixels = a->out_width * (n + 1) / strips - j;
-    long column = j * a->stride_width - a->pad_left, columns = (pixels - 1) * a->stride_width + a->kernel_width;
+    long column = j * a->stride_width - a->pad_left;
+    long columns = (pixels - 1) * a->stride_width + a->kernel_width;
     taps_inside(column, a->dilation_width, columns, a->in_width, &s.first_column, &s.last_column);
     s.origin = row * a->x_row + column * a->x_pixel;
     s.addend = a->addend

@@ -19,8 +19,8 @@ static inline vector vector_normalize(vector x, vector center, vector factor, ve
 }
 
 /// y = (x - center) * factor * scale + bias; y may be x, and scale and bias null.
-static inline void row_normalize(
-    const float *x, long length, vector center, vector factor, const float *scale, const float *bias, float *y) {
+static inline void row_normalize(const float *x, long length, vector center, vector factor,
+    const float *scale, const float *bias, float *y) {
   const vector zero = vector_broadcast(0), one = vector_broadcast(1);
   long i = 0;
   for (; i + width <= length; i += width) {
@@ -101,7 +101,8 @@ static inline void group_normalize_small(
   for (long first = 0; first < p->pixels; first += block)
     for (long c = 0; c < count; c += width) {
       long lanes = smaller(width, count - c), pixels = smaller(block, p->pixels - first);
-      vector center = vector_load_partial(centers + c, lanes), factor = vector_load_partial(factors + c, lanes);
+      vector center = vector_load_partial(centers + c, lanes);
+      vector factor = vector_load_partial(factors + c, lanes);
       vector offset = bias ? vector_load_partial(bias + c, lanes) : vector_broadcast(0);
       const float *from = x + first * p->x_pixel + c;
       float *to = y + first * p->y_pixel + c;

@@ -52,7 +52,8 @@ static inline panel panel_at(long index, long out_channels, long in_channels) {
   long split = split_of_rest(out_channels, in_channels);
   long vectors = whole_vectors(out_channels, split), panels = whole_panels(vectors);
   if (index == panels)
-    return (panel){.channel = vectors * width, .channels = out_channels % width, .vectors = 1, .split = split};
+    return (panel){
+      .channel = vectors * width, .channels = out_channels % width, .vectors = 1, .split = split};
   long first = vectors * index / panels, last = vectors * (index + 1) / panels;
   long end = last * width < out_channels ? last * width : out_channels;
   return (panel){

@@ -57,7 +57,7 @@ static void product_point(
     long down = u * a->dilation_height, right = v * a->dilation_width;
     for (long p = 0; p < pixels->count; p++) {
       long i = pixels->row[p] + down, j = pixels->column[p] + right;
-      bool exists = (unsigned long)i < (unsigned long)a->in_height && (unsigned long)j < (unsigned long)a->in_width;
+      bool exists = i >= 0 && i < a->in_height && j >= 0 && j < a->in_width;
       x[p] = exists ? block->x + (i * a->x_row + j * a->x_pixel) : a->zeros;
     }
     if (++v == block->columns) u++, v = 0;
@@ -141,8 +141,8 @@ static void product_tile(const product_block *block, long first, long count) {
     tile.addend = sum_before;
   }
   epilogue_apply(
-      &block->epilogue, count, block->panel.channels, sums, vectors * width, block->addend ? pixels.addend : NULL,
-      pixels.y);
+      &block->epilogue, count, block->panel.channels, sums, vectors * width,
+      block->addend ? pixels.addend : NULL, pixels.y);
 }
 
 /// Whether a row of taps reads adjacent elements of x, so that it is like one tap of more channels.

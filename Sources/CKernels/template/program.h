@@ -1,4 +1,4 @@
-/// Element-wise programs: blocks of elements pass through all instructions, the registers being small buffers.
+/// Element-wise programs: blocks of elements pass through all instructions; registers are small buffers.
 
 enum { program_row = 256, program_longest_block = 4096 };
 

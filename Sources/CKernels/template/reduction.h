@@ -1,4 +1,4 @@
-/// Reductions: rows and columns of numbers to one, by a function of each number and a function of two results.
+/// Reductions: rows and columns of numbers to one, by a function of each and a function of two results.
 
 typedef vector (*reduction_map)(vector x, vector center);
 typedef vector (*reduction_combine)(vector a, vector b);
@@ -59,8 +59,8 @@ static inline vector vector_load_up_to(const float *x, long count) {
   return count == width ? vector_load(x) : vector_load_partial(x, count);
 }
 
-/// Reduces a row into the lanes of a vector: what is beyond the row counts as `identity`. Long rows are reduced
-/// in parts, which keeps the errors of sums small.
+/// Reduces a row into the lanes of a vector: what is beyond the row counts as `identity`. Long rows are
+/// reduced in parts, which keeps the errors of sums small.
 static inline __attribute__((always_inline)) vector reduce_row_by(
     reduction_map map, reduction_combine combine, vector identity,
     const float *x, long stride, long count, vector center) {
@@ -80,7 +80,8 @@ static inline __attribute__((always_inline)) vector reduce_row_by(
     }
     for (; i < end; i += width) {
       long lanes = smaller(width, end - i);
-      vector x_i = stride == 1 ? vector_load_partial(x + i, lanes) : vector_load_apart(x + i * stride, stride, lanes);
+      vector x_i = stride == 1 ? vector_load_partial(x + i, lanes)
+                               : vector_load_apart(x + i * stride, stride, lanes);
       r1 = combine(r1, vector_keep(map(x_i, center), lanes, identity));
     }
     total = combine(total, combine(combine(r0, r1), combine(r2, r3)));
@@ -103,8 +104,8 @@ static inline __attribute__((always_inline)) vector reduce_eight_rows_by(
   return combine(combine(r0, r1), combine(r2, r3));
 }
 
-/// Reduces columns: totals[c] = combine(totals[c], all of x[row, c]). Rows are read as they lie in memory, eight
-/// at a time, which also keeps the errors of sums small.
+/// Reduces columns: totals[c] = combine(totals[c], all of x[row, c]). Rows are read as they lie in memory,
+/// eight at a time, which also keeps the errors of sums small.
 static inline __attribute__((always_inline)) void reduce_columns_by(
     reduction_map map, reduction_combine combine, const float *x, long rows, long pitch, long count,
     const float *centers, float *totals) {
@@ -215,10 +216,10 @@ static inline __attribute__((always_inline)) void reduction_of_rows(
   const long inner = reduced->rank - 1, length = reduced->shape[inner], stride = reduced->strides[0][inner];
   const long outer = axes_places(reduced, inner);
   const vector nothing = vector_broadcast(identity), zero = vector_broadcast(0);
-  place to = place_number(kept, kept->rank, begin);
+  // After all places of a reduction comes the first one again.
+  place to = place_number(kept, kept->rank, begin), from = place_number(reduced, inner, 0);
   for (long unit = begin; unit < end; unit++, place_advance(&to, kept)) {
     const float *x = p->x + to.offsets[0];
-    place from = place_number(reduced, inner, 0);
     vector total = nothing;
     for (long i = 0; i < outer; i++, place_advance(&from, reduced)) {
       vector row = reduce_row_by(map, combine, nothing, x + from.offsets[0], stride, length, zero);

@@ -4,7 +4,7 @@ static long resize_units(const prunec_resize *p) {
   return p->out_width > 0 && p->channels > 0 ? p->batch * p->out_height : 0;
 }
 
-/// y = the sum of `count` pixels with weights, 1, 2 or 4 of them. A constant count leaves no choice in the loop.
+/// y = the sum of 1, 2 or 4 pixels with weights. A constant count leaves no choice in the loop.
 static inline __attribute__((always_inline)) void resize_pixel(
     int count, const float *const *x, const float *weights, long channels, float *y) {
   vector w0 = vector_broadcast(weights[0]), w1 = w0, w2 = w0, w3 = w0;

@@ -2,8 +2,8 @@
 ///
 /// A variant defines `PRUNEC_WIDTH`, the number of lanes, and `PRUNEC_AVX512` or `PRUNEC_AVX2` where it may
 /// use those instructions. Everything else is the compilers' own vector arithmetic: `+ - * /` and comparisons
-/// work on vectors, and a comparison's lanes are all ones or all zeros. A cast between `vector` and `integers`
-/// keeps the bits.
+/// work on vectors, and a comparison's lanes are all ones or all zeros. A cast between `vector` and
+/// `integers` keeps the bits.
 
 typedef float vector __attribute__((vector_size(4 * PRUNEC_WIDTH)));
 typedef int32_t integers __attribute__((vector_size(4 * PRUNEC_WIDTH)));
