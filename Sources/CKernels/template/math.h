@@ -67,8 +67,10 @@ static inline vector vector_logarithm(vector x) {
   integers is_small = x < 1.17549435e-38f;
   vector normal = vector_select(is_small, x * 8388608.0f, x);
   // x = 2^n (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2).
-  integers n = ((integers)normal - 0x3f3504f3) >> 23;
-  vector f = (vector)((integers)normal - (n << 23)) - 1.0f;
+  // Without the sign, which would take the difference out of range; logarithms of what has one are NaN anyway.
+  integers bits = (integers)normal & 0x7fffffff;
+  integers n = (bits - 0x3f3504f3) >> 23;
+  vector f = (vector)(bits - (n << 23)) - 1.0f;
   vector count = integers_to_vector(n) + (vector)(is_small & (integers)vector_broadcast(-23));
   vector sum = vector_broadcast(0.067495279f);
   sum = horner(sum, f, -0.116701752f);
