@@ -19,8 +19,8 @@ struct ParametricActivation: Operator {
   private init(
     _ type: String, domain: String = "", opsets: ClosedRange<Int> = 7...28,
     takesIntegers: Bool = false, _ parameters: KeyValuePairs<String, Float>,
-    kernel: (@Sendable ([Float]) -> ElementwiseFormula)? = nil,
-    _ formula: @escaping @Sendable (Float, Float, Float) -> Float
+    _ formula: @escaping @Sendable (Float, Float, Float) -> Float,
+    kernel: (@Sendable ([Float]) -> ElementwiseFormula)? = nil
   ) {
     self.parameters = parameters.map(\.key)
     let attributes = parameters.map { ($0.key, Attribute.Value?.some(.float($0.value))) }
@@ -34,44 +34,37 @@ struct ParametricActivation: Operator {
 
   /// One operator for each formula: of x, and of the one or two parameters.
   static let all: [ParametricActivation] = [
-    ParametricActivation("LeakyRelu", ["alpha": 0.01], kernel: { .activation(.leakyRelu, $0[0]) }) {
-      x, a, _ in x < 0 ? a * x : x
-    },
-    ParametricActivation("Elu", ["alpha": 1], kernel: { .unary(.elu(alpha: $0[0])) }) { x, a, _ in
-      x < 0 ? a * expm1f(x) : x
-    },
+    ParametricActivation(
+      "LeakyRelu", ["alpha": 0.01], { x, a, _ in x < 0 ? a * x : x },
+      kernel: { .activation(.leakyRelu, $0[0]) }),
+    ParametricActivation(
+      "Elu", ["alpha": 1], { x, a, _ in x < 0 ? a * expm1f(x) : x },
+      kernel: { .unary(.elu(alpha: $0[0])) }),
     ParametricActivation(
       "Selu", ["alpha": 1.673_263_2, "gamma": 1.050_701],
+      { x, a, gamma in gamma * (x > 0 ? x : a * expm1f(x)) },
       kernel: {
         ElementwiseFormula(
           operandCount: 1,
           [.init(.elu(alpha: $0[0]), [0]), .init(.number($0[1]), []), .init(.multiply, [1, 2])])
-      }
-    ) { x, a, gamma in
-      gamma * (x > 0 ? x : a * expm1f(x))
-    },
+      }),
     ParametricActivation(
-      "HardSigmoid", ["alpha": 0.2, "beta": 0.5],
-      kernel: { .activation(.hardSigmoid, $0[0], $0[1]) }
-    ) { x, a, beta in
-      max(0, min(1, a * x + beta))
-    },
-    ParametricActivation("Shrink", opsets: 9...28, takesIntegers: true, ["lambd": 0.5, "bias": 0]) {
-      x, limit, bias in x < -limit ? x + bias : (x > limit ? x - bias : 0)
-    },
-    ParametricActivation("ThresholdedRelu", opsets: 10...28, ["alpha": 1]) { x, a, _ in
-      x > a ? x : 0
-    },
-    ParametricActivation("Celu", opsets: 12...28, ["alpha": 1]) { x, a, _ in
-      max(0, x) + min(0, a * expm1f(x / a))
-    },
+      "HardSigmoid", ["alpha": 0.2, "beta": 0.5], { x, a, beta in max(0, min(1, a * x + beta)) },
+      kernel: { .activation(.hardSigmoid, $0[0], $0[1]) }),
     ParametricActivation(
-      "Swish", opsets: 24...28, ["alpha": 1], kernel: { .activation(.silu, $0[0]) }
-    ) { x, a, _ in swish(x, a) },
+      "Shrink", opsets: 9...28, takesIntegers: true, ["lambd": 0.5, "bias": 0],
+      { x, limit, bias in x < -limit ? x + bias : (x > limit ? x - bias : 0) }),
+    ParametricActivation(
+      "ThresholdedRelu", opsets: 10...28, ["alpha": 1], { x, a, _ in x > a ? x : 0 }),
+    ParametricActivation(
+      "Celu", opsets: 12...28, ["alpha": 1],
+      { x, a, _ in max(0, x) + min(0, a * expm1f(x / a)) }),
+    ParametricActivation(
+      "Swish", opsets: 24...28, ["alpha": 1], { x, a, _ in swish(x, a) },
+      kernel: { .activation(.silu, $0[0]) }),
     ParametricActivation(
       "QuickGelu", domain: Signature.runtimeDomain, opsets: 1...1, ["alpha": 1.702],
-      kernel: { .activation(.silu, $0[0]) }
-    ) { x, a, _ in swish(x, a) },
+      { x, a, _ in swish(x, a) }, kernel: { .activation(.silu, $0[0]) }),
   ]
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
