@@ -48,7 +48,7 @@ struct Bench: ParsableCommand {
       return (timing, steps, session.peakOperationsPerSecond(), try session.memory(for: tensors))
     }
     let report = BenchReport(
-      timing, steps, peak: peak, arenaBytes: memory.arena, threads: loaded.session.threadCount)
+      timing, steps, peak: peak, memory: memory, threads: loaded.session.threadCount)
     if let profile {
       try LocatedError.at(profile) { () throws(CompileError) in
         try writeText(report.trace, to: profile)
@@ -83,6 +83,8 @@ struct BenchReport: Encodable {
   var threads: Int
   var instructionSet: String
   var arenaBytes: Int
+  /// The most that is in use at one time.
+  var arenaLowerBound: Int
   var gflops: Double
   var shareOfPeak: Double
   var steps: [Step]
@@ -94,11 +96,13 @@ struct BenchReport: Encodable {
     case quartilesMs = "quartiles_ms"
     case instructionSet = "instruction_set"
     case arenaBytes = "arena_bytes"
+    case arenaLowerBound = "arena_lower_bound"
     case shareOfPeak = "share_of_peak"
   }
 
   init(
-    _ timing: Timing, _ steps: [Timing.Step], peak: Double, arenaBytes: Int, threads: Int
+    _ timing: Timing, _ steps: [Timing.Step], peak: Double,
+    memory: (arena: Int, lowerBound: Int), threads: Int
   ) {
     let sorted = timing.milliseconds.sorted()
     let work = Double(timing.operationCount)
@@ -108,7 +112,8 @@ struct BenchReport: Encodable {
     runs = sorted.count
     self.threads = threads
     instructionSet = Session.instructionSet
-    self.arenaBytes = arenaBytes
+    arenaBytes = memory.arena
+    arenaLowerBound = memory.lowerBound
     gflops = work / medianMs / 1e6
     shareOfPeak = work / medianMs * 1e3 / peak
     self.steps = steps.map { step in

@@ -32,8 +32,9 @@ const char *prunec_check_softmax(const prunec_kernels *kernels) {
     long x_span = row_strides(p.rank, p.shape, p.length, p.x_strides);
     long y_span = row_strides(p.rank, p.shape, p.length, p.y_strides);
     float range = i % 5 == 0 ? 80 : 6;
-    float *x = check_buffer_between(x_span, -range, range), *y = check_blank_buffer(y_span), *expected = check_blank_buffer(y_span);
-    float *in_place = malloc((size_t)x_span * sizeof(float));
+    float *x = check_buffer_between(x_span, -range, range);
+    float *y = check_blank_buffer(y_span), *expected = check_blank_buffer(y_span);
+    float *in_place = check_buffer((size_t)x_span * sizeof(float));
     // Masks are what rows with infinities come from.
     if (i % 4 == 0 && p.length > 1)
       for (long row = 0; row < check_places(p.rank, p.shape); row++)
@@ -69,12 +70,14 @@ const char *prunec_check_softmax(const prunec_kernels *kernels) {
 const char *prunec_check_row_normalization(const prunec_kernels *kernels) {
   check_begin();
   for (long i = 0; i < 200; i++) {
-    prunec_row_normalization p = {.keeps_mean = check_random(0, 1), .epsilon = 1e-5f, .rank = check_random(0, 3)};
+    prunec_row_normalization p = {
+      .keeps_mean = check_random(0, 1), .epsilon = 1e-5f, .rank = check_random(0, 3)};
     for (long axis = 0; axis < p.rank; axis++) p.shape[axis] = 1 + check_random(0, 4);
     p.length = 1 + check_random(0, (i % 7 == 0 ? 900 : 70) - 1);
     long x_span = row_strides(p.rank, p.shape, p.length, p.x_strides);
     long y_span = row_strides(p.rank, p.shape, p.length, p.y_strides);
-    float *x = check_buffer_between(x_span, -1, 3), *y = check_blank_buffer(y_span), *expected = check_blank_buffer(y_span);
+    float *x = check_buffer_between(x_span, -1, 3);
+    float *y = check_blank_buffer(y_span), *expected = check_blank_buffer(y_span);
     float *scale = check_random(0, 2) ? check_buffer_between(p.length, -1, 1) : NULL;
     float *bias = check_random(0, 2) ? check_buffer_between(p.length, -1, 1) : NULL;
     for (long row = 0; row < check_places(p.rank, p.shape); row++) {
@@ -84,9 +87,9 @@ const char *prunec_check_row_normalization(const prunec_kernels *kernels) {
       for (long k = 0; k < p.length; k++) mean += from[k];
       mean = p.keeps_mean ? 0 : mean / (double)p.length;
       for (long k = 0; k < p.length; k++) squares += (from[k] - mean) * (from[k] - mean);
+      double factor = 1 / sqrt(squares / (double)p.length + p.epsilon);
       for (long k = 0; k < p.length; k++)
-        to[k] = (float)((from[k] - mean) / sqrt(squares / (double)p.length + p.epsilon) * (scale ? scale[k] : 1)
-                        + (bias ? bias[k] : 0));
+        to[k] = (float)((from[k] - mean) * factor * (scale ? scale[k] : 1) + (bias ? bias[k] : 0));
     }
     p.x = x;
     p.y = y;
@@ -108,7 +111,7 @@ const char *prunec_check_group_normalization(const prunec_kernels *kernels) {
   for (long i = 0; i < 200; i++) {
     prunec_group_normalization p = {
       .epsilon = 1e-5f, .batch = 1 + check_random(0, 2), .groups = 1 + check_random(0, 39),
-      .channels = 1 + check_random(0, (i % 4 == 0 ? 150 : 6) - 1), .pixels = 1 + check_random(0, i % 7 == 0 ? 299 : 29),
+      .channels = check_random(1, i % 4 == 0 ? 150 : 6), .pixels = check_random(1, i % 7 == 0 ? 300 : 30),
     };
     long channels = p.groups * p.channels;
     p.x_pixel = channels + check_random(0, 2);
@@ -117,7 +120,8 @@ const char *prunec_check_group_normalization(const prunec_kernels *kernels) {
     p.y_batch = p.y_pixel * p.pixels + check_random(0, 2);
     long x_span = p.x_batch * (p.batch - 1) + p.x_pixel * (p.pixels - 1) + channels;
     long y_span = p.y_batch * (p.batch - 1) + p.y_pixel * (p.pixels - 1) + channels;
-    float *x = check_buffer_between(x_span, -1, 3), *y = check_blank_buffer(y_span), *expected = check_blank_buffer(y_span);
+    float *x = check_buffer_between(x_span, -1, 3);
+    float *y = check_blank_buffer(y_span), *expected = check_blank_buffer(y_span);
     float *scale = check_random(0, 2) ? check_buffer_between(channels, -1, 1) : NULL;
     float *bias = check_random(0, 2) ? check_buffer_between(channels, -1, 1) : NULL;
     double elements = (double)(p.pixels * p.channels);
@@ -131,8 +135,9 @@ const char *prunec_check_group_normalization(const prunec_kernels *kernels) {
               if (pass == 0) mean += number / elements;
               else if (pass == 1) squares += (number - mean) * (number - mean) / elements;
               else
-                expected[item * p.y_batch + pixel * p.y_pixel + c] = (float)(
-                    (number - mean) / sqrt(squares + p.epsilon) * (scale ? scale[c] : 1) + (bias ? bias[c] : 0));
+                expected[item * p.y_batch + pixel * p.y_pixel + c] =
+                    (float)((number - mean) / sqrt(squares + p.epsilon) * (scale ? scale[c] : 1)
+                            + (bias ? bias[c] : 0));
             }
       }
     p.x = x;
@@ -154,7 +159,8 @@ const char *prunec_check_reduction(const prunec_kernels *kernels) {
   check_begin();
   for (long i = 0; i < 600; i++) {
     prunec_reduction p = {
-      .kind = (prunec_reduction_kind)(i % 8), .kept_rank = check_random(0, 3), .reduced_rank = check_random(0, 3)};
+      .kind = (prunec_reduction_kind)(i % 8),
+      .kept_rank = check_random(0, 3), .reduced_rank = check_random(0, 3)};
     static const long extents[] = {1, 2, 3, 5, 9, 16, 33};
     long shape[prunec_max_rank], strides[prunec_max_rank], rank = p.kept_rank + p.reduced_rank;
     for (long axis = 0; axis < rank; axis++) shape[axis] = extents[check_random(0, (rank > 4 ? 4 : 6) - 1)];
@@ -173,7 +179,9 @@ const char *prunec_check_reduction(const prunec_kernels *kernels) {
     float *y = check_blank_buffer(y_span), *expected = check_blank_buffer(y_span);
     long places = check_places(p.reduced_rank, p.reduced_shape);
     for (long kept = 0; kept < check_places(p.kept_rank, p.kept_shape); kept++) {
-      double total = p.kind == prunec_reduce_maximum ? -INFINITY : p.kind == prunec_reduce_minimum ? INFINITY : is_product;
+      double total = is_product;
+      if (p.kind == prunec_reduce_maximum) total = -INFINITY;
+      if (p.kind == prunec_reduce_minimum) total = INFINITY;
       for (long reduced = 0; reduced < places; reduced++) {
         double number = x[check_offset(kept, p.kept_rank, p.kept_shape, p.x_kept)
                           + check_offset(reduced, p.reduced_rank, p.reduced_shape, p.x_reduced)];

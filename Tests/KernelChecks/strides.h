@@ -16,8 +16,8 @@ long check_places(long rank, const long *shape);
 /// A buffer of exactly so many numbers from `low` to `high`.
 float *check_buffer_between(long count, float low, float high);
 
-/// Fails where buffers differ by more than `tolerance` times (1 + |expected|): where `expected` is blank, y has
-/// to be blank, too.
+/// Fails where buffers differ by more than `tolerance` times (1 + |expected|): where `expected` is blank, y
+/// has to be blank, too.
 void check_agreement(const char *what, const float *y, const float *expected, long count, double tolerance);
 
 /// Whether a result is near what is expected, infinities and what is not a number included.

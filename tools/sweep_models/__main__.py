@@ -4,6 +4,7 @@ Usage:
 
     tools/sweep [NETWORK...] [options]       exports networks and measures them
     tools/sweep --from FOLDER [options]      measures the .onnx files of a folder
+    tools/sweep --write FOLDER [NETWORK...]  exports networks and does nothing else
     tools/sweep --write-fixtures FOLDER [NETWORK...]
 
 NETWORK is a collection (`families`, which is the default, `torchvision`, `timm`), a name
@@ -72,6 +73,8 @@ def parse(arguments):
                         help="copy the files with which prunec fails there")
     parser.add_argument("--prunec", type=Path, help="without it, this repository's, built anew")
     parser.add_argument("--list", action="store_true", help="print the names of the networks")
+    parser.add_argument("--write", type=Path, metavar="FOLDER",
+                        help="write the networks as files and measure nothing")
     parser.add_argument("--write-fixtures", type=Path, metavar="FOLDER",
                         help="write the networks, which are families, as small files")
     options = parser.parse_args(arguments)
@@ -100,15 +103,15 @@ def selected(patterns, fixtures=False):
     return outcome.value
 
 
-def write_fixtures(options):
-    folder = options.write_fixtures
+def write(options, folder, fixtures):
+    """Writes the networks, in their smaller forms for fixtures."""
     folder.mkdir(parents=True, exist_ok=True)
     failed = False
-    for name in selected(options.networks or ["families"], fixtures=True):
+    for name in selected(options.networks or ["families"], fixtures=fixtures):
         for export in options.exports:
             path = folder / f"{name.split('/')[1]}-{export}.onnx"
             outcome = isolation.call(
-                "building.export_network", name, str(path), export, False, True,
+                "building.export_network", name, str(path), export, False, fixtures,
                 limit=options.limit)
             print(f"{path.name:40} {outcome.failure or f'{outcome.value} bytes'}", flush=True)
             failed = failed or outcome.failure is not None
@@ -145,8 +148,10 @@ def main():
         isolation.preload(["numpy"])
     else:
         isolation.preload(["torch", f"{__package__}.timm_zoo"])
+        if options.write:
+            return write(options, options.write, fixtures=False)
         if options.write_fixtures:
-            return write_fixtures(options)
+            return write(options, options.write_fixtures, fixtures=True)
         names = selected(options.networks or ["families"])
         if options.list:
             print("\n".join(names))
