@@ -179,4 +179,49 @@ import Testing
     #expect(Glob("[ab]").matches("b"))
     #expect(!Glob("a").matches("ab"))
   }
+
+  /// A stream of 12 channels, which two branches of attention with 16 dimensions read and add to.
+  private static let attention = """
+    main (float[N,5,3] x) => (float[N,5,2] y)
+    <float[3,12] embed = {...}, float[12,16] wq = {...}, float[12,16] wk = {...}, float[12,16] wv = {...},
+     float[16,12] wo = {...}, float[12,16] up = {...}, float[16,12] down = {...}, float[12,2] head = {...}>
+    {
+      [embed] s = MatMul (x, embed)
+      [q] q = MatMul (s, wq)
+      [k] k = MatMul (s, wk)
+      kt = Transpose <perm = [0, 2, 1]> (k)
+      scores = MatMul (q, kt)
+      p = Softmax (scores)
+      [v] v = MatMul (s, wv)
+      mixed = MatMul (p, v)
+      [o] o = MatMul (mixed, wo)
+      t = Add (s, o)
+      [up] u = MatMul (t, up)
+      r = Relu (u)
+      [down] d = MatMul (r, down)
+      e = Add (t, d)
+      [head] y = MatMul (e, head)
+    }
+    """
+
+  @Test func budgetsSpareTheStreamOfATransformer() throws {
+    let model = try CoupledModel(Self.attention)
+    let stream = try #require(model.coupling.groups.firstIndex { $0.kind == .residual })
+    var guards = Guards()
+    guards.alignment = .multiple(1)
+    guards.minChannels = 1
+    func removed(_ budget: Budget) throws -> [Int: Set<Int>] {
+      try self.removed(budget, guards, text: Self.attention)
+    }
+    for budget in [Budget.parameters(0.5), .macs(0.5)] {
+      let removed = try removed(budget)
+      #expect(removed[stream] == nil)
+      #expect(removed.count >= 2)
+    }
+    // What cannot be met without it takes from it, and so does what is asked for by name.
+    #expect(try removed(.parameters(0.1))[stream] != nil)
+    #expect(try removed(.ratio(0.5))[stream]?.count == 6)
+    guards.only = [.residual]
+    #expect(try removed(.parameters(0.7)).keys.sorted() == [stream])
+  }
 }
