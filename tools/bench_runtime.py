@@ -60,15 +60,23 @@ def timed(runs, function):
     return statistics.median(times)
 
 
+# A process counts the memory of the one that it was forked from as its own: this one is small.
+LAUNCH = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
 def measured(command):
     """The seconds that a command takes and its peak memory in megabytes."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        sys.exit(f"{' '.join(map(str, command))}: {errors.decode()}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1e3
+    finished = subprocess.run([sys.executable, "-S", "-c", LAUNCH, *map(str, command)],
+                              capture_output=True, text=True)
+    if finished.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}: {finished.stderr}")
+    seconds, kilobytes = finished.stdout.split()
+    return float(seconds), float(kilobytes) / 1e3
 
 
 FIRST_RUN = """
