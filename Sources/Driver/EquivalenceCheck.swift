@@ -81,6 +81,7 @@ public struct EquivalenceCheck: Sendable {
 
     init(_ graph: Graph, _ inputs: [Tensor], seed: UInt64) throws(CompileError) {
       let evaluator = try PartialEvaluator(graph)
+      // What the runtime does not run the reference tries, and says why if it cannot either.
       if evaluator.unknownNames.isEmpty, Self.suits(graph),
         let outputs = try? Session(graph, memoryLimit: Self.activationLimit).run(inputs)
       {

@@ -46,7 +46,7 @@ struct Planner {
     self.facts = facts
     self.threadCount = threadCount
     self.weights = weights
-    slots = ConcatenationSlot.slots(of: graph, facts)
+    slots = try ConcatenationSlot.slots(of: graph, facts)
     for input in graph.inputs { places[input] = place(for: input) }
     for node in graph.nodes where !absorbed.contains(node) { try lower(node) }
   }
@@ -59,26 +59,13 @@ struct Planner {
     if results.allSatisfy({ isKnown($0) || graph[$0].uses.isEmpty }) {
       return
     }
-    if let (found, call) = facts.invocation(of: id), let found = found as? any KernelOperator,
-      hasKernelForm(call), let computation = try found.computation(call),
-      try lower(id, call, computation)
-    {
-      return
-    }
+    if let computation = try facts.kernelComputation(of: id), try lower(id, computation) { return }
     try addReferenceStep(id)
-  }
-
-  /// Whether all facts are numbers, and all elements of types that views can hold.
-  func hasKernelForm(_ call: Invocation) -> Bool {
-    let given = call.operands.compactMap { $0 } + call.results
-    return given.allSatisfy { facts in
-      View.holds(facts)
-    }
   }
 
   /// Adds the steps of a computation; `false` where its form is not covered.
   private mutating func lower(
-    _ id: NodeID, _ call: Invocation, _ computation: Computation
+    _ id: NodeID, _ computation: Computation
   ) throws(CompileError) -> Bool {
     switch computation {
     case .views(let steps): return try lowerViews(id, steps)
@@ -99,6 +86,11 @@ struct Planner {
 
   private mutating func addReferenceStep(_ id: NodeID) throws(CompileError) {
     let node = graph[id]
+    if case .notUnderstood(let reason) = facts.resolution(of: id),
+      node.attributes.allSatisfy(\.graphs.isEmpty)
+    {
+      throw CompileError(.unsupported, "cannot be run: \(reason)", at: graph.location(of: id))
+    }
     var reads: [Int] = []
     var operands: [ReferenceStep.Operand?] = []
     for input in node.inputs {

@@ -23,6 +23,42 @@ import Testing
     expectSuccess(prunec_check_pooling, of: variant)
   }
 
+  @Test(arguments: variants) func functions(variant: String) {
+    expectSuccess(prunec_check_functions, of: variant)
+  }
+
+  @Test(arguments: variants) func programs(variant: String) {
+    expectSuccess(prunec_check_programs, of: variant)
+  }
+
+  @Test(arguments: variants) func softmax(variant: String) {
+    expectSuccess(prunec_check_softmax, of: variant)
+  }
+
+  @Test(arguments: variants) func rowNormalizations(variant: String) {
+    expectSuccess(prunec_check_row_normalization, of: variant)
+  }
+
+  @Test(arguments: variants) func groupNormalizations(variant: String) {
+    expectSuccess(prunec_check_group_normalization, of: variant)
+  }
+
+  @Test(arguments: variants) func reductions(variant: String) {
+    expectSuccess(prunec_check_reduction, of: variant)
+  }
+
+  @Test(arguments: variants) func copies(variant: String) {
+    expectSuccess(prunec_check_copy, of: variant)
+  }
+
+  @Test(arguments: variants) func gathers(variant: String) {
+    expectSuccess(prunec_check_gather, of: variant)
+  }
+
+  @Test(arguments: variants) func resizes(variant: String) {
+    expectSuccess(prunec_check_resize, of: variant)
+  }
+
   @Test func threadPools() {
     #expect(prunec_check_thread_pool().map { String(cString: $0) } == nil)
   }

@@ -50,7 +50,7 @@ extension Planner {
     of value: ValueID
   ) throws(CompileError) -> (NodeID, ElementwiseFormula)? {
     guard let next = soleUse(of: value),
-      case .elementwise(let formula)? = try kernelComputation(next)
+      case .elementwise(let formula)? = try facts.kernelComputation(of: next)
     else { return nil }
     return (next, formula)
   }

@@ -45,7 +45,7 @@ extension Planner {
       epilogue.output = gated.output
       return true
     }
-    guard let next = soleUse(of: value), let computation = try kernelComputation(next),
+    guard let next = soleUse(of: value), let computation = try facts.kernelComputation(of: next),
       let output = graph[next].outputs[0], self.shape(of: output) == shape
     else { return false }
     let isLinear =
@@ -97,9 +97,9 @@ extension Planner {
     let users = graph[value].uses.compactMap(\.node)
     guard graph[value].uses.count == 2, users.count == 2 else { return nil }
     for (gate, product) in [(users[0], users[1]), (users[1], users[0])] {
-      guard case .elementwise(let formula)? = try kernelComputation(gate),
+      guard case .elementwise(let formula)? = try facts.kernelComputation(of: gate),
         let function = formula.activation,
-        case .elementwise(let multiplication)? = try kernelComputation(product),
+        case .elementwise(let multiplication)? = try facts.kernelComputation(of: product),
         multiplication.isBinary(.multiply), let gated = graph[gate].outputs[0],
         soleUse(of: gated) == product, graph[product].inputs.contains(gated),
         let output = graph[product].outputs[0]
@@ -141,13 +141,5 @@ extension Planner {
     let numbers = try weights.tensor(value).floats
     return numbers.count == shape[axis]
       ? numbers : [Float](repeating: numbers[0], count: shape[axis])
-  }
-
-  /// What a node computes, where kernels cover its form.
-  func kernelComputation(_ id: NodeID) throws(CompileError) -> Computation? {
-    guard let (found, call) = facts.invocation(of: id), let found = found as? any KernelOperator,
-      hasKernelForm(call)
-    else { return nil }
-    return try found.computation(call)
   }
 }

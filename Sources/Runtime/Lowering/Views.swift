@@ -84,17 +84,19 @@ struct ConcatenationSlot {
 
   /// The slot of every value that can have one. Later concatenations come first: where each takes in what the one
   /// before did and more, as in a dense block, all of them are parts of the last.
-  static func slots(of graph: Graph, _ facts: GraphFacts) -> [ValueID: ConcatenationSlot] {
+  static func slots(
+    of graph: Graph, _ facts: GraphFacts
+  ) throws(CompileError) -> [ValueID: ConcatenationSlot] {
     var slots: [ValueID: ConcatenationSlot] = [:]
     for id in graph.nodesReversed {
-      guard case .concatenation(let axis)? = computation(id, facts),
+      guard case .concatenation(let axis)? = try facts.kernelComputation(of: id),
         let output = graph[id].outputs[0]
       else { continue }
       let inputs = graph[id].inputs.compactMap { $0 }
       var start = 0
       for input in inputs {
         if slots[input] == nil, inputs.count(where: { $0 == input }) == 1, !facts.isFixed(input),
-          let node = graph[input].definingNode, isFresh(computation(node, facts))
+          let node = graph[input].definingNode, isFresh(try facts.kernelComputation(of: node))
         {
           slots[input] = ConcatenationSlot(parent: output, axis: axis, start: start)
         }
@@ -102,13 +104,6 @@ struct ConcatenationSlot {
       }
     }
     return slots
-  }
-
-  private static func computation(_ id: NodeID, _ facts: GraphFacts) -> Computation? {
-    guard let (found, call) = facts.invocation(of: id),
-      (call.operands.compactMap { $0 } + call.results).allSatisfy(View.holds)
-    else { return nil }
-    return try? (found as? any KernelOperator)?.computation(call)
   }
 
   /// Whether a computation writes its result, rather than showing another value in another way.
