@@ -20,6 +20,7 @@ static prunec_product random_product(void) {
     .kernel_height = 1, .kernel_width = 1, .stride_height = 1, .stride_width = 1,
     .dilation_height = 1, .dilation_width = 1,
     .pixel_block = check_random(1, 40),
+    .stage_size = check_random(0, 2) ? 1 << 20 : check_random(1, 1 << check_random(1, 14)),
     .adds_last = check_random(0, 1),
     .activation = check_random_activation(),
   };
@@ -149,6 +150,7 @@ static void check_one(const prunec_kernels *k) {
     break;
   case 2:  // y
     a.addend = a.y;
+    a.adds_last = false;
     a.addend_batch = a.y_batch, a.addend_group = a.y_group;
     a.addend_row = a.y_row, a.addend_pixel = a.y_pixel;
     for (long i = 0; i < y_count; i++) {

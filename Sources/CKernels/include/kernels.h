@@ -62,7 +62,7 @@ typedef struct {
   const float *bias;
   /// At least `in_channels` zeros; may be null where no pixel lies outside.
   const float *zeros;
-  /// Of y's shape with strides of its own (0 broadcasts), or null. May be y itself.
+  /// Of y's shape with strides of its own (0 broadcasts), or null. May be y itself unless `adds_last`.
   const float *addend;
   long addend_batch, addend_group, addend_row, addend_pixel;
   bool adds_last;
@@ -71,6 +71,9 @@ typedef struct {
   long y_batch, y_group, y_row, y_pixel;
   /// How many output pixels a unit takes, at least 1: their part of x should stay in the second-level cache.
   long pixel_block;
+  /// How many bytes of weights a unit takes at once, about, at least 1: those of two panels should stay in
+  /// the second-level cache with the pixels. A longer sum is made in stages; y holds what there is so far.
+  long stage_size;
 } prunec_product;
 
 /// Where the weights of a product come from: element (o, u, v, c) of a group is

@@ -3,19 +3,18 @@
 /// An addend and an activation.
 typedef struct {
   prunec_activation activation;
+  /// Whether there is an addend that is added to what the activation makes.
   bool adds_last;
-  /// Whether the whole is one addition, then holding the result between `low` and `high`.
+  /// Whether the whole is an addition, if any, then holding the result between `low` and `high`.
   bool is_simple;
   float low, high;
 } epilogue;
 
 static epilogue epilogue_of(prunec_activation activation, bool adds, bool adds_last) {
-  epilogue y = {.activation = activation, .adds_last = adds_last, .low = -INFINITY, .high = INFINITY};
-  if (activation.function == prunec_identity) {
-    y.is_simple = true;
-  } else if (!adds || !adds_last) {
-    y.is_simple = activation.function == prunec_relu || activation.function == prunec_clip;
-  }
+  epilogue y = {.activation = activation, .low = -INFINITY, .high = INFINITY};
+  y.adds_last = adds && adds_last && activation.function != prunec_identity;
+  y.is_simple = !y.adds_last && (activation.function == prunec_identity ||
+                                 activation.function == prunec_relu || activation.function == prunec_clip);
   if (activation.function == prunec_relu) y.low = 0;
   if (activation.function == prunec_clip) y.low = activation.alpha, y.high = activation.beta;
   return y;

@@ -6,26 +6,72 @@ enum {
   /// How many vectors of sums a tile has, at most.
   tile_sums = 24,
   /// How many taps a tile is given at once, at most.
-  tile_taps = 32,
+  tile_taps = 64,
+  cache_line = 64,
 };
 
-/// A block of pixels and a panel of output channels, and what its tiles have in common.
+/// A part of the sum: some taps of all channels, or some channels of one tap.
+typedef struct {
+  long tap, taps;
+  long channel, depth;
+  bool is_first, is_last;
+} stage;
+
+/// Channels that a panel's vectors may hold together are in one stage.
+enum { stage_channels = 4 };
+
+static long stages_of_tap(const prunec_product *a) {
+  long stages = divide_up(a->in_channels * panel_vectors * (long)sizeof(vector), a->stage_size);
+  long most = divide_up(a->in_channels, stage_channels);
+  return stages < most ? stages : most;
+}
+
+/// In how many stages a product comes to its sums.
+static long stage_count(const prunec_product *a) {
+  long taps = a->kernel_height * a->kernel_width, parts = stages_of_tap(a);
+  if (parts > 1) return taps * parts;
+  long size = taps * a->in_channels * panel_vectors * (long)sizeof(vector);
+  long by_size = divide_up(size, a->stage_size), by_taps = divide_up(taps, tile_taps);
+  if (by_size > taps) by_size = taps;
+  return by_size > by_taps ? by_size : by_taps;
+}
+
+/// A stage of `taps` taps with `depth` channels each.
+static stage stage_at(const prunec_product *a, long index, long count, long taps, long depth) {
+  stage s = {.taps = 1, .depth = depth, .is_first = index == 0, .is_last = index == count - 1};
+  long parts = stages_of_tap(a);
+  if (parts > 1) {
+    long pieces = divide_up(depth, stage_channels), part = index % parts;
+    long end = pieces * (part + 1) / parts * stage_channels;
+    s.tap = index / parts;
+    s.channel = pieces * part / parts * stage_channels;
+    s.depth = (end < depth ? end : depth) - s.channel;
+  } else {
+    s.tap = taps * index / count;
+    s.taps = taps * (index + 1) / count - s.tap;
+  }
+  return s;
+}
+
+/// A block of pixels, a panel of output channels and a stage, and what its tiles have in common.
 typedef struct {
   const prunec_product *a;
   panel panel;
+  stage stage;
   epilogue epilogue;
   tile_family family;
-  /// The taps: rows and columns of the kernel, or rows alone where `depth` spans all columns.
-  long rows, columns, depth;
-  /// From one row or column of taps to the next.
-  long row_step, column_step;
+  /// Columns of taps; 1 where a stage's depth spans them all.
+  long columns;
   /// How far below and right of its first tap a window has its last.
   long reach_height, reach_width;
-  /// The offsets of the first `tile_taps` taps, and as many zeros.
+  /// Where each tap of the stage is, and as many zeros.
   long offsets[tile_taps], no_offsets[tile_taps];
   const float *x, *weights, *addend;
   float *y;
-  float bias[panel_vectors * width], no_bias[panel_vectors * width];
+  float bias[panel_vectors * width];
+  /// What of the next weights comes into the cache with the next tile: so many bytes with each tile.
+  const char *ahead;
+  long ahead_size;
 } product_block;
 
 /// The pixels of a tile.
@@ -39,26 +85,27 @@ typedef struct {
   float *y[tile_pixels];
 } product_pixels;
 
-/// The offsets of the first taps.
-static void product_offsets(const product_block *block, long count, long *offsets) {
-  long u = 0, v = 0;
-  for (long tap = 0; tap < count; tap++) {
-    offsets[tap] = u * block->row_step + v * block->column_step;
+/// The offsets of the stage's taps.
+static void product_offsets(product_block *block) {
+  const prunec_product *a = block->a;
+  long u = block->stage.tap / block->columns, v = block->stage.tap % block->columns;
+  for (long tap = 0; tap < block->stage.taps; tap++) {
+    block->offsets[tap] =
+        block->stage.channel + u * a->dilation_height * a->x_row + v * a->dilation_width * a->x_pixel;
     if (++v == block->columns) u++, v = 0;
   }
 }
 
-/// Points to each window's pixels, tap by tap from `first` on, or to zeros.
-static void product_point(
-    const product_block *block, const product_pixels *pixels, long first, long count, const float **x) {
+/// Points to each window's pixels, tap by tap, or to zeros.
+static void product_point(const product_block *block, const product_pixels *pixels, const float **x) {
   const prunec_product *a = block->a;
-  long u = first / block->columns, v = first % block->columns;
-  for (long tap = 0; tap < count; tap++, x += pixels->count) {
+  long u = block->stage.tap / block->columns, v = block->stage.tap % block->columns;
+  for (long tap = 0; tap < block->stage.taps; tap++, x += pixels->count) {
     long down = u * a->dilation_height, right = v * a->dilation_width;
     for (long p = 0; p < pixels->count; p++) {
       long i = pixels->row[p] + down, j = pixels->column[p] + right;
       bool exists = i >= 0 && i < a->in_height && j >= 0 && j < a->in_width;
-      x[p] = exists ? block->x + (i * a->x_row + j * a->x_pixel) : a->zeros;
+      x[p] = exists ? block->x + (i * a->x_row + j * a->x_pixel + block->stage.channel) : a->zeros;
     }
     if (++v == block->columns) u++, v = 0;
   }
@@ -76,73 +123,72 @@ static void product_locate(const product_block *block, long first, long count, p
     pixels->are_inside &= row >= 0 && row + block->reach_height < a->in_height;
     pixels->are_inside &= column >= 0 && column + block->reach_width < a->in_width;
     pixels->y[p] = block->y + i * a->y_row + j * a->y_pixel;
+    if (block->addend) pixels->addend[p] = block->addend + i * a->addend_row + j * a->addend_pixel;
     if (++j == a->out_width) i++, j = 0;
   }
   if (pixels->are_inside) {
     for (long p = 0; p < count; p++)
       pixels->x[p] = block->x + pixels->row[p] * a->x_row + pixels->column[p] * a->x_pixel;
   }
-  if (!block->addend) return;
-  i = first / a->out_width, j = first - i * a->out_width;
-  for (long p = 0; p < count; p++) {
-    pixels->addend[p] = block->addend + i * a->addend_row + j * a->addend_pixel;
-    if (++j == a->out_width) i++, j = 0;
-  }
 }
 
 static void product_tile(const product_block *block, long first, long count) {
-  const long taps = block->rows * block->columns, vectors = block->panel.vectors;
+  const stage stage = block->stage;
+  const long vectors = block->panel.vectors;
   tile_function *function = block->family.by_pixels[count - 1];
   product_pixels pixels;
   product_locate(block, first, count, &pixels);
   tile tile = {
     .x = pixels.x,
     .offsets = block->offsets,
-    .taps = taps,
-    .depth = block->depth,
+    .taps = stage.taps,
+    .depth = stage.depth,
     .weights = block->weights,
     .bias = block->bias,
-    .addend = block->addend ? pixels.addend : NULL,
-    .low = block->epilogue.low,
-    .high = block->epilogue.high,
+    .low = -INFINITY,
+    .high = INFINITY,
     .last_channels = block->panel.channels - (vectors - 1) * width,
     .y = pixels.y,
+    .ahead = block->ahead,
   };
+  if (block->ahead_size > 0) {
+    long step = divide_up(block->ahead_size, stage.taps * divide_up(stage.depth, block->panel.split));
+    tile.ahead_step = step < cache_line ? step : cache_line;
+  }
   const float *x[tile_taps * tile_pixels];
-  if (taps <= tile_taps && block->epilogue.is_simple) {
-    if (!pixels.are_inside) {
-      product_point(block, &pixels, 0, taps, x);
-      tile.x = x;
-      tile.x_tap = count;
-      tile.offsets = block->no_offsets;
+  if (!pixels.are_inside) {
+    product_point(block, &pixels, x);
+    tile.x = x;
+    tile.x_tap = count;
+    tile.offsets = block->no_offsets;
+  }
+  const float *so_far[tile_pixels];
+  if (!stage.is_first) {
+    for (long p = 0; p < count; p++) so_far[p] = pixels.y[p];
+    tile.addend = so_far;
+  } else if (block->addend && !block->epilogue.adds_last) {
+    tile.addend = pixels.addend;
+    for (long p = 0; p < count; p++) {
+      for (long v = 0; v < vectors; v++) __builtin_prefetch(pixels.addend[p] + v * width);
+    }
+  }
+  if (!stage.is_last || block->epilogue.is_simple) {
+    if (stage.is_last) {
+      tile.low = block->epilogue.low;
+      tile.high = block->epilogue.high;
     }
     function(&tile);
     return;
   }
 
-  // The sums rest here between parts of the taps, and before an epilogue that is more than a tile can do.
+  // The sums rest here before an epilogue that is more than a tile can do.
   float sums[tile_sums * width], *sum[tile_pixels];
-  const float *sum_before[tile_pixels];
-  for (long p = 0; p < count; p++) sum_before[p] = sum[p] = sums + p * vectors * width;
-  tile.low = -INFINITY;
-  tile.high = INFINITY;
-  tile.last_channels = width;
+  for (long p = 0; p < count; p++) sum[p] = sums + p * vectors * width;
   tile.y = sum;
-  tile.addend = NULL;
-  tile.x = x;
-  tile.x_tap = count;
-  tile.offsets = block->no_offsets;
-  for (long tap = 0; tap < taps; tap += tile.taps) {
-    tile.taps = taps - tap < tile_taps ? taps - tap : tile_taps;
-    product_point(block, &pixels, tap, tile.taps, x);
-    function(&tile);
-    tile.weights += tile.taps * divide_up(block->depth, block->panel.split) * vectors * width;
-    tile.bias = block->no_bias;
-    tile.addend = sum_before;
-  }
+  function(&tile);
   epilogue_apply(
       &block->epilogue, count, block->panel.channels, sums, vectors * width,
-      block->addend ? pixels.addend : NULL, pixels.y);
+      block->epilogue.adds_last ? pixels.addend : NULL, pixels.y);
 }
 
 /// Whether a row of taps reads adjacent elements of x, so that it is like one tap of more channels.
@@ -150,7 +196,8 @@ static bool product_joins_columns(const prunec_product *a, panel panel) {
   return a->kernel_width > 1 && panel.split == 1 && a->x_pixel == a->in_channels && a->dilation_width == 1 &&
          a->pad_left == 0 && (a->out_width - 1) * a->stride_width + a->kernel_width <= a->in_width &&
          a->pad_top == 0 &&
-         (a->out_height - 1) * a->stride_height + (a->kernel_height - 1) * a->dilation_height < a->in_height;
+         (a->out_height - 1) * a->stride_height + (a->kernel_height - 1) * a->dilation_height < a->in_height &&
+         stage_count(a) <= a->kernel_height && stages_of_tap(a) == 1;
 }
 
 static long product_blocks(const prunec_product *a) {
@@ -161,45 +208,90 @@ static long product_units(const prunec_product *a) {
   return a->batch * a->groups * product_blocks(a) * panel_count(a->out_channels, a->in_channels);
 }
 
-static void product_unit(const prunec_product *a, long unit) {
+/// One stage of one unit.
+typedef struct {
+  long batch, group, place;
+  panel panel;
+  bool joins_columns;
+  stage stage;
+  const float *weights;
+  long size;  ///< of the weights, in bytes
+} product_part;
+
+static product_part product_part_at(const prunec_product *a, long unit, long index) {
   const long panels = panel_count(a->out_channels, a->in_channels), blocks = product_blocks(a);
-  panel panel = panel_at(unit % panels, a->out_channels, a->in_channels);
-  long place = unit / panels % blocks, item = unit / panels / blocks;
-  long group = item % a->groups, batch = item / a->groups;
-  bool joins = product_joins_columns(a, panel);
+  const long item = unit / panels / blocks;
+  product_part part = {
+    .batch = item / a->groups,
+    .group = item % a->groups,
+    .place = unit / panels % blocks,
+    .panel = panel_at(unit % panels, a->out_channels, a->in_channels),
+  };
+  part.joins_columns = product_joins_columns(a, part.panel);
+  long taps = a->kernel_height * a->kernel_width, columns = part.joins_columns ? a->kernel_width : 1;
+  long depth = a->in_channels * columns, split = part.panel.split;
+  part.stage = stage_at(a, index, stage_count(a), taps / columns, depth);
+  long vectors_before = part.stage.tap * divide_up(depth, split) + part.stage.channel / split;
+  part.weights = a->weights + part.batch * a->weights_batch + part.group * a->weights_group +
+                 panel_offset(part.panel, a->in_channels, taps) +
+                 vectors_before * part.panel.vectors * width;
+  part.size = part.stage.taps * divide_up(part.stage.depth, split) * part.panel.vectors * (long)sizeof(vector);
+  return part;
+}
+
+/// Computes a part, while the weights of the next one come into the cache.
+static void product_compute(const prunec_product *a, const product_part *part, const product_part *next) {
+  panel panel = part->panel;
   product_block block = {
     .a = a,
     .panel = panel,
+    .stage = part->stage,
     .epilogue = epilogue_of(a->activation, a->addend, a->adds_last),
-    .rows = a->kernel_height,
-    .columns = joins ? 1 : a->kernel_width,
-    .depth = joins ? a->kernel_width * a->in_channels : a->in_channels,
     .family = tiles_for(panel),
-    .row_step = a->dilation_height * a->x_row,
-    .column_step = a->dilation_width * a->x_pixel,
+    .columns = part->joins_columns ? 1 : a->kernel_width,
     .reach_height = (a->kernel_height - 1) * a->dilation_height,
     .reach_width = (a->kernel_width - 1) * a->dilation_width,
-    .x = a->x + batch * a->x_batch + group * a->x_group,
-    .weights = a->weights + batch * a->weights_batch + group * a->weights_group +
-               panel_offset(panel, a->in_channels, a->kernel_height * a->kernel_width),
+    .x = a->x + part->batch * a->x_batch + part->group * a->x_group,
+    .weights = part->weights,
     .addend = a->addend
-        ? a->addend + batch * a->addend_batch + group * a->addend_group + panel.channel : NULL,
-    .y = a->y + batch * a->y_batch + group * a->y_group + panel.channel,
+        ? a->addend + part->batch * a->addend_batch + part->group * a->addend_group + panel.channel : NULL,
+    .y = a->y + part->batch * a->y_batch + part->group * a->y_group + panel.channel,
+    .ahead = (const char *)(next ? next->weights : part->weights),
   };
-  if (a->bias)
-    memcpy(block.bias, a->bias + group * a->out_channels + panel.channel, panel.channels * sizeof(float));
+  if (a->bias && part->stage.is_first) {
+    const float *bias = a->bias + part->group * a->out_channels + panel.channel;
+    memcpy(block.bias, bias, panel.channels * sizeof(float));
+  }
+  product_offsets(&block);
 
-  long taps = block.rows * block.columns;
-  product_offsets(&block, taps < tile_taps ? taps : tile_taps, block.offsets);
-  long first = place * a->pixel_block, pixels = a->out_height * a->out_width - first;
+  long first = part->place * a->pixel_block, pixels = a->out_height * a->out_width - first;
   if (pixels > a->pixel_block) pixels = a->pixel_block;
   long tiles = divide_up(pixels, block.family.pixels);
-  for (long i = 0; i < tiles; i++) {
+  block.ahead_size = next ? next->size / tiles : 0;
+  for (long i = 0; i < tiles; i++, block.ahead += block.ahead_size) {
     long begin = pixels * i / tiles, end = pixels * (i + 1) / tiles;
     product_tile(&block, first + begin, end - begin);
   }
 }
 
 static void product(const prunec_product *a, long begin, long end) {
-  for (long unit = begin; unit < end; unit++) product_unit(a, unit);
+  const long panels = panel_count(a->out_channels, a->in_channels), stages = stage_count(a);
+  product_part part = product_part_at(a, begin, 0);
+  while (begin < end) {
+    // The panels of one block of pixels, whose inputs stay in the cache.
+    long last = (begin / panels + 1) * panels;
+    if (last > end) last = end;
+    for (long index = 0; index < stages; index++) {
+      for (long unit = begin; unit < last; unit++) {
+        bool ends_stage = unit + 1 == last, ends_block = ends_stage && index + 1 == stages;
+        long next_unit = ends_stage && !ends_block ? begin : unit + 1;
+        long next_index = ends_block ? 0 : index + ends_stage;
+        product_part next = {};
+        if (next_unit < end) next = product_part_at(a, next_unit, next_index);
+        product_compute(a, &part, next_unit < end ? &next : NULL);
+        part = next;
+      }
+    }
+    begin = last;
+  }
 }

@@ -15,6 +15,10 @@ typedef struct {
   float low, high;             ///< what the results are held between
   long last_channels;          ///< how many channels of the last vector exist
   float *const *y;             ///< `[pixels]`
+  /// Weights of a later tile, which come into the cache meanwhile: for each k an address, so many bytes
+  /// after the last.
+  const char *ahead;
+  long ahead_step;
 } tile;
 
 #define EACH_1(M) M(0)
@@ -89,10 +93,13 @@ static inline void tile_store_last(const tile *t, tile_end e, long pixel, long c
     EACH_##P(SUM_##V) \
     const float *const *x = t->x; \
     const float *w = t->weights; \
+    const char *ahead = t->ahead; \
+    const long ahead_step = t->ahead_step; \
     for (long tap = 0, taps = t->taps; tap < taps; tap++, x += t->x_tap) { \
       EACH_##P(PIXEL) \
       long k = t->offsets[tap], end = k + t->depth; \
-      for (; k < end; k++, w += V * width) { \
+      for (; k < end; k++, w += V * width, ahead += ahead_step) { \
+        __builtin_prefetch(ahead, 0, 2); \
         WEIGHT_##V \
         EACH_##P(PRODUCT_##V) \
       } \

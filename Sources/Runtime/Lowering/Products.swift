@@ -4,6 +4,8 @@ import CKernels
 extension Planner {
   /// How much of the second-level cache a block of pixels may take, in bytes.
   private static let blockSize = 1 << 19
+  /// How much of it the weights that meet them may take: twice as much in fact, with those that come next.
+  private static let stageSize = 400 << 10
   /// Every tile of the kernels, on any processor, divides this number of pixels.
   private static let tile = 24
 
@@ -41,30 +43,34 @@ extension Planner {
     product.activation = prunec_activation(epilogue.activation)
     product.adds_last = epilogue.addsLast
     product.pixel_block = pixelBlock(product)
+    product.stage_size = Self.stageSize
     let arguments = product
     var reads = [x.buffer] + [addend, zeros].compactMap { $0?.buffer }
     if case .view(let view, _) = weights { reads.append(view.buffer) }
-    steps.append(
-      Step(
-        nodes, kernel, reads: reads, writes: [y.buffer], operations: product.operations
-      ) { memory in
-        var product = arguments
-        product.x = UnsafePointer(memory.floats(x))
-        product.y = memory.floats(y)
-        product.addend = addend.map { UnsafePointer(memory.floats($0)) }
-        product.zeros = zeros.map { UnsafePointer(memory.floats($0)) }
-        switch weights {
-        case .constant(let packed):
-          product.weights = packed.weights.floats
-          product.bias = packed.biases?.floats
-        case .view(let view, let biases):
-          product.weights = UnsafePointer(memory.floats(view))
-          product.bias = biases?.floats
-        }
-        return .kernel(
-          KernelCall(
-            product, units: Kernels.table.pointee.product_units, Kernels.table.pointee.product))
-      })
+    var step = Step(
+      nodes, kernel, reads: reads, writes: [y.buffer], operations: product.operations
+    ) { memory in
+      var product = arguments
+      product.x = UnsafePointer(memory.floats(x))
+      product.y = memory.floats(y)
+      product.addend = addend.map { UnsafePointer(memory.floats($0)) }
+      product.zeros = zeros.map { UnsafePointer(memory.floats($0)) }
+      switch weights {
+      case .constant(let packed):
+        product.weights = packed.weights.floats
+        product.bias = packed.biases?.floats
+      case .view(let view, let biases):
+        product.weights = UnsafePointer(memory.floats(view))
+        product.bias = biases?.floats
+      }
+      return .kernel(
+        KernelCall(
+          product, units: Kernels.table.pointee.product_units, Kernels.table.pointee.product))
+    }
+    if let addend, !epilogue.addsLast, addend.strides == y.strides {
+      step.replaceable = [(addend, y)]
+    }
+    steps.append(step)
   }
 
   /// Zeros for what lies outside of an image.
