@@ -6,25 +6,33 @@ extension Planner {
   private static let blockSize = 1 << 19
   /// How much of it the weights that meet them may take: twice as much in fact, with those that come next.
   private static let stageSize = 400 << 10
-  /// Every tile of the kernels, on any processor, divides this number of pixels.
-  private static let tile = 24
+  /// How many pixels a block has at least where weights are few, and where each thread that goes through all of
+  /// them has to bring many into its cache.
+  private static let fewPixels = (light: 12, heavy: 48)
+  /// How many units of work each thread should have, so that one which is held up hands some over.
+  private static let unitsOfThread = 4
 
-  /// How many pixels a unit of work takes: their inputs stay in the cache while the weights pass, and there are
-  /// units for all threads.
+  /// How many pixels a unit of work takes: their inputs stay in the cache while the weights pass, and threads
+  /// have blocks of their own, so that they find in their caches what they wrote there before.
   func pixelBlock(_ product: prunec_product) -> Int {
     let pixels = product.out_height * product.out_width
+    let taps = product.kernel_height * product.kernel_width
     let bytes =
       4 * product.in_channels * min(product.stride_height, product.kernel_height)
       * min(product.stride_width, product.kernel_width)
-    var block = min(pixels, max(Self.tile, Self.blockSize / max(bytes, 1)))
-    let panels =
-      (product.out_channels + 63) / 64 * product.batch * product.groups
-    while threadCount > 1, block > 2 * Self.tile,
-      panels * ((pixels + block - 1) / block) < 4 * threadCount
-    {
-      block = (block / 2 + Self.tile - 1) / Self.tile * Self.tile
+    let isHeavy =
+      4 * product.in_channels * taps * product.out_channels > 2 * Self.blockSize
+    let most = max(1, pixels / (isHeavy ? Self.fewPixels.heavy : Self.fewPixels.light))
+    var blocks = min(max(1, pixels * bytes / Self.blockSize), most)
+    if threadCount > 1 {
+      let items = product.batch * product.groups
+      let panels = (product.out_channels + 63) / 64 * items
+      let units = Self.unitsOfThread * threadCount
+      blocks = min(max(blocks, (units + panels - 1) / panels), most)
+      let even = (blocks + threadCount - 1) / threadCount * threadCount
+      if items == 1, even <= most { blocks = even }
     }
-    return max(1, block)
+    return max(1, (pixels + blocks - 1) / blocks)
   }
 
   /// Where the packed weights of a product are.
