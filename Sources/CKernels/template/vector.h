@@ -9,7 +9,14 @@ typedef float vector __attribute__((vector_size(4 * PRUNEC_WIDTH)));
 typedef int32_t integers __attribute__((vector_size(4 * PRUNEC_WIDTH)));
 typedef float unaligned_vector __attribute__((vector_size(4 * PRUNEC_WIDTH), aligned(4)));
 
-enum { width = PRUNEC_WIDTH };
+enum {
+  width = PRUNEC_WIDTH,
+#if defined PRUNEC_AVX512 || defined __aarch64__
+  vector_registers = 32,
+#else
+  vector_registers = 16,
+#endif
+};
 
 /// Before a loop of a constant number of rounds: so that arrays that it walks over stay in registers.
 #if defined __clang__
