@@ -30,12 +30,21 @@ static inline vector vector_activate(vector x, prunec_function function, vector 
   return x;
 }
 
+/// How many vectors a function is applied to at once: most functions are long chains of operations.
+enum { activation_vectors = 2 };
+
 static inline __attribute__((always_inline)) void activate_rows_by(
     prunec_function function, const prunec_activation *activation, long rows, long count,
     const float *x, long x_pitch, float *y, long y_pitch) {
   vector alpha = vector_broadcast(activation->alpha), beta = vector_broadcast(activation->beta);
   for (; rows > 0; rows--, x += x_pitch, y += y_pitch) {
     long i = 0;
+    for (; i + activation_vectors * width <= count; i += activation_vectors * width) {
+      vector values[activation_vectors];
+      PRUNEC_UNROLL for (long n = 0; n < activation_vectors; n++)
+        values[n] = vector_activate(vector_load(x + i + n * width), function, alpha, beta);
+      PRUNEC_UNROLL for (long n = 0; n < activation_vectors; n++) vector_store(y + i + n * width, values[n]);
+    }
     for (; i + width <= count; i += width)
       vector_store(y + i, vector_activate(vector_load(x + i), function, alpha, beta));
     if (i < count) {
