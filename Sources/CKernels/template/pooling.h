@@ -12,44 +12,50 @@ typedef struct {
   float factor;
 } pooling_window;
 
-/// The window's vectors of `count` channels, which are at most `vectors` vectors.
+/// `vectors` vectors of the window, the last one of `lanes` channels.
 static inline __attribute__((always_inline)) void pool_vectors(
-    const pooling_window *window, const bool is_maximum, const long vectors, long count, float *y) {
+    const pooling_window *window, const bool is_maximum, const long vectors, const bool is_whole, long lanes,
+    float *y) {
   vector result[4];
   PRUNEC_UNROLL for (long n = 0; n < vectors; n++) result[n] = vector_broadcast(is_maximum ? -INFINITY : 0);
   for (long u = window->first_row; u < window->last_row; u++) {
     for (long v = window->first_column; v < window->last_column; v++) {
       const float *x = window->x + window->origin + u * window->x_row + v * window->x_pixel;
       PRUNEC_UNROLL for (long n = 0; n < vectors; n++) {
-        vector value = count == vectors * width ? vector_load(x + n * width) : vector_load_partial(x, count);
+        bool loads_all = is_whole || n < vectors - 1;
+        vector value = loads_all ? vector_load(x + n * width) : vector_load_partial(x + n * width, lanes);
         result[n] = is_maximum ? vector_maximum(value, result[n]) : result[n] + value;
       }
     }
   }
   PRUNEC_UNROLL for (long n = 0; n < vectors; n++) {
     if (!is_maximum) result[n] *= vector_broadcast(window->factor);
-    if (count == vectors * width) {
+    if (is_whole || n < vectors - 1) {
       vector_store(y + n * width, result[n]);
     } else {
-      vector_store_partial(y, result[n], count);
+      vector_store_partial(y + n * width, result[n], lanes);
     }
   }
 }
 
-static void pool_pixel(
-    pooling_window window, bool is_maximum, long channels, float *y) {
-  for (long vectors, count; channels > 0; channels -= count, window.origin += count, y += count) {
-    vectors = channels >= 4 * width ? 4 : 1;
-    count = channels < vectors * width ? channels : vectors * width;
-    if (is_maximum && vectors == 4) {
-      pool_vectors(&window, true, 4, 4 * width, y);
-    } else if (is_maximum) {
-      pool_vectors(&window, true, 1, count, y);
-    } else if (vectors == 4) {
-      pool_vectors(&window, false, 4, 4 * width, y);
-    } else {
-      pool_vectors(&window, false, 1, count, y);
-    }
+static inline __attribute__((always_inline)) void pool_pixel_by(
+    pooling_window window, const bool is_maximum, long channels, float *y) {
+  for (; channels >= 4 * width; channels -= 4 * width, window.origin += 4 * width, y += 4 * width)
+    pool_vectors(&window, is_maximum, 4, true, width, y);
+  long lanes = channels % width;
+  switch (divide_up(channels, width)) {
+  case 4: pool_vectors(&window, is_maximum, 4, false, lanes, y); break;
+  case 3: pool_vectors(&window, is_maximum, 3, false, lanes ? lanes : width, y); break;
+  case 2: pool_vectors(&window, is_maximum, 2, false, lanes ? lanes : width, y); break;
+  case 1: pool_vectors(&window, is_maximum, 1, false, lanes ? lanes : width, y); break;
+  }
+}
+
+static void pool_pixel(const pooling_window *window, bool is_maximum, long channels, float *y) {
+  if (is_maximum) {
+    pool_pixel_by(*window, true, channels, y);
+  } else {
+    pool_pixel_by(*window, false, channels, y);
   }
 }
 
@@ -88,7 +94,7 @@ static void pool_row(const prunec_pooling *a, long batch, long i, long channel, 
     window.x = a->x + batch * a->x_batch + channel;
     window.origin = row * a->x_row + column * a->x_pixel;
     float *y = a->y + batch * a->y_batch + i * a->y_row + j * a->y_pixel + channel;
-    pool_pixel(window, a->kind == prunec_pool_maximum, channels, y);
+    pool_pixel(&window, a->kind == prunec_pool_maximum, channels, y);
   }
 }
 
