@@ -30,8 +30,9 @@ static inline vector vector_activate(vector x, prunec_function function, vector 
   return x;
 }
 
-/// How many vectors a function is applied to at once: most functions are long chains of operations.
-enum { activation_vectors = 2 };
+/// How many vectors a function is applied to at once, if registers suffice: most functions are long chains of
+/// operations.
+enum { activation_vectors = vector_registers == 32 ? 2 : 1 };
 
 static inline __attribute__((always_inline)) void activate_rows_by(
     prunec_function function, const prunec_activation *activation, long rows, long count,
