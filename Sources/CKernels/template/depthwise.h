@@ -10,13 +10,14 @@ enum {
 };
 
 /// What a patch has at most, so that its sums and what they are made of stay in registers. What two rows of y
-/// read of x is loaded once for both.
+/// read of x is loaded once for both; with strides, 3 rows of taps have too little in common for that.
 static inline long patch_pixels_for(long columns) {
   return vector_registers == 32 || columns > 3 ? patch_pixels : 4;
 }
 
-static inline long patch_rows_for(long columns) {
-  return vector_registers == 32 || columns == 3 ? patch_rows : 1;
+static inline long patch_rows_for(long columns, long stride) {
+  bool shares_rows = columns == 3 ? stride == 1 : vector_registers == 32;
+  return shares_rows ? patch_rows : 1;
 }
 
 /// Some output pixels next to each other, in one row or two.
@@ -139,7 +140,7 @@ typedef void patch_function(const patch *, long channels);
 
 #define PATCH(COLUMNS, STRIDE, ROWS, PIXELS) \
   static void patch_##COLUMNS##_##STRIDE##_##ROWS##_##PIXELS(const patch *shared, long channels) { \
-    if (ROWS > patch_rows_for(COLUMNS) || PIXELS > patch_pixels_for(COLUMNS)) return; \
+    if (ROWS > patch_rows_for(COLUMNS, STRIDE) || PIXELS > patch_pixels_for(COLUMNS)) return; \
     const patch s = *shared; \
     long channel = 0; \
     bool is_inside = s.first_column == 0 && s.last_column == (PIXELS - 1) * STRIDE + COLUMNS; \
@@ -287,7 +288,7 @@ static long depthwise_channels(const prunec_depthwise *a) {
   long most = cache / (a->kernel_height * a->in_width * (long)sizeof(float)) / width * width;
   // Small kernels gain less from that than from reading memory in its order.
   if (most < 64 && a->kernel_height < 5) most = a->channels;
-  if (most < 2 * width) most = 2 * width;
+  if (most < 48) most = 48;
   long parts = divide_up(a->channels, most);
   return divide_up(divide_up(a->channels, parts), width) * width;
 }
@@ -295,7 +296,7 @@ static long depthwise_channels(const prunec_depthwise *a) {
 /// How many rows of y a unit takes.
 static long depthwise_rows(const prunec_depthwise *a) {
   bool shares_rows = a->dilation_height == 1 && a->stride_height <= a->kernel_height;
-  return shares_rows && patches_for(a) ? patch_rows_for(a->kernel_width) : 1;
+  return shares_rows && patches_for(a) ? patch_rows_for(a->kernel_width, a->stride_width) : 1;
 }
 
 static long depthwise_units(const prunec_depthwise *a) {
