@@ -77,10 +77,11 @@ typedef struct {
 /// The pixels of a tile.
 typedef struct {
   long count;
-  /// The first tap of each window, which may lie outside of x.
+  bool are_inside;  ///< with all of their windows
+  /// Where each window begins, where one of them does not lie inside.
   long row[tile_pixels], column[tile_pixels];
-  bool are_inside;
-  const float *x[tile_pixels];  ///< the same, where all windows lie inside
+  /// The first tap of each, where all lie inside.
+  const float *x[tile_pixels];
   const float *addend[tile_pixels];
   float *y[tile_pixels];
 } product_pixels;
@@ -111,11 +112,37 @@ static void product_point(const product_block *block, const product_pixels *pixe
   }
 }
 
-static void product_locate(const product_block *block, long first, long count, product_pixels *pixels) {
+/// Pixels of one row, from its column j on.
+static void product_locate_in_row(
+    const product_block *block, long i, long j, long count, product_pixels *pixels) {
+  const prunec_product *a = block->a;
+  long row = i * a->stride_height - a->pad_top, column = j * a->stride_width - a->pad_left;
+  pixels->are_inside = row >= 0 && row + block->reach_height < a->in_height && column >= 0 &&
+                       column + (count - 1) * a->stride_width + block->reach_width < a->in_width;
+  float *y = block->y + i * a->y_row + j * a->y_pixel;
+  for (long p = 0; p < count; p++) pixels->y[p] = y + p * a->y_pixel;
+  if (pixels->are_inside) {
+    const float *x = block->x + row * a->x_row + column * a->x_pixel;
+    for (long p = 0; p < count; p++) pixels->x[p] = x + p * a->stride_width * a->x_pixel;
+  } else {
+    for (long p = 0; p < count; p++)
+      pixels->row[p] = row, pixels->column[p] = column + p * a->stride_width;
+  }
+  if (!block->addend) return;
+  const float *addend = block->addend + i * a->addend_row + j * a->addend_pixel;
+  for (long p = 0; p < count; p++) pixels->addend[p] = addend + p * a->addend_pixel;
+}
+
+/// Pixels from row i and column j on.
+static void product_locate(
+    const product_block *block, long i, long j, long count, product_pixels *pixels) {
   const prunec_product *a = block->a;
   pixels->count = count;
+  if (j + count <= a->out_width) {
+    product_locate_in_row(block, i, j, count, pixels);
+    return;
+  }
   pixels->are_inside = true;
-  long i = first / a->out_width, j = first - i * a->out_width;
   for (long p = 0; p < count; p++) {
     long row = i * a->stride_height - a->pad_top, column = j * a->stride_width - a->pad_left;
     pixels->row[p] = row;
@@ -126,18 +153,17 @@ static void product_locate(const product_block *block, long first, long count, p
     if (block->addend) pixels->addend[p] = block->addend + i * a->addend_row + j * a->addend_pixel;
     if (++j == a->out_width) i++, j = 0;
   }
-  if (pixels->are_inside) {
-    for (long p = 0; p < count; p++)
-      pixels->x[p] = block->x + pixels->row[p] * a->x_row + pixels->column[p] * a->x_pixel;
-  }
+  if (!pixels->are_inside) return;
+  for (long p = 0; p < count; p++)
+    pixels->x[p] = block->x + pixels->row[p] * a->x_row + pixels->column[p] * a->x_pixel;
 }
 
-static void product_tile(const product_block *block, long first, long count) {
+static void product_tile(const product_block *block, long i, long j, long count) {
   const stage stage = block->stage;
   const long vectors = block->panel.vectors;
   tile_function *function = block->family.by_pixels[count - 1];
   product_pixels pixels;
-  product_locate(block, first, count, &pixels);
+  product_locate(block, i, j, count, &pixels);
   tile tile = {
     .x = pixels.x,
     .offsets = block->offsets,
@@ -268,13 +294,31 @@ static void product_compute(const prunec_product *a, const product_part *part, c
   if (pixels > a->pixel_block) pixels = a->pixel_block;
   long tiles = divide_up(pixels, block.family.pixels);
   block.ahead_size = next ? next->size / tiles : 0;
-  for (long i = 0; i < tiles; i++, block.ahead += block.ahead_size) {
-    long begin = pixels * i / tiles, end = pixels * (i + 1) / tiles;
-    product_tile(&block, first + begin, end - begin);
+  long row = first / a->out_width, column = first % a->out_width;
+  for (long i = 0, begin = 0; i < tiles; i++, block.ahead += block.ahead_size) {
+    long end = pixels * (i + 1) / tiles;
+    product_tile(&block, row, column, end - begin);
+    column += end - begin;
+    while (column >= a->out_width) row++, column -= a->out_width;
+    begin = end;
   }
 }
 
-static void product(const prunec_product *a, long begin, long end) {
+/// The same product with all pixels in one row, where they lie so.
+static prunec_product product_in_one_row(const prunec_product *a) {
+  prunec_product flat = *a;
+  if (a->kernel_height * a->kernel_width == 1 && a->stride_height == 1 && a->stride_width == 1 &&
+      a->pad_top == 0 && a->pad_left == 0 && a->out_height <= a->in_height && a->out_width == a->in_width &&
+      a->x_row == a->in_width * a->x_pixel && a->y_row == a->out_width * a->y_pixel &&
+      (!a->addend || a->addend_row == a->out_width * a->addend_pixel)) {
+    flat.in_width = flat.out_width = a->out_height * a->out_width;
+    flat.in_height = flat.out_height = 1;
+  }
+  return flat;
+}
+
+static void product(const prunec_product *given, long begin, long end) {
+  const prunec_product flat = product_in_one_row(given), *a = &flat;
   const long panels = panel_count(a->out_channels, a->in_channels), stages = stage_count(a);
   product_part part = product_part_at(a, begin, 0);
   while (begin < end) {
