@@ -2,13 +2,18 @@ import CKernels
 
 /// What convolutions and matrix products have in common: one kernel.
 extension Planner {
-  /// How much of the second-level cache a block of pixels may take, in bytes.
-  private static let blockSize = 1 << 19
+  /// How much of the second-level cache a block of pixels may take, in bytes: its inputs where weights are
+  /// many, and else its outputs too.
+  private static let blockSize = (light: 1 << 18, heavy: 1 << 19)
+  /// What weights may take of it to be few, in bytes.
+  private static let lightSize = 1 << 18
   /// How much of it the weights that meet them may take: twice as much in fact, with those that come next.
   private static let stageSize = 400 << 10
-  /// How many pixels a block has at least where weights are few, and where each thread that goes through all of
-  /// them has to bring many into its cache.
-  private static let fewPixels = (light: 12, heavy: 48)
+  /// More weights than these do not stay in the cache, in bytes.
+  private static let streamedSize = 1 << 20
+  /// How many pixels a block has at least: more where each thread that goes through all weights has to bring
+  /// them into its cache.
+  private static let fewPixels = (resident: 12, streamed: 48)
   /// How many units of work each thread should have, so that one which is held up hands some over.
   private static let unitsOfThread = 4
 
@@ -17,13 +22,18 @@ extension Planner {
   func pixelBlock(_ product: prunec_product) -> Int {
     let pixels = product.out_height * product.out_width
     let taps = product.kernel_height * product.kernel_width
-    let bytes =
+    let weights = 4 * product.in_channels * taps * product.out_channels
+    let inputs =
       4 * product.in_channels * min(product.stride_height, product.kernel_height)
       * min(product.stride_width, product.kernel_width)
-    let isHeavy =
-      4 * product.in_channels * taps * product.out_channels > 2 * Self.blockSize
-    let most = max(1, pixels / (isHeavy ? Self.fewPixels.heavy : Self.fewPixels.light))
-    var blocks = min(max(1, pixels * bytes / Self.blockSize), most)
+    var blocks =
+      weights > Self.lightSize
+      ? pixels * inputs / Self.blockSize.heavy
+      : pixels * (inputs + 4 * product.out_channels) / Self.blockSize.light
+    let fewPixels =
+      weights > Self.streamedSize ? Self.fewPixels.streamed : Self.fewPixels.resident
+    let most = max(1, pixels / fewPixels)
+    blocks = min(max(1, blocks), most)
     if threadCount > 1 {
       let items = product.batch * product.groups
       let panels = (product.out_channels + 63) / 64 * items
