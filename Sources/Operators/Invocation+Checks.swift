@@ -72,7 +72,11 @@ extension Set<ElementType> {
 extension Operator {
   /// The invocation with the operands themselves for facts, and the results that follow: whatever
   /// inference demands has been checked against the very tensors, and every extent is a number.
-  func resolve(_ call: Invocation, on operands: [Tensor?]) throws(CompileError) -> Invocation {
+  ///
+  /// A result of more than `elementLimit` elements, and more than any operand has, is refused.
+  func resolve(
+    _ call: Invocation, on operands: [Tensor?], elementLimit: Int = 1 << 25
+  ) throws(CompileError) -> Invocation {
     let required = signature.operands.lowerBound
     guard operands.count >= required, operands.prefix(required).allSatisfy({ $0 != nil }) else {
       throw call.malformed("a required operand is left out")
@@ -92,7 +96,8 @@ extension Operator {
     let largest = operands.reduce(0) { max($0, $1?.count ?? 0) }
     for shape in operands.compactMap(\.?.shape) + resolved.results.map(\.fixedShape) {
       // An extent of zero makes loops over the others pointless, not harmless.
-      let limit = shape?.contains(0) ?? false ? 1 << 20 : min(max(largest + 1, 1 << 25), 1 << 29)
+      let limit =
+        shape?.contains(0) ?? false ? 1 << 20 : min(max(largest + 1, elementLimit), 1 << 29)
       let count = shape?.map { $0 == 0 ? 1 : $0 }.checkedElementCount
       guard let count, count < limit else {
         throw CompileError(

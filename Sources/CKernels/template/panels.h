@@ -27,9 +27,11 @@ static inline long divide_up(long a, long b) {
   return (a + b - 1) / b;
 }
 
-/// How many input channels share a vector in the last panel; 1 where the last panel is like the others.
+/// How many input channels share a vector in the last panel; 1 where the last panel is like the others, as it is
+/// where many vectors make one of them cheap: equal channels of a wide layer then have equal sums.
 static inline long split_of_rest(long out_channels, long in_channels) {
   long rest = out_channels % width;
+  if (out_channels > 16 * width) return 1;
   long split = rest == 0 || rest > width / 2 ? 1 : rest > width / 4 ? 2 : 4;
   while (split > in_channels) split /= 2;
   return split;

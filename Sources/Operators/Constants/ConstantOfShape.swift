@@ -51,7 +51,9 @@ struct ConstantOfShape: Operator {
   }
 
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
-    let shape = try resolve(call, on: operands).results[0].fixedShape!
+    // One element in memory, however many there are: enough for the largest layers in use.
+    let resolved = try resolve(call, on: operands, elementLimit: 1 << 27)
+    let shape = resolved.results[0].fixedShape!
     return [Tensor(repeating: try element(call), shape: shape)]
   }
 

@@ -52,8 +52,20 @@ struct Mod: Operator {
 }
 
 extension Mod: KernelOperator {
+  /// The rest with the sign of the dividend, brought to that of the divisor as `floored` does.
+  private static let flooringFormula = ElementwiseFormula(
+    operandCount: 2,
+    [
+      .init(.modulus, [0, 1]), .init(.number(0), []), .init(.number(-0.0), []),
+      .init(.less, [2, 3]), .init(.less, [1, 3]), .init(.xor, [5, 6]), .init(.add, [2, 1]),
+      .init(.select, [7, 8, 2]), .init(.select, [6, 4, 3]), .init(.equal, [2, 3]),
+      .init(.select, [11, 10, 9]),
+    ])
+
   func computation(_ call: Invocation) throws(CompileError) -> Computation? {
-    call.elementType(0)!.isFloatingPoint
-      ? .elementwise(ElementwiseFormula(.modulus, operandCount: 2)) : nil
+    guard call.elementType(0)!.isFloatingPoint else { return nil }
+    let isTruncating = try call.requiredInt("fmod") == 1
+    return .elementwise(
+      isTruncating ? ElementwiseFormula(.modulus, operandCount: 2) : Self.flooringFormula)
   }
 }
