@@ -11,7 +11,8 @@ NETWORK is a collection (`families`, which is the default, `torchvision`, `timm`
 (`torchvision/resnet18`, `timm/ANY_OF_ITS_NAMES`) or a glob of names (`vit-*`, `timm/mobile*`).
 
 Every network gets random weights and is exported by PyTorch's two exporters; prunec removes a
-ratio of its channels; onnx's checker and onnxruntime compare the result with the masked original.
+ratio of its channels; onnx's checker and onnxruntime compare the result with the masked original;
+prunec's runtime runs the network that it was, beside onnxruntime.
 Beside it stand what Torch-Pruning keeps of the same network and onnxsim of the same file. A row
 says how prunec did:
 
@@ -21,12 +22,14 @@ says how prunec did:
     crash         prunec ended by a signal or with an exit code that it does not document
     refused       prunec ended with another exit code than 0
     timeout       prunec took too long
+    misrun        its runtime fails, or differs by more than 1e-4 from onnxruntime
     not-exported  there is no file that runs to begin with
 
 then the percentages kept of the parameters and of the MACs, of the parameters by Torch-Pruning and
-by onnxsim, the relative error, and the seconds and megabytes that prunec took. Results go to a
-file as well, a line of JSON for each row, with what is pinned and why; `--resume` continues it.
-Exits with 1 when a row is broken, a crash, a refusal or a timeout.
+by onnxsim, the relative error, the seconds and megabytes that prunec took, and the relative error
+of its runtime. Results go to a file as well, a line of JSON for each row, with what is pinned and
+why; `--resume` continues it. Exits with 1 when a row is broken, a crash, a refusal, a timeout or a
+misrun.
 """
 
 import argparse
@@ -62,6 +65,8 @@ def parse(arguments):
                         help="export with a batch of any size")
     parser.add_argument("--check", action="store_true", help="with prunec's own check as well")
     parser.add_argument("--no-peers", action="store_true", help="prunec alone")
+    parser.add_argument("--runtime-only", action="store_true",
+                        help="prune nothing, and run the networks in prunec's runtime")
     parser.add_argument("--jobs", type=int, default=1, help="networks at once (1)")
     parser.add_argument("--limit", type=float, default=600, help="seconds for each step (600)")
     parser.add_argument("--peer-limit", type=float, metavar="LIMIT",
@@ -81,6 +86,8 @@ def parse(arguments):
     options.exports = ALL_EXPORTS if options.exports == "all" else options.exports.split(",")
     if set(options.exports) - set(ALL_EXPORTS):
         parser.error(f"exports are {', '.join(ALL_EXPORTS)}")
+    if options.runtime_only:
+        options.ratios, options.no_peers = "0", True
     try:
         options.ratios = [float(ratio) for ratio in options.ratios.split(",")]
     except ValueError:
@@ -163,7 +170,8 @@ def main():
         open_batch=options.open_batch, check=options.check,
         torch_pruning=not options.no_peers and not options.folder,
         onnxsim=not options.no_peers and importlib.util.find_spec("onnxsim") is not None,
-        kept_files=options.keep, known={row.key: row for row in known})
+        only_runtime=options.runtime_only, kept_files=options.keep,
+        known={row.key: row for row in known})
     if options.folder:
         tasks = [(path, sweep.rows_of_file) for path in sorted(options.folder.glob("*.onnx"))]
     else:

@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 # How prunec did: a file that is wrong or does not run; a signal or an exit code that it does not
-# document; a documented one that is no success; and what is not for it to answer for.
-STATUSES = ("ok", "nothing-cut", "broken", "crash", "refused", "timeout", "not-exported")
-FAILURES = ("broken", "crash", "refused", "timeout")
+# document; a documented one that is no success; a runtime that computes something else; and what is
+# not for it to answer for.
+STATUSES = ("ok", "nothing-cut", "broken", "crash", "refused", "timeout", "misrun", "not-exported")
+FAILURES = ("broken", "crash", "refused", "timeout", "misrun")
 FAR_BEHIND = 1.05
+MENTIONED_SHARE = 0.05
 
 
 @dataclass
@@ -32,6 +34,9 @@ class Row:
     # Each with `parameters_before` and `parameters_after`, or with `failure`; empty if not run.
     torch_pruning: dict = field(default_factory=dict)
     onnxsim: dict = field(default_factory=dict)
+    # prunec's runtime beside onnxruntime: `relative_error`, `tolerance` and `references` (the share
+    # of the time of each operator without a kernel), or `failure`; empty if not run.
+    runtime: dict = field(default_factory=dict)
 
     @property
     def key(self):
@@ -79,7 +84,7 @@ def line(row):
 
 
 HEADER = (f"{'model':34} {'export':15} {'ratio':>5} {'prunec':12} {'kept %':>6} {'MACs %':>6} "
-          f"{'T-P %':>6} {'sim %':>6} {'error':>8} {'s':>6} {'MB':>5}")
+          f"{'T-P %':>6} {'sim %':>6} {'error':>8} {'s':>6} {'MB':>5} {'run error':>9}")
 
 
 def table_row(row):
@@ -96,8 +101,19 @@ def table_row(row):
             f"{number(row.parameters_kept, '.1f'):>6} {number(row.macs_kept, '.1f'):>6} "
             f"{peer(row.torch_pruning):>6} {peer(row.onnxsim):>6} "
             f"{number(row.relative_error, '.1g'):>8} {number(row.seconds, '.2f'):>6} "
-            f"{number(memory, '.0f'):>5}")
+            f"{number(memory, '.0f'):>5} "
+            f"{number(row.runtime.get('relative_error'), '.1g'):>9}")
     return f"{text}  {row.reason[:150]}".rstrip()
+
+
+def _references(rows):
+    """For each operator without a kernel, its shares of the time where they are worth mention."""
+    found = {}
+    for row in rows:
+        for operator, share in row.runtime.get("references", {}).items():
+            if share > MENTIONED_SHARE:
+                found.setdefault(operator, []).append(share)
+    return found
 
 
 def summary(rows):
@@ -111,6 +127,15 @@ def summary(rows):
         if tried:
             failed = sum("failure" in result for result in tried)
             lines.append(f"{name} fails for {failed} of {len(tried)}")
+    errors = sorted((row.runtime["relative_error"], row.model, row.export)
+                    for row in rows if "relative_error" in row.runtime)
+    if errors:
+        error, model, export = errors[-1]
+        lines.append(f"runtime: {len(errors)} run, at worst with an error of {error:.2g} "
+                     f"({model} {export})")
+    for operator, shares in sorted(_references(rows).items(), key=lambda entry: -sum(entry[1])):
+        lines.append(f"no kernel: {operator} takes up to {100 * max(shares):.0f} % of the time of "
+                     f"{len(shares)}")
     for status in FAILURES:
         lines += [f"{status}: {row.model} {row.export} at {row.ratio}: {row.reason}"
                   for row in rows if row.status == status]

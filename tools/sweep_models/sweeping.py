@@ -24,6 +24,9 @@ class Sweep:
     check: bool = False
     torch_pruning: bool = True
     onnxsim: bool = True
+    # Whether the runtime runs the files, and whether nothing else is done.
+    runtime: bool = True
+    only_runtime: bool = False
     seed: int = 0
     kept_files: Path | None = None
     # The rows that there are already, by their keys.
@@ -44,8 +47,9 @@ class Sweep:
                 exported = isolation.call(
                     "building.export_network", name, str(model), export, self.open_batch,
                     limit=self.limit)
+                runtime = {} if exported.failure else self._run(model)
                 for ratio in ratios:
-                    row = Row(name, label, ratio)
+                    row = Row(name, label, ratio, runtime=runtime)
                     if self.torch_pruning:
                         if ratio not in peers:
                             peers[ratio] = self._peer("torch_pruning_peer.prune", name, ratio)
@@ -58,28 +62,52 @@ class Sweep:
 
     def rows_of_file(self, path):
         """Measures a file that is there."""
-        for ratio in self.ratios:
-            row = Row(path.stem, "file", ratio)
-            if row.key in self.known:
-                continue
-            tried = isolation.call("judging.try_file", str(path), limit=self.limit)
+        rows = [row for row in (Row(path.stem, "file", ratio) for ratio in self.ratios)
+                if row.key not in self.known]
+        if not rows:
+            return
+        tried = isolation.call("judging.try_file", str(path), limit=self.limit)
+        runtime = {} if tried.failure else self._run(path)
+        for row in rows:
+            row.runtime = runtime
             if tried.failure:
                 row.status, row.reason = "not-exported", tried.failure
             else:
                 self._measure(path, row)
             yield row
 
+    def _run(self, model):
+        """What prunec's runtime makes of a file."""
+        if not self.runtime:
+            return {}
+        return self._tried(
+            "running.compare", str(self.prunec), str(model), self.seed, self.limit,
+            limit=3 * self.limit)
+
     def _measure(self, model, row):
         row.bytes = model.stat().st_size
+        if not self.only_runtime:
+            self._measure_pruning(model, row)
+        if row.status in ("ok", "nothing-cut"):
+            self._judge_runtime(row)
+        if self.kept_files and row.status not in ("ok", "nothing-cut"):
+            self.kept_files.mkdir(parents=True, exist_ok=True)
+            shutil.copy(model, self.kept_files)
+
+    def _judge_runtime(self, row):
+        if "failure" in row.runtime:
+            row.status, row.reason = "misrun", row.runtime["failure"]
+        elif row.runtime and not row.runtime["relative_error"] <= row.runtime["tolerance"]:
+            row.status = "misrun"
+            row.reason = f"runs with an error of {row.runtime['relative_error']:.2g}"
+
+    def _measure_pruning(self, model, row):
         with tempfile.TemporaryDirectory(prefix="sweep-") as folder:
             self._prune(model, row, Path(folder))
             if self.onnxsim:
                 row.onnxsim = self._peer(
                     "onnxsim_peer.prune", str(model), f"{folder}/onnxsim.onnx", row.ratio)
         row.pins = pruning.pins(self.prunec, model, self.limit)
-        if self.kept_files and row.status not in ("ok", "nothing-cut"):
-            self.kept_files.mkdir(parents=True, exist_ok=True)
-            shutil.copy(model, self.kept_files)
 
     def _prune(self, model, row, folder):
         small, masked = folder / "small.onnx", folder / "masked.onnx"
@@ -105,5 +133,9 @@ class Sweep:
             row.reason = f"differs from the masked original by {row.relative_error:.2g}"
 
     def _peer(self, function, *arguments):
-        outcome = isolation.call(function, *arguments, limit=self.peer_limit)
+        return self._tried(function, *arguments, limit=self.peer_limit)
+
+    @staticmethod
+    def _tried(function, *arguments, limit):
+        outcome = isolation.call(function, *arguments, limit=limit)
         return {"failure": outcome.failure} if outcome.failure else outcome.value
