@@ -37,4 +37,32 @@ import Testing
       #expect(kernels == ["elementwise"])
     }
   }
+
+  private func normal(_ shape: [Int], seed: UInt64 = 7) -> Tensor {
+    var generator = SplitMix64(seed: seed)
+    return Tensor((0..<shape.reduce(1, *)).map { _ in Float(generator.nextNormal()) }, shape: shape)
+  }
+
+  @Test func imagesAreResampled() throws {
+    for mode in ["nearest", "linear"] {
+      for coordinates in ["half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"] {
+        let attributes = "<mode = \"\(mode)\", coordinate_transformation_mode = \"\(coordinates)\">"
+        let kernels = try check(
+          "(float[2, 5, 4, 7] x) => (float[2, 5, 9, 3] y)",
+          "s = Constant <value_ints = [2, 5, 9, 3]> () y = Resize \(attributes) (x, , , s)",
+          [normal([2, 5, 4, 7])])
+        #expect(kernels == ["copy", "resampling"])
+        try check(
+          "(float[1, 3, 6] x) => (float[1, 3, N] y)",
+          "s = Constant <value_floats = [1.0, 1.0, 1.7]> () y = Resize \(attributes) (x, , s)",
+          [normal([1, 3, 6])])
+      }
+    }
+    try check(
+      "(float[1, 3, 2, 6] x) => (float[1, 3, 4, 18] y)",
+      """
+      s = Constant <value_floats = [1.0, 1.0, 2.0, 3.0]> ()
+      y = Upsample <mode = "linear"> (x, s)
+      """, [normal([1, 3, 2, 6])], opset: 9)
+  }
 }

@@ -21,6 +21,8 @@ public enum Computation: Sendable {
   /// Operand 0 with as many elements of one value before and behind along each axis; what is taken away is
   /// negative.
   case padding(before: [Int], after: [Int], value: Float)
+  /// Operand 0 resampled along each axis that has neighbours.
+  case resampling([ResamplingNeighbours?])
 }
 
 extension Computation {
@@ -82,6 +84,17 @@ public struct PoolingComputation: Sendable {
   public var kind: Kind
   public var kernel, strides, dilations: [Int]
   public var padding: [(before: Int, after: Int)]
+}
+
+/// What each index of a result's axis takes from the operand's axis: the sum of one or two elements, each with a weight.
+public struct ResamplingNeighbours: Sendable {
+  /// The first neighbours of all indices, and where there are two, the second.
+  public var indices: [[Int]]
+  public var weights: [[Float]]
+
+  public init(indices: [[Int]], weights: [[Float]]) {
+    (self.indices, self.weights) = (indices, weights)
+  }
 }
 
 public enum ReductionKind: Sendable {

@@ -158,6 +158,36 @@ struct Resampling {
     return rounded.converted(to: type)!
   }
 
+  /// The computation that `apply` is, where no element has more than two neighbours.
+  func computation(_ axes: [Axis]) -> Computation? {
+    var neighbours: [ResamplingNeighbours?] = []
+    for axis in axes {
+      guard !isIdentity(axis) else {
+        neighbours.append(nil)
+        continue
+      }
+      guard axis.extent > 0, !antialiases, interpolation != .cubic else { return nil }
+      let taps = (0..<axis.resultExtent).map { self.taps($0, axis) }
+      guard taps.allSatisfy({ (1...2).contains($0.count) }) else { return nil }
+      guard taps.contains(where: { $0.count == 2 }) else {
+        neighbours.append(
+          ResamplingNeighbours(
+            indices: [taps.map { $0[0].index }], weights: [taps.map { Float($0[0].weight) }]))
+        continue
+      }
+      // A lone neighbour counts as two halves of it: with a weight of zero, infinities would be lost.
+      let pairs = taps.map { taps in
+        taps.count == 2
+          ? taps : [(taps[0].index, taps[0].weight / 2), (taps[0].index, taps[0].weight / 2)]
+      }
+      neighbours.append(
+        ResamplingNeighbours(
+          indices: (0..<2).map { tap in pairs.map { $0[tap].index } },
+          weights: (0..<2).map { tap in pairs.map { Float($0[tap].weight) } }))
+    }
+    return .resampling(neighbours)
+  }
+
   private static func combine(
     _ elements: [Double], _ extents: [Int], _ axis: Int, _ taps: [Taps]
   ) -> [Double] {

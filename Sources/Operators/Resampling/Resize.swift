@@ -204,6 +204,16 @@ struct Resize: Operator {
   func macs(_ call: Invocation) -> Int { 0 }
 }
 
+extension Resize: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint else { return nil }
+    let method = try method(call)
+    let input = call.shape(0)!
+    let axes = zip(try plans(call, input, method), input).map(resampledAxis)
+    return axes.contains { $0 == nil } ? nil : method.computation(axes.map { $0! })
+  }
+}
+
 extension Invocation {
   /// Whether operand `index` is there and not known to be empty, which says that it is not meant.
   func isGiven(_ index: Int) -> Bool {

@@ -57,12 +57,24 @@ struct Upsample: Operator {
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
     let x = try call.tensor(0, of: operands)
-    let shape = resolved.results[0].fixedShape!
-    let axes = zip(x.shape, zip(shape, try scales(resolved, rank: x.rank))).map {
-      Resampling.Axis(extent: $0, resultExtent: $1.0, scale: $1.1!)
+    return [try method(call).apply(call, to: x, axes(resolved))]
+  }
+
+  /// All axes, given facts in which every extent is a number.
+  private func axes(_ call: Invocation) throws(CompileError) -> [Resampling.Axis] {
+    let (input, output) = (call.operand(0)!.fixedShape!, call.results[0].fixedShape!)
+    let scales = try scales(call, rank: input.count)
+    return input.indices.map {
+      Resampling.Axis(extent: input[$0], resultExtent: output[$0], scale: scales[$0]!)
     }
-    return [try method(call).apply(call, to: x, axes)]
   }
 
   func macs(_ call: Invocation) -> Int { 0 }
+}
+
+extension Upsample: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint else { return nil }
+    return try method(call).computation(axes(call))
+  }
 }
