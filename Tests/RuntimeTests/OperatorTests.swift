@@ -65,4 +65,42 @@ import Testing
       y = Upsample <mode = "linear"> (x, s)
       """, [normal([1, 3, 2, 6])], opset: 9)
   }
+
+  @Test(arguments: [("LSTM", 4), ("GRU", 3), ("RNN", 1)], [0, 1])
+  func recurrentLayersRun(_ layer: (name: String, gates: Int), layout: Int) throws {
+    for (direction, count) in [("forward", 1), ("reverse", 1), ("bidirectional", 2)] {
+      for (steps, batch) in [(1, 1), (5, 3)] {
+        let rows = 6 * layer.gates
+        let x = layout == 1 ? [batch, steps, 4] : [steps, batch, 4]
+        let state = layout == 1 ? [batch, count, 6] : [count, batch, 6]
+        let y = layout == 1 ? [batch, steps, count, 6] : [steps, count, batch, 6]
+        let hasCell = layer.name == "LSTM"
+        for linear in layer.name == "GRU"
+          ? [", linear_before_reset = 0", ", linear_before_reset = 1"] : [""]
+        {
+          let kernels = try check(
+            """
+            (float\(x) x, float\(state) h, float\(state) c) => (float\(y) y, float\(state) yh\(hasCell ? ", float\(state) yc" : ""))
+            <float[\(count), \(rows), 4] w = {...}, float[\(count), \(rows), 6] r = {...},
+             float[\(count), \(2 * rows)] b = {...}>
+            """,
+            """
+            y, yh\(hasCell ? ", yc" : "") = \(layer.name)
+              <hidden_size = 6, layout = \(layout), direction = "\(direction)"\(linear)>
+              (x, w, r, b, , h\(hasCell ? ", c" : ""))
+            """, [normal(x), normal(state), normal(state)])
+          #expect(!kernels.contains("reference"))
+        }
+      }
+    }
+  }
+
+  @Test func recurrentLayersNeedNoStates() throws {
+    let kernels = try check(
+      """
+      (float[3, 2, 4] x) => (float[1, 2, 5] yh)
+      <float[1, 20, 4] w = {...}, float[1, 20, 5] r = {...}>
+      """, "y, yh = LSTM <hidden_size = 5> (x, w, r)", [normal([3, 2, 4])])
+    #expect(!kernels.contains("reference"))
+  }
 }

@@ -21,6 +21,7 @@ public enum Computation: Sendable {
   /// Operand 0 with as many elements of one value before and behind along each axis; what is taken away is
   /// negative.
   case padding(before: [Int], after: [Int], value: Float)
+  case recurrence(RecurrenceComputation)
   /// Operand 0 resampled along each axis that has neighbours.
   case resampling([ResamplingNeighbours?])
 }
@@ -84,6 +85,21 @@ public struct PoolingComputation: Sendable {
   public var kind: Kind
   public var kernel, strides, dilations: [Int]
   public var padding: [(before: Int, after: Int)]
+}
+
+/// LSTM, GRU and RNN with their default activation functions, on sequences of equal length, without peepholes.
+public struct RecurrenceComputation: Sendable {
+  public enum Cell: Sendable {
+    case longShortTermMemory
+    /// Whether the state goes through the weights before it is reset.
+    case gatedUnit(isLinearBeforeReset: Bool)
+    case plain
+  }
+  public var cell: Cell
+  /// Whether the axis of sequences comes first in operand 0, the states and the results.
+  public var isBatchFirst: Bool
+  /// For each direction whether it begins at the last step.
+  public var directions: [Bool]
 }
 
 /// What each index of a result's axis takes from the operand's axis: the sum of one or two elements, each with a weight.

@@ -9,6 +9,7 @@
 /// Channels: as for LSTM.
 struct GRU: Operator {
   private static let layer = RecurrentLayer(gates: 3, hasCell: false)
+  private static let defaults = ["Sigmoid", "Tanh"]
   let signature = GRU.layer.signature("GRU", attributes: ["linear_before_reset": .int(0)])
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
@@ -26,7 +27,7 @@ struct GRU: Operator {
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
     let isLinearBeforeReset = try call.requiredInt("linear_before_reset") != 0
     return try Self.layer.evaluate(
-      self, call, operands, defaults: ["Sigmoid", "Tanh"]
+      self, call, operands, defaults: Self.defaults
     ) { direction, state, x in
       let units = 0..<direction.hidden
       let count = units.count
@@ -49,4 +50,12 @@ struct GRU: Operator {
   }
 
   func macs(_ call: Invocation) -> Int { Self.layer.macs(call) }
+}
+
+extension GRU: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let isLinearBeforeReset = try call.requiredInt("linear_before_reset") != 0
+    return try Self.layer.computation(
+      call, .gatedUnit(isLinearBeforeReset: isLinearBeforeReset), defaults: Self.defaults)
+  }
 }

@@ -12,6 +12,7 @@
 /// multiplied with the node's own state. `hidden_size` follows. Steps and directions stay.
 struct LSTM: Operator {
   private static let layer = RecurrentLayer(gates: 4, hasCell: true)
+  private static let defaults = ["Sigmoid", "Tanh", "Tanh"]
   let signature = LSTM.layer.signature("LSTM", attributes: ["input_forget": .int(0)])
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
@@ -29,7 +30,7 @@ struct LSTM: Operator {
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
     let isCoupled = try call.requiredInt("input_forget") != 0
     return try Self.layer.evaluate(
-      self, call, operands, defaults: ["Sigmoid", "Tanh", "Tanh"]
+      self, call, operands, defaults: Self.defaults
     ) { direction, state, x in
       let count = direction.hidden
       let recurrent = direction.recurrence(of: state.hidden, gates: 0..<4)
@@ -50,4 +51,11 @@ struct LSTM: Operator {
   }
 
   func macs(_ call: Invocation) -> Int { Self.layer.macs(call) }
+}
+
+extension LSTM: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard try call.requiredInt("input_forget") == 0 else { return nil }
+    return try Self.layer.computation(call, .longShortTermMemory, defaults: Self.defaults)
+  }
 }

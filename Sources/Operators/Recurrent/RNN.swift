@@ -5,6 +5,7 @@
 /// Channels: as for LSTM.
 struct RNN: Operator {
   private static let layer = RecurrentLayer(gates: 1, hasCell: false)
+  private static let defaults = ["Tanh"]
   let signature = RNN.layer.signature("RNN", attributes: [:])
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
@@ -20,11 +21,17 @@ struct RNN: Operator {
   }
 
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
-    try Self.layer.evaluate(self, call, operands, defaults: ["Tanh"]) { direction, state, x in
+    try Self.layer.evaluate(self, call, operands, defaults: Self.defaults) { direction, state, x in
       let recurrent = direction.recurrence(of: state.hidden, gates: 0..<1)
       state.hidden = x.indices.map { direction.gate(0, x[$0] + recurrent[$0]) }
     }
   }
 
   func macs(_ call: Invocation) -> Int { Self.layer.macs(call) }
+}
+
+extension RNN: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    try Self.layer.computation(call, .plain, defaults: Self.defaults)
+  }
 }

@@ -192,6 +192,31 @@ struct RecurrentLayer {
     return (products[0] &+ products[1]) &* x[0].nominalExtent &* x[1].nominalExtent
   }
 
+  // MARK: Kernels
+
+  /// The computation of a node with a given cell; `nil` where it has what kernels do not cover.
+  func computation(
+    _ call: Invocation, _ cell: RecurrenceComputation.Cell, defaults: [String]
+  ) throws(CompileError) -> Computation? {
+    let directions = try directions(call)
+    guard call.operand(Operand.lengths) == nil, call.operand(Operand.peepholes) == nil,
+      !call.has("clip")
+    else { return nil }
+    if call.has("activations") {
+      let expected = Array(repeating: defaults, count: directions).joined()
+      guard
+        case .strings(let given)? = call.attributes.first(where: { $0.name == "activations" })?
+          .value, given.map({ String(decoding: $0, as: UTF8.self) }) == Array(expected)
+      else { return nil }
+    }
+    let layout = try Layout(call)
+    let first = call.string("direction") == "reverse"
+    return .recurrence(
+      RecurrenceComputation(
+        cell: cell, isBatchFirst: layout.isBatchFirst,
+        directions: directions == 2 ? [false, true] : [first]))
+  }
+
   // MARK: Evaluation
 
   /// The state of one sequence.

@@ -92,11 +92,14 @@ extension Planner {
         views[index] = dense(views[index], order: own, for: chain.nodes[0])
       }
     }
-    return addProgram(chain, views.map { $0.broadcast(to: shape) }, result)
+    return addProgram(
+      chain.nodes, chain.finished, views.map { $0.broadcast(to: shape) }, result)
   }
 
-  private mutating func addProgram(
-    _ chain: ElementwiseChain, _ operands: [View], _ result: View
+  /// Adds a program over views of the result's shape; `false` where they have too many axes.
+  mutating func addProgram(
+    _ nodes: [NodeID], _ instructions: [ElementwiseFormula.Instruction], _ operands: [View],
+    _ result: View
   ) -> Bool {
     let loops = Loops([result] + operands, axes: result.order)
     guard loops.rank <= Int(prunec_max_rank) else { return false }
@@ -104,16 +107,16 @@ extension Planner {
     program.rank = loops.rank
     fill(&program.shape, loops.shape)
     program.operand_count = operands.count
-    program.instruction_count = chain.instructions.count
+    program.instruction_count = instructions.count
     withElements(of: &program.instructions, as: prunec_instruction.self) { target in
-      for (index, instruction) in chain.finished.enumerated() {
+      for (index, instruction) in instructions.enumerated() {
         target[index] = prunec_instruction(instruction)
       }
     }
     let arguments = program
     var step = Step(
-      chain.nodes, "elementwise", reads: operands.map(\.buffer), writes: [result.buffer],
-      operations: result.shape.elementCount * chain.instructions.count
+      nodes, "elementwise", reads: operands.map(\.buffer), writes: [result.buffer],
+      operations: result.shape.elementCount * instructions.count
     ) { memory in
       var program = arguments
       withElements(of: &program.operands, as: prunec_operand.self) { target in

@@ -1,0 +1,265 @@
+import CKernels
+
+/// Recurrent networks: one product for the inputs of all steps, and for each step a product with the state before and
+/// the formulas of the cell.
+extension Planner {
+  /// More steps than that would take longer to plan than they are worth.
+  private static let stepLimit = 1 << 13
+
+  private enum Operand {
+    static let (x, w, r, b, hidden, cell) = (0, 1, 2, 3, 5, 6)
+  }
+
+  /// One direction of a layer, and where its numbers lie.
+  private struct Direction {
+    var index: Int
+    var node: NodeID
+    var gates: Int
+    /// `[steps, batch, gates * units]`: what comes from the inputs.
+    var inputs: View
+    /// `[steps, batch, units]`
+    var states: View
+    /// `[batch, units]`; the cell is changed in place.
+    var initial, cell: View?
+    var isReverse: Bool
+    var biases: [Float]
+
+    var units: Int { states.shape[2] }
+  }
+
+  mutating func lowerRecurrence(
+    _ id: NodeID, _ recurrence: RecurrenceComputation
+  ) throws(CompileError) -> Bool {
+    let (operands, results) = (graph[id].inputs, graph[id].outputs)
+    guard let views = try operandViews(id), let given = views[Operand.x],
+      operands.count <= Operand.b || operands[Operand.b].map(facts.isFixed) ?? true,
+      facts.isFixed(operands[Operand.w]!), facts.isFixed(operands[Operand.r]!)
+    else { return false }
+    let x = recurrence.isBatchFirst ? given.applying(.permute([1, 0, 2]))! : given
+    let recurrent = try weights.tensor(operands[Operand.r]!)
+    let (steps, batch, inputCount) = (x.shape[0], x.shape[1], x.shape[2])
+    let (count, rows, units) = (recurrent.shape[0], recurrent.shape[1], recurrent.shape[2])
+    guard steps > 0, batch > 0, inputCount > 0, units > 0, steps * count <= Self.stepLimit else {
+      return false
+    }
+    let numbers =
+      try fixedNumbers(id, operand: Operand.b).flatMap { $0 }
+      ?? [Float](repeating: 0, count: 2 * count * rows)
+    let source = x.strides[2] == 1 ? x : dense(x, order: [0, 1, 2], for: id)
+
+    func operand(_ index: Int) -> View? { index < views.count ? views[index] : nil }
+    /// A state `[directions, batch, units]` or `[batch, directions, units]` as `[batch, units]`.
+    func part(_ state: View, _ direction: Int) -> View {
+      state.part(direction, ofAxis: recurrence.isBatchFirst ? 1 : 0)
+    }
+    let isUsed = results.map { $0.map { !graph[$0].uses.isEmpty } ?? false }
+    let state =
+      recurrence.isBatchFirst ? [batch, count, units] : [count, batch, units]
+    let all =
+      recurrence.isBatchFirst ? [batch, steps, count, units] : [steps, count, batch, units]
+    let y = isUsed[0] ? result(results[0]!) : newView(.float32, all)
+    var cell: View?
+    if case .longShortTermMemory = recurrence.cell {
+      let place = isUsed.count > 2 && isUsed[2] ? result(results[2]!) : newView(.float32, state)
+      if let initial = operand(Operand.cell) {
+        addCopy(id, from: initial, to: place)
+      } else {
+        addFill(id, place, with: 0)
+      }
+      cell = place
+    }
+    for (index, isReverse) in recurrence.directions.enumerated() {
+      let states = y.part(index, ofAxis: recurrence.isBatchFirst ? 2 : 1)
+      let inputs = newView(.float32, [steps, batch, rows])
+      try addInputs(
+        id, index, source, to: inputs,
+        biases: Array(numbers[(2 * index * rows)..<((2 * index + 1) * rows)]))
+      try addSteps(
+        Direction(
+          index: index, node: id, gates: rows / units, inputs: inputs,
+          states: recurrence.isBatchFirst ? states.applying(.permute([1, 0, 2]))! : states,
+          initial: operand(Operand.hidden).map { part($0, index) },
+          cell: cell.map { part($0, index) }, isReverse: isReverse,
+          biases: Array(numbers[((2 * index + 1) * rows)..<((2 * index + 2) * rows)])),
+        recurrence.cell)
+    }
+    if isUsed.count > 1, isUsed[1] {
+      let final = result(results[1]!)
+      for (index, isReverse) in recurrence.directions.enumerated() {
+        let states = y.part(index, ofAxis: recurrence.isBatchFirst ? 2 : 1)
+        let last = states.part(isReverse ? 0 : steps - 1, ofAxis: recurrence.isBatchFirst ? 1 : 0)
+        addCopy(id, from: last, to: part(final, index))
+      }
+    }
+    return true
+  }
+
+  /// `X W' + b` for all steps.
+  private mutating func addInputs(
+    _ id: NodeID, _ direction: Int, _ x: View, to y: View, biases: [Float]
+  ) throws(CompileError) {
+    try addStateProduct(
+      id, part: 4 * direction, operand: Operand.w, direction, rows: 0..<y.shape[2], biases, x, to: y
+    )
+  }
+
+  /// The product of rows `[height, width, K]` with rows of the weights of one direction.
+  private mutating func addStateProduct(
+    _ id: NodeID, part: Int, operand: Int, _ direction: Int, rows: Range<Int>, _ biases: [Float],
+    _ x: View, to y: View, adding addend: View? = nil, _ activation: Activation = .identity
+  ) throws(CompileError) {
+    let weight = graph[id].inputs[operand]!
+    let shape = shape(of: weight)
+    var packing = prunec_packing()
+    (packing.batch, packing.groups, packing.scale) = (1, 1, 1)
+    (packing.kernel_height, packing.kernel_width) = (1, 1)
+    packing.out_channels = rows.count
+    packing.in_channels = shape[2]
+    (packing.output, packing.input) = (shape[2], 1)
+    let form = packing
+    let offset = (direction * shape[1] + rows.lowerBound) * shape[2]
+    let packed = try weights.packed(.init(node: id, part: part)) { () throws(CompileError) in
+      PackedWeights(
+        form, try weights.tensor(weight).floats, offset: offset, factors: nil, biases: biases)
+    }
+    var product = prunec_product()
+    (product.batch, product.groups) = (1, 1)
+    (product.kernel_height, product.kernel_width) = (1, 1)
+    (product.stride_height, product.stride_width) = (1, 1)
+    (product.dilation_height, product.dilation_width) = (1, 1)
+    (product.in_channels, product.out_channels) = (shape[2], rows.count)
+    (product.in_height, product.in_width) = (x.shape[0], x.shape[1])
+    (product.out_height, product.out_width) = (x.shape[0], x.shape[1])
+    (product.x_row, product.x_pixel) = (x.strides[0], x.strides[1])
+    (product.y_row, product.y_pixel) = (y.strides[0], y.strides[1])
+    if let addend {
+      (product.addend_row, product.addend_pixel) = (addend.strides[0], addend.strides[1])
+    }
+    addProduct(
+      [id], "recurrence", product, x: x, weights: .constant(packed),
+      epilogue: Epilogue(
+        output: graph[id].outputs.compactMap { $0 }[0], activation: activation),
+      addend: addend, y: y)
+  }
+
+  private mutating func addSteps(
+    _ direction: Direction, _ cell: RecurrenceComputation.Cell
+  ) throws(CompileError) {
+    let (steps, batch, units) = (
+      direction.states.shape[0], direction.states.shape[1], direction.units
+    )
+    // What the product with the state makes, and the state that is reset.
+    let gates = newView(.float32, [1, batch, direction.gates * units])
+    let reset = newView(.float32, [1, batch, units])
+    let zeros = newConstant(Tensor(zeros: .float32, shape: [1, batch, units]))
+    var before =
+      direction.initial.map {
+        $0.strides[1] == 1 ? $0 : dense($0, order: [0, 1], for: direction.node)
+      }
+      .map { $0.adding(axis: 0) } ?? zeros
+    for step in 0..<steps {
+      let time = direction.isReverse ? steps - 1 - step : step
+      let (x, y) = (direction.inputs.span(time), direction.states.span(time))
+      try addStep(direction, cell, x, before, to: y, gates: gates, reset: reset)
+      before = y
+    }
+  }
+
+  private mutating func addStep(
+    _ direction: Direction, _ cell: RecurrenceComputation.Cell, _ x: View, _ before: View,
+    to y: View, gates: View, reset: View
+  ) throws(CompileError) {
+    let (id, units) = (direction.node, direction.units)
+    func gate(_ view: View, _ index: Int) -> View { view.gate(index, units) }
+    func multiply(
+      _ planner: inout Planner, _ state: View, gates rows: Range<Int>, to result: View,
+      adding addend: View?, _ activation: Activation = .identity
+    ) throws(CompileError) {
+      let rows = (rows.lowerBound * units)..<(rows.upperBound * units)
+      // The two parts of a GRU's weights are packed apart.
+      let part = 4 * direction.index + (rows.lowerBound == 0 ? 1 : 2)
+      try planner.addStateProduct(
+        id, part: part, operand: Operand.r, direction.index, rows: rows,
+        Array(direction.biases[rows]), state, to: result, adding: addend, activation)
+    }
+    let sigmoid = ElementwiseFormula.Operation.activate(Activation(.sigmoid))
+    let tanh = ElementwiseFormula.Operation.activate(Activation(.tanh))
+    var isAdded = true
+    switch cell {
+    case .plain:
+      try multiply(&self, before, gates: 0..<1, to: y, adding: x, Activation(.tanh))
+    case .longShortTermMemory:
+      try multiply(&self, before, gates: 0..<4, to: gates, adding: x)
+      let cell = direction.cell!.adding(axis: 0)
+      isAdded = addProgram(
+        [id],
+        [
+          .init(sigmoid, [0]), .init(sigmoid, [1]), .init(tanh, [2]), .init(.multiply, [5, 3]),
+          .init(.multiply, [4, 6]), .init(.add, [7, 8]),
+        ], [gate(gates, 0), gate(gates, 2), gate(gates, 3), cell], cell)
+      isAdded =
+        addProgram(
+          [id], [.init(sigmoid, [0]), .init(tanh, [1]), .init(.multiply, [2, 3])],
+          [gate(gates, 1), cell], y) && isAdded
+    case .gatedUnit(isLinearBeforeReset: true):
+      try multiply(&self, before, gates: 0..<3, to: gates, adding: nil)
+      isAdded = addProgram(
+        [id],
+        [
+          .init(.add, [0, 3]), .init(sigmoid, [7]),
+          .init(.add, [1, 4]), .init(sigmoid, [9]),
+          .init(.multiply, [10, 5]), .init(.add, [2, 11]), .init(tanh, [12]),
+          .init(.number(1), []), .init(.subtract, [14, 8]), .init(.multiply, [15, 13]),
+          .init(.multiply, [8, 6]), .init(.add, [16, 17]),
+        ], (0..<3).map { gate(x, $0) } + (0..<3).map { gate(gates, $0) } + [before], y)
+    case .gatedUnit(isLinearBeforeReset: false):
+      try multiply(
+        &self, before, gates: 0..<2, to: gates.channels(0..<(2 * units)),
+        adding: x.channels(0..<(2 * units)), Activation(.sigmoid))
+      isAdded = addProgram([id], [.init(.multiply, [0, 1])], [gate(gates, 1), before], reset)
+      try multiply(
+        &self, reset, gates: 2..<3, to: gate(gates, 2), adding: gate(x, 2), Activation(.tanh))
+      isAdded =
+        addProgram(
+          [id],
+          [
+            .init(.number(1), []), .init(.subtract, [3, 0]), .init(.multiply, [4, 1]),
+            .init(.multiply, [0, 2]), .init(.add, [5, 6]),
+          ], [gate(gates, 0), gate(gates, 2), before], y) && isAdded
+    }
+    precondition(isAdded, "three axes are not too many for a program")
+  }
+}
+
+extension View {
+  /// Index `index` of an axis, which goes.
+  fileprivate func part(_ index: Int, ofAxis axis: Int) -> View {
+    var view = self
+    view.offset += index * strides[axis]
+    view.shape.remove(at: axis)
+    view.strides.remove(at: axis)
+    return view
+  }
+
+  /// Index `index` of the first axis, which stays, with an extent of one.
+  fileprivate func span(_ index: Int) -> View { part(index, ofAxis: 0).adding(axis: 0) }
+
+  fileprivate func adding(axis: Int) -> View {
+    var view = self
+    view.shape.insert(1, at: axis)
+    view.strides.insert(0, at: axis)
+    return view
+  }
+
+  /// Some of the indices of the last axis.
+  fileprivate func channels(_ range: Range<Int>) -> View {
+    var view = self
+    view.offset += range.lowerBound * strides[strides.count - 1]
+    view.shape[shape.count - 1] = range.count
+    return view
+  }
+
+  fileprivate func gate(_ index: Int, _ units: Int) -> View {
+    channels((index * units)..<((index + 1) * units))
+  }
+}
