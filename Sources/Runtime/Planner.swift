@@ -81,6 +81,7 @@ struct Planner {
     case .gather(let axis): return try lowerGather(id, axis: axis)
     case .padding(let before, let after, let value):
       return try lowerPadding(id, before: before, after: after, value: value)
+    case .contraction(let contraction): return try lowerContraction(id, contraction)
     case .recurrence(let recurrence): return try lowerRecurrence(id, recurrence)
     case .resampling(let neighbours): return try lowerResampling(id, neighbours)
     }

@@ -103,4 +103,67 @@ import Testing
       """, "y, yh = LSTM <hidden_size = 5> (x, w, r)", [normal([3, 2, 4])])
     #expect(!kernels.contains("reference"))
   }
+
+  @Test func contractionsAreMatrixProducts() throws {
+    let operands = (normal([2, 3, 4, 5]), normal([2, 6, 4, 5], seed: 8))
+    for result in ["bhij", "bjhi", "hibj", "jibh"] {
+      let extents: [Character: Int] = ["b": 2, "h": 4, "i": 3, "j": 6]
+      let shape = result.map { extents[$0]! }
+      let kernels = try check(
+        "(float[2, 3, 4, 5] a, float[2, 6, 4, 5] b) => (float\(shape) y)",
+        "y = Einsum <equation = \"bihd,bjhd->\(result)\"> (a, b)", [operands.0, operands.1])
+      #expect(!kernels.contains("reference"))
+    }
+    for (equation, y) in [("bihd,dk->bihk", "2, 3, 4, 7"), ("bihd,hk->kbid", "7, 2, 3, 5")] {
+      let shape = equation.contains("dk") ? "5, 7" : "4, 7"
+      let kernels = try check(
+        "(float[2, 3, 4, 5] a) => (float[\(y)] y) <float[\(shape)] w = {...}>",
+        "y = Einsum <equation = \"\(equation)\"> (a, w)", [operands.0])
+      #expect(!kernels.contains("reference"))
+    }
+    try check(
+      "(float[5] a, float[5] b) => (float y)", "y = Einsum <equation = \"i,i->\"> (a, b)",
+      [normal([5]), normal([5], seed: 9)])
+    try check(
+      "(float[3] a, float[5] b) => (float[5, 3] y)",
+      "y = Einsum <equation = \"i,j->ji\"> (a, b)", [normal([3]), normal([5])])
+  }
+
+  @Test func volumesAreConvolvedTapByTap() throws {
+    for (attributes, groups, y) in [
+      ("pads = [1, 1, 1, 1, 1, 1]", 1, "2, 6, 5, 6, 7"),
+      ("pads = [2, 0, 1, 1, 1, 1], strides = [2, 1, 2]", 2, "2, 6, 3, 5, 4"),
+      ("dilations = [2, 1, 1], pads = [1, 0, 0, 2, 0, 0]", 1, "2, 6, 4, 4, 5"),
+    ] {
+      let kernels = try check(
+        """
+        (float[2, 4, 5, 6, 7] x) => (float[\(y)] y)
+        <float[6, \(4 / groups), 3, 3, 3] w = {...}, float[6] b = {...}>
+        """,
+        """
+        c = Conv <kernel_shape = [3, 3, 3], group = \(groups), \(attributes)> (x, w, b)
+        r = Relu (c)
+        y = Add (r, r)
+        """, [normal([2, 4, 5, 6, 7])])
+      #expect(!kernels.contains("reference"))
+    }
+  }
+
+  @Test func volumesArePooled() throws {
+    for (node, y) in [
+      ("MaxPool <kernel_shape = [2, 3, 2], strides = [2, 1, 2]>", "2, 3, 2, 4, 3"),
+      ("MaxPool <kernel_shape = [3, 3, 3], pads = [1, 1, 1, 1, 1, 1]>", "2, 3, 5, 6, 7"),
+      ("AveragePool <kernel_shape = [3, 3, 3], pads = [1, 0, 1, 1, 0, 1]>", "2, 3, 5, 4, 7"),
+      (
+        "AveragePool <kernel_shape = [3, 3, 3], pads = [1, 0, 1, 1, 0, 1], count_include_pad = 1>",
+        "2, 3, 5, 4, 7"
+      ),
+    ] {
+      let parts = node.split(separator: " ", maxSplits: 1)
+      let kernels = try check(
+        "(float[2, 3, 5, 6, 7] x) => (float[\(y)] y)", "y = \(parts[0]) \(parts[1]) (x)",
+        [normal([2, 3, 5, 6, 7])])
+      #expect(!kernels.contains("reference"))
+    }
+  }
 }

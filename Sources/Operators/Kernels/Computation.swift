@@ -21,6 +21,7 @@ public enum Computation: Sendable {
   /// Operand 0 with as many elements of one value before and behind along each axis; what is taken away is
   /// negative.
   case padding(before: [Int], after: [Int], value: Float)
+  case contraction(ContractionComputation)
   case recurrence(RecurrenceComputation)
   /// Operand 0 resampled along each axis that has neighbours.
   case resampling([ResamplingNeighbours?])
@@ -73,6 +74,9 @@ public struct MatrixComputation: Sendable {
   public var transposesB = false
   public var alpha: Float = 1
   public var beta: Float = 1
+
+  /// Nothing but the product.
+  public static let plain = MatrixComputation()
 }
 
 /// The greatest elements or means of windows over the spatial axes of `X [N, C, D1 ... Dn]`.
@@ -85,6 +89,16 @@ public struct PoolingComputation: Sendable {
   public var kind: Kind
   public var kernel, strides, dilations: [Int]
   public var padding: [(before: Int, after: Int)]
+}
+
+/// Products of matrices whose rows, columns and inner extents are several axes each: of operands 0 and 1, both in
+/// as many stacks.
+public struct ContractionComputation: Sendable {
+  /// An operand's axes: of stacks, of rows (of operand 0) or columns (of operand 1), and those to sum over.
+  public typealias Axes = (stacks: [Int], outer: [Int], inner: [Int])
+  public var left, right: Axes
+  /// For each axis of the result which one it is of those of stacks, rows and columns, one after the other.
+  public var order: [Int]
 }
 
 /// LSTM, GRU and RNN with their default activation functions, on sequences of equal length, without peepholes.

@@ -100,6 +100,44 @@ struct Einsum: Operator {
   }
 }
 
+extension Einsum: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint, let labels = try labels(call),
+      labels.operands.allSatisfy({ Set($0).count == $0.count })
+    else { return nil }
+    let extents = try extents(labels, call).mapValues { $0.fixedExtent! }
+    // Neither stretched nor empty.
+    for (operand, labels) in labels.operands.enumerated() {
+      guard labels.map({ extents[$0]! }) == call.operand(operand)!.fixedShape!,
+        labels.allSatisfy({ extents[$0]! > 0 })
+      else { return nil }
+    }
+    let result = labels.result
+    if labels.operands.count == 1, labels.operands[0].count == result.count {
+      return .views([[.permute(result.map { labels.operands[0].firstIndex(of: $0)! })]])
+    }
+    guard labels.operands.count == 2 else { return nil }
+    let (left, right) = (labels.operands[0], labels.operands[1])
+    let shared = left.filter { right.contains($0) }
+    let (stacks, inner) = (
+      shared.filter { result.contains($0) }, shared.filter { !result.contains($0) }
+    )
+    let (rows, columns) = (
+      left.filter { !shared.contains($0) }, right.filter { !shared.contains($0) }
+    )
+    guard (rows + columns).allSatisfy({ result.contains($0) }) else { return nil }
+    func axes(_ own: [Label], outer: [Label]) -> ContractionComputation.Axes {
+      func places(_ labels: [Label]) -> [Int] { labels.map { own.firstIndex(of: $0)! } }
+      return (places(stacks), places(outer), places(inner))
+    }
+    let all = stacks + rows + columns
+    return .contraction(
+      ContractionComputation(
+        left: axes(left, outer: rows), right: axes(right, outer: columns),
+        order: result.map { all.firstIndex(of: $0)! }))
+  }
+}
+
 /// A factor of an Einsum, with a label for every axis, each once.
 private struct EinsumTerm {
   typealias Label = EinsumEquation.Label

@@ -1,9 +1,9 @@
 import CKernels
 
-/// Convolutions over one or two spatial axes, and their transposes.
+/// Convolutions over one or two spatial axes, and their transposes; those over three are in `Volumes`.
 extension Planner {
   /// The geometry of a convolution with two spatial axes; one axis counts as the row of an image of one row.
-  private struct Plane {
+  struct Plane {
     var kernel, strides, dilations: [Int]
     var before: [Int]
     var input, output: [Int]
@@ -20,9 +20,12 @@ extension Planner {
   ) throws(CompileError) -> Bool {
     let inputs = graph[id].inputs
     guard let output = graph[id].outputs[0], let weight = inputs[1], facts.isFixed(weight),
-      (1...2).contains(convolution.kernel.count), let x = try view(of: inputs[0]!),
+      (1...3).contains(convolution.kernel.count), let x = try view(of: inputs[0]!),
       let biases = try fixedNumbers(id, operand: 2)
     else { return false }
+    if convolution.kernel.count == 3 {
+      return try lowerVolumeConvolution(id, convolution, x, weight, output, biases)
+    }
     let isFlat = convolution.kernel.count == 1
     func two(_ numbers: [Int], _ filler: Int) -> [Int] { isFlat ? [filler] + numbers : numbers }
     let plane = Plane(
@@ -129,7 +132,7 @@ extension Planner {
   }
 
   /// Whether no tap lies beyond the end of the image.
-  private static func isInside(_ plane: Plane) -> Bool {
+  static func isInside(_ plane: Plane) -> Bool {
     (0..<2).allSatisfy { plane.reach($0) - plane.before[$0] <= plane.input[$0] }
   }
 
@@ -281,7 +284,7 @@ extension Planner {
 
   // MARK: Arguments
 
-  private static func packing(
+  static func packing(
     _ weight: Tensor, groups: Int, filters: Int, channels: Int
   ) -> prunec_packing {
     var packing = prunec_packing()
@@ -293,7 +296,7 @@ extension Planner {
     return packing
   }
 
-  private static func product(
+  static func product(
     _ plane: Plane, _ groups: Int, _ channels: Int, _ filters: Int, _ x: View, _ y: View
   ) -> prunec_product {
     let (from, to) = (Planar(x), Planar(y))
@@ -316,7 +319,7 @@ extension Planner {
     return product
   }
 
-  private static func fillAddend(_ product: inout prunec_product, _ planar: Planar) {
+  static func fillAddend(_ product: inout prunec_product, _ planar: Planar) {
     product.addend_batch = planar.batch
     product.addend_row = planar.row
     product.addend_pixel = planar.pixel

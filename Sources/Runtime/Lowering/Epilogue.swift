@@ -8,6 +8,8 @@ struct Epilogue {
   var output: ValueID
   /// Whether the weights are at hand, to take in factors.
   var isFoldable = true
+  /// Whether sums with other values can be taken in.
+  var takesAddends = true
   /// For each output channel; the weights get the factor.
   var factors: [Float]?
   var biases: [Float]?
@@ -27,9 +29,11 @@ extension Planner {
   /// Whatever follows `output`, the result of a product with its channels along `axis` and with `biases`, and
   /// can be taken in.
   func epilogue(
-    of output: ValueID, channelAxis axis: Int, biases: [Float]?, isFoldable: Bool = true
+    of output: ValueID, channelAxis axis: Int, biases: [Float]?, isFoldable: Bool = true,
+    takesAddends: Bool = true
   ) throws(CompileError) -> Epilogue {
-    var epilogue = Epilogue(output: output, isFoldable: isFoldable, biases: biases)
+    var epilogue = Epilogue(
+      output: output, isFoldable: isFoldable, takesAddends: takesAddends, biases: biases)
     while try extend(&epilogue, axis) {}
     return epilogue
   }
@@ -71,7 +75,8 @@ extension Planner {
           } else {
             epilogue.scale(by: numbers, adding: [Float](repeating: 0, count: count))
           }
-        } else if formula.isBinary(.add), epilogue.addend == nil, isAvailable(other),
+        } else if formula.isBinary(.add), epilogue.takesAddends, epilogue.addend == nil,
+          isAvailable(other),
           case .view(let view)? = places[other], view.shape == shape, view.type == .float32,
           view.strides[axis] == 1
         {

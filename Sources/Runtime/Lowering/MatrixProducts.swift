@@ -52,7 +52,9 @@ extension Planner {
     return true
   }
 
-  private mutating func addMatrixProduct(
+  /// Adds the products of matrices `[M, K]` along the axes of `batch`, to which those of B broadcast. A constant B is a
+  /// view of operand 1 as it is stored.
+  mutating func addMatrixProduct(
     _ id: NodeID, _ form: MatrixComputation, _ a: View, _ b: View, _ batch: [Int],
     _ epilogue: Epilogue, _ addend: View?, _ y: View, isConstant: Bool
   ) throws(CompileError) {

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Softmax, normalizations, reductions and pooling.
+/// Softmax, normalizations and reductions.
 extension Planner {
   /// The view, or a copy of it, with adjacent elements along `axis`.
   private mutating func innermost(_ view: View, axis: Int, for id: NodeID) -> View {
@@ -230,56 +230,6 @@ extension Planner {
           KernelCall(
             arguments, units: Kernels.table.pointee.reduction_units,
             Kernels.table.pointee.reduction))
-      })
-    return true
-  }
-
-  mutating func lowerPooling(
-    _ id: NodeID, _ pooling: PoolingComputation
-  ) throws(CompileError) -> Bool {
-    guard (1...2).contains(pooling.kernel.count), let operand = try operandViews(id)?[0],
-      let output = graph[id].outputs[0]
-    else { return false }
-    let isFlat = pooling.kernel.count == 1
-    func two(_ numbers: [Int], _ filler: Int) -> [Int] { isFlat ? [filler] + numbers : numbers }
-    let x = channelsLast(operand, for: id)
-    let y = result(output, order: [0] + Array(2..<x.shape.count) + [1])
-    let (from, to) = (Planar(x), Planar(y))
-    let (input, outputs) = (two(Array(x.shape[2...]), 1), two(Array(y.shape[2...]), 1))
-    let (kernel, strides) = (two(pooling.kernel, 1), two(pooling.strides, 1))
-    let dilations = two(pooling.dilations, 1)
-    let (before, after) = (
-      two(pooling.padding.map(\.before), 0), two(pooling.padding.map(\.after), 0)
-    )
-    var arguments = prunec_pooling()
-    arguments.kind =
-      switch pooling.kind {
-      case .maximum: prunec_pool_maximum
-      case .average(let countsPadding):
-        countsPadding ? prunec_pool_average_with_pads : prunec_pool_average
-      }
-    (arguments.batch, arguments.channels) = (x.shape[0], x.shape[1])
-    (arguments.in_height, arguments.in_width) = (input[0], input[1])
-    (arguments.out_height, arguments.out_width) = (outputs[0], outputs[1])
-    (arguments.kernel_height, arguments.kernel_width) = (kernel[0], kernel[1])
-    (arguments.stride_height, arguments.stride_width) = (strides[0], strides[1])
-    (arguments.dilation_height, arguments.dilation_width) = (dilations[0], dilations[1])
-    (arguments.pad_top, arguments.pad_left) = (before[0], before[1])
-    (arguments.pad_bottom, arguments.pad_right) = (after[0], after[1])
-    (arguments.x_batch, arguments.x_row, arguments.x_pixel) = (from.batch, from.row, from.pixel)
-    (arguments.y_batch, arguments.y_row, arguments.y_pixel) = (to.batch, to.row, to.pixel)
-    let form = arguments
-    steps.append(
-      Step(
-        [id], "pooling", reads: [x.buffer], writes: [y.buffer],
-        operations: y.shape.elementCount * kernel.elementCount
-      ) { memory in
-        var arguments = form
-        arguments.x = UnsafePointer(memory.floats(x))
-        arguments.y = memory.floats(y)
-        return .kernel(
-          KernelCall(
-            arguments, units: Kernels.table.pointee.pooling_units, Kernels.table.pointee.pooling))
       })
     return true
   }
