@@ -95,7 +95,7 @@ def count_elements(model, running_statistics):
     return total
 
 
-def open_session(path):
+def open_session(path, optimized=True):
     """Runs onnx's full check on a file and loads it in onnxruntime."""
     try:
         onnx.checker.check_model(str(path), full_check=True)
@@ -104,6 +104,8 @@ def open_session(path):
     options = onnxruntime.SessionOptions()
     # Errors are raised, so that warnings need not be printed as well.
     options.log_severity_level = 3
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"])

@@ -68,7 +68,42 @@ enum Kernels {
   static var name: String { String(cString: table.pointee.name) }
 }
 
+extension View {
+  /// Parts of two views of one shape that a kernel can copy at once: all, unless they have too many axes that
+  /// do not merge.
+  static func copyable(from source: View, to target: View) -> [(source: View, target: View)] {
+    guard Loops([target, source], axes: target.order).rank > Int(prunec_max_rank) else {
+      return [(source, target)]
+    }
+    let axis = target.shape.indices.filter { target.shape[$0] > 1 }
+      .min { target.shape[$0] < target.shape[$1] }!
+    return (0..<target.shape[axis]).flatMap { index in
+      copyable(from: source.selecting(index, of: axis), to: target.selecting(index, of: axis))
+    }
+  }
+
+  private func selecting(_ index: Int, of axis: Int) -> View {
+    var view = self
+    view.offset += index * strides[axis]
+    view.shape[axis] = 1
+    return view
+  }
+}
+
 extension KernelCall {
+  /// Copies elements between views of one shape into memory that begins at given addresses.
+  static func copyNow(
+    from source: UnsafeRawPointer, _ from: View, to target: UnsafeMutableRawPointer, _ to: View
+  ) {
+    for part in View.copyable(from: from, to: to) {
+      let (start, end) = (part.source.offset - from.offset, part.target.offset - to.offset)
+      let call = copy(
+        from: source + start * from.elementSize, part.source,
+        to: target + end * to.elementSize, part.target)
+      call.run(0..<call.units)
+    }
+  }
+
   /// A copy of elements between views of one shape, at given addresses.
   static func copy(
     from source: UnsafeRawPointer, _ from: View, to target: UnsafeMutableRawPointer, _ to: View

@@ -64,8 +64,7 @@ final class Memory: @unchecked Sendable {
     var (from, to) = (view, view)
     from.strides = sourceStrides
     to.strides = targetStrides
-    let call = KernelCall.copy(from: source, from, to: target, to)
-    call.run(0..<call.units)
+    KernelCall.copyNow(from: source, from, to: target, to)
   }
 }
 

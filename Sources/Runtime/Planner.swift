@@ -245,17 +245,18 @@ struct Planner {
     let elements = TensorStorage(byteCount: count * view.elementSize) { bytes in
       guard count > 0 else { return }
       let source = storage.bytes.baseAddress! + view.offset * view.elementSize
-      let call = KernelCall.copy(from: source, view, to: bytes.baseAddress!, copy)
-      call.run(0..<call.units)
+      KernelCall.copyNow(from: source, view, to: bytes.baseAddress!, copy)
     }
     buffers.append(Buffer(byteCount: 0, constant: elements))
     return copy
   }
 
   mutating func addCopy(_ id: NodeID, from source: View, to target: View) {
-    steps.append(
-      Step([id], "copy", reads: [source.buffer], writes: [target.buffer]) { memory in
-        .kernel(.copy(from: memory[source], source, to: memory[target], target))
-      })
+    for (source, target) in View.copyable(from: source, to: target) {
+      steps.append(
+        Step([id], "copy", reads: [source.buffer], writes: [target.buffer]) { memory in
+          .kernel(.copy(from: memory[source], source, to: memory[target], target))
+        })
+    }
   }
 }

@@ -64,6 +64,11 @@ import Testing
       s = Constant <value_floats = [1.0, 1.0, 2.0, 3.0]> ()
       y = Upsample <mode = "linear"> (x, s)
       """, [normal([1, 3, 2, 6])], opset: 9)
+    // Scales that are known only when the model runs.
+    try check(
+      "(float[1, 1, 2, 2] x, float[4] s) => (float[1, 1, 4, 6] y)",
+      "y = Upsample <mode = \"nearest\"> (x, s)",
+      [normal([1, 1, 2, 2]), Tensor([1, 1, 2, 3], shape: [4])], opset: 9)
   }
 
   @Test(arguments: [("LSTM", 4), ("GRU", 3), ("RNN", 1)], [0, 1])
@@ -165,5 +170,31 @@ import Testing
         [normal([2, 3, 5, 6, 7])])
       #expect(!kernels.contains("reference"))
     }
+  }
+
+  @Test func repetitionsAreCopied() throws {
+    let kernels = try check(
+      "(float[2, 3, 1, 4] x) => (float[2, 9, 5, 8] y)",
+      "r = Constant <value_ints = [1, 3, 5, 2]> () y = Tile (x, r)", [normal([2, 3, 1, 4])])
+    #expect(kernels == ["copy"])
+  }
+
+  @Test func anyNumberOfAxesIsCopied() throws {
+    let x = normal([2, 2, 3, 2, 2, 2, 2, 2])
+    try check(
+      "(float[2, 2, 3, 2, 2, 2, 2, 2] x) => (float[2, 2, 2, 2, 2, 3, 2, 2] y, float[384] z)",
+      """
+      y = Transpose <perm = [7, 6, 5, 4, 3, 2, 1, 0]> (x)
+      s = Constant <value_ints = [384]> ()
+      z = Reshape (y, s)
+      """, [x])
+  }
+
+  @Test func truthValuesAreConverted() throws {
+    let x = Tensor([0, -0.0, 0.5, -2, .nan], shape: [5])
+    let kernels = try check(
+      "(float[5] x) => (float[5] y, bool[5] z)",
+      "z = Cast <to = 9> (x) f = Cast <to = 1> (z) h = Cast <to = 10> (f) y = CastLike (h, x)", [x])
+    #expect(!kernels.contains("reference"))
   }
 }

@@ -22,7 +22,8 @@ says how prunec did:
     crash         prunec ended by a signal or with an exit code that it does not document
     refused       prunec ended with another exit code than 0
     timeout       prunec took too long
-    misrun        its runtime fails, or differs by more than 1e-4 from onnxruntime
+    misrun        its runtime fails, or differs by more than 1e-4 from onnxruntime (or four times
+                  what that differs by from itself without its optimizations, where that is more)
     not-exported  there is no file that runs to begin with
 
 then the percentages kept of the parameters and of the MACs, of the parameters by Torch-Pruning and

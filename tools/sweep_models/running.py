@@ -21,8 +21,9 @@ class RuntimeFailed(Exception):
 
 
 def compare(prunec, path, seed, limit):
-    """How far prunec's outputs are from onnxruntime's on random inputs, how far they may be, and
-    the share of the time that each operator without a kernel takes."""
+    """How far prunec's outputs are from onnxruntime's on random inputs; how far they may be, which is
+    1e-4 or four times as far as onnxruntime is from itself without its optimizations; and the share
+    of the time that each operator without a kernel takes."""
     session = open_session(path)
     inputs = random_inputs(session, numpy.random.default_rng(seed))
     expected = session.run(None, inputs)
@@ -36,10 +37,15 @@ def compare(prunec, path, seed, limit):
         _run([prunec, "run", path, *given, "-o", results], limit)
         with numpy.load(results) as outputs:
             _, error = differences(expected, [outputs[name] for name in names])
+        tolerance = _tolerance(path)
+        if error > tolerance:
+            # Random weights can make small errors large, and onnxruntime's own as well.
+            plain = open_session(path, optimized=False)
+            tolerance = max(tolerance, 4 * differences(expected, plain.run(None, inputs))[1])
         report = json.loads(
             _run([prunec, "bench", path, *given, "--runs", "1", "--json"], limit))
     return {
-        "relative_error": error, "tolerance": _tolerance(path), "references": _references(report)}
+        "relative_error": error, "tolerance": tolerance, "references": _references(report)}
 
 
 def _run(command, limit):

@@ -56,6 +56,26 @@ struct Cast: Operator {
   func macs(_ call: Invocation) -> Int { 0 }
 }
 
+extension Cast: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    .conversion(from: call.elementType(0)!, to: try target(call))
+  }
+}
+
+extension Computation {
+  /// Kernels compute in single precision, whatever the floating point type.
+  static func conversion(from source: ElementType, to target: ElementType) -> Computation? {
+    if source.isFloatingPoint && target.isFloatingPoint { return .views([[]]) }
+    if source == .bool, target.isFloatingPoint {
+      return .elementwise(.unary(.activate(.identity)))
+    }
+    guard source.isFloatingPoint, target == .bool else { return nil }
+    return .elementwise(
+      ElementwiseFormula(
+        operandCount: 1, [.init(.number(0), []), .init(.equal, [0, 1]), .init(.not, [2])]))
+  }
+}
+
 extension ElementType {
   /// Whether prunec computes with the type: numbers of whole bytes, and booleans.
   var isNumeric: Bool { isFloatingPoint || isInteger || self == .bool }

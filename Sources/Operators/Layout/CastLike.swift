@@ -43,3 +43,9 @@ struct CastLike: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension CastLike: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    .conversion(from: call.elementType(0)!, to: call.elementType(1)!)
+  }
+}

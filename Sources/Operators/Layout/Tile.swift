@@ -70,3 +70,21 @@ struct Tile: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension Tile: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let (input, output) = (call.operand(0)!.fixedShape!, call.results[0].fixedShape!)
+    guard !output.contains(0) else { return nil }
+    // An axis of repetitions before each that is repeated.
+    var (divided, stretched): ([Int], [Int]) = ([], [])
+    for (own, extent) in zip(input, output) {
+      if own != extent {
+        divided.append(1)
+        stretched.append(extent / own)
+      }
+      divided.append(own)
+      stretched.append(own)
+    }
+    return .views([[.reshape(divided), .broadcast(stretched), .reshape(output)]])
+  }
+}

@@ -57,16 +57,19 @@ struct Upsample: Operator {
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
     let x = try call.tensor(0, of: operands)
-    return [try method(call).apply(call, to: x, axes(resolved))]
+    return [try method(call).apply(call, to: x, axes(resolved)!)]
   }
 
-  /// All axes, given facts in which every extent is a number.
-  private func axes(_ call: Invocation) throws(CompileError) -> [Resampling.Axis] {
+  /// All axes, given facts in which every extent is a number; `nil` where a scale is not known.
+  private func axes(_ call: Invocation) throws(CompileError) -> [Resampling.Axis]? {
     let (input, output) = (call.operand(0)!.fixedShape!, call.results[0].fixedShape!)
-    let scales = try scales(call, rank: input.count)
-    return input.indices.map {
-      Resampling.Axis(extent: input[$0], resultExtent: output[$0], scale: scales[$0]!)
+    var axes: [Resampling.Axis] = []
+    for (axis, scale) in try scales(call, rank: input.count).enumerated() {
+      guard let scale else { return nil }
+      axes.append(
+        Resampling.Axis(extent: input[axis], resultExtent: output[axis], scale: scale))
     }
+    return axes
   }
 
   func macs(_ call: Invocation) -> Int { 0 }
@@ -75,6 +78,8 @@ struct Upsample: Operator {
 extension Upsample: KernelOperator {
   func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     guard call.elementType(0)!.isFloatingPoint else { return nil }
-    return try method(call).computation(axes(call))
+    return try axes(call).flatMap { (axes) throws(CompileError) in
+      try method(call).computation(axes)
+    }
   }
 }
