@@ -1,6 +1,7 @@
-"""onnxruntime's own operators: prunec computes what onnxruntime does.
+"""onnxruntime's own operators: prunec computes what onnxruntime does, when it folds constants and in
+its runtime.
 
-usage: PRUNEC_OPT=path/to/prunec-opt python -m unittest runtime_operators_tests
+usage: PRUNEC=path/to/prunec PRUNEC_OPT=path/to/prunec-opt python -m unittest runtime_operators_tests
 """
 
 import os
@@ -17,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import check_node_tests as node_tests  # noqa: E402
+import check_runtime  # noqa: E402
 
 GENERATOR = numpy.random.default_rng(0)
 
@@ -201,19 +203,45 @@ class RuntimeOperatorTests(unittest.TestCase):
                 folded, message = program.run(model(operator, *case), "fold-constants{all=true}")
                 self.assertIsNotNone(folded, message)
                 actual = node_tests.constant_outputs(folded)
-                self.assertEqual(sorted(actual), sorted(expected))
-                for name, array in expected.items():
-                    self.assertEqual(actual[name].dtype, array.dtype)
-                    self.assertEqual(actual[name].shape, array.shape)
-                    numpy.testing.assert_allclose(actual[name], array, rtol=1e-4, atol=1e-5)
+                self.compare(actual, expected)
+
+    def check_runtime(self, operator):
+        runtime = check_runtime.Runtime(os.environ["PRUNEC"])
+        for index, case in enumerate(CASES[operator]):
+            expected = run(operator, *case)
+            # Weights are constants as a rule; where they are not, other kernels are chosen.
+            for are_inputs in ({"x0"}, {f"x{place}" for place in range(len(case[0]))}):
+                with self.subTest(operator=operator, case=index, inputs=sorted(are_inputs)):
+                    given, inputs = with_inputs(model(operator, *case), are_inputs)
+                    actual, message = runtime.run(given, inputs)
+                    self.assertIsNotNone(actual, message)
+                    self.compare(actual, expected)
+
+    def compare(self, actual, expected):
+        self.assertEqual(sorted(actual), sorted(expected))
+        for name, array in expected.items():
+            self.assertEqual(actual[name].dtype, array.dtype)
+            self.assertEqual(actual[name].shape, array.shape)
+            numpy.testing.assert_allclose(actual[name], array, rtol=1e-4, atol=1e-5)
 
 
-def test_of(operator):
-    return lambda self: self.check(operator)
+def with_inputs(given, names):
+    """The model with some of its initializers as inputs, and these."""
+    tensors = [tensor for tensor in given.graph.initializer if tensor.name in names]
+    for tensor in tensors:
+        given.graph.input.append(
+            helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+        given.graph.initializer.remove(tensor)
+    return given, {tensor.name: numpy_helper.to_array(tensor) for tensor in tensors}
+
+
+def tests_of(operator):
+    return (lambda self: self.check(operator)), (lambda self: self.check_runtime(operator))
 
 
 for name in CASES:
-    setattr(RuntimeOperatorTests, f"test_{name}", test_of(name))
+    for prefix, test in zip(("test", "test_running"), tests_of(name)):
+        setattr(RuntimeOperatorTests, f"{prefix}_{name}", test)
 
 if __name__ == "__main__":
     unittest.main()

@@ -58,3 +58,29 @@ struct FusedConv: Operator {
 
   func macs(_ call: Invocation) -> Int { Self.form.macs(call) }
 }
+
+extension FusedConv: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.operand(3) == nil else { return nil }
+    var convolution = try Self.form.computation(call)
+    let parameters = call.floats("activation_params") ?? []
+    func parameter(_ index: Int, _ fallback: Float) -> Float {
+      index < parameters.count ? parameters[index] : fallback
+    }
+    switch call.string("activation")?.lowercased() {
+    case nil, "": break
+    case "relu": convolution.activation = Activation(.relu)
+    case "sigmoid": convolution.activation = Activation(.sigmoid)
+    case "tanh": convolution.activation = Activation(.tanh)
+    case "leakyrelu":
+      convolution.activation = Activation(.leakyRelu, alpha: parameter(0, 0.01))
+    case "clip" where parameters.count == 2:
+      convolution.activation = Activation(.clip, alpha: parameters[0], beta: parameters[1])
+    case "hardsigmoid":
+      convolution.activation = Activation(
+        .hardSigmoid, alpha: parameter(0, 0.2), beta: parameter(1, 0.5))
+    default: return nil
+    }
+    return .convolution(convolution)
+  }
+}

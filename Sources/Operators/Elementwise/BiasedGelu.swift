@@ -6,18 +6,21 @@
 struct BiasedGelu: Operator {
   let signature: Signature
   private let formula: @Sendable (Float) -> Float
+  private let kernel: Activation.Function
 
   private init(
-    _ type: String, operands: ClosedRange<Int>, _ formula: @escaping @Sendable (Float) -> Float
+    _ type: String, operands: ClosedRange<Int>, _ kernel: Activation.Function,
+    _ formula: @escaping @Sendable (Float) -> Float
   ) {
+    self.kernel = kernel
     signature = Signature(
       type, domain: Signature.runtimeDomain, opsets: 1...1, operands: operands)
     self.formula = formula
   }
 
   static let all = [
-    BiasedGelu("BiasGelu", operands: 2...2) { Gelu.exact($0) },
-    BiasedGelu("FastGelu", operands: 1...2) { Gelu.approximate($0) },
+    BiasedGelu("BiasGelu", operands: 2...2, .gelu) { Gelu.exact($0) },
+    BiasedGelu("FastGelu", operands: 1...2, .approximateGelu) { Gelu.approximate($0) },
   ]
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
@@ -46,4 +49,13 @@ struct BiasedGelu: Operator {
   }
 
   func macs(_ call: Invocation) -> Int { 0 }
+}
+
+extension BiasedGelu: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.operand(1) != nil else { return .elementwise(.activation(kernel)) }
+    return .elementwise(
+      ElementwiseFormula(
+        operandCount: 2, [.init(.add, [0, 1]), .init(.activate(Activation(kernel)), [2])]))
+  }
 }

@@ -85,3 +85,15 @@ struct FusedMatMul: Operator {
 
   func macs(_ call: Invocation) -> Int { plain(call).map { Self.form.macs($0) } ?? 0 }
 }
+
+extension FusedMatMul: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard try call.requiredInt("transBatchA") == 0, try call.requiredInt("transBatchB") == 0,
+      call.shape(0)!.count > 1, call.shape(1)!.count > 1
+    else { return nil }
+    return .matrixProduct(
+      MatrixComputation(
+        transposesA: try call.requiredInt("transA") != 0,
+        transposesB: try call.requiredInt("transB") != 0, alpha: try call.requiredFloat("alpha")))
+  }
+}
