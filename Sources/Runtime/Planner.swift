@@ -77,6 +77,7 @@ struct Planner {
     case .softmax(let axis, let isLogarithm):
       return try lowerSoftmax(id, axis: axis, isLogarithm: isLogarithm)
     case .normalization(let normalization): return try lowerNormalization(id, normalization)
+    case .localResponse(let response): return try lowerLocalResponse(id, response)
     case .reduction(let kind, let axes): return try lowerReduction(id, kind, axes: axes)
     case .gather(let axis): return try lowerGather(id, axis: axis)
     case .padding(let before, let after, let value):

@@ -197,4 +197,23 @@ import Testing
       "z = Cast <to = 9> (x) f = Cast <to = 1> (z) h = Cast <to = 10> (f) y = CastLike (h, x)", [x])
     #expect(!kernels.contains("reference"))
   }
+
+  @Test func neighboursAreNormalizedBy() throws {
+    for (attributes, shape) in [
+      ("size = 5", [2, 7, 3, 4]), ("size = 4, alpha = 0.5, beta = 0.6, bias = 2.0", [1, 3, 5]),
+      ("size = 9, alpha = 2.0", [1, 4, 2, 2]),
+    ] {
+      let kernels = try check(
+        "(float\(shape) x) => (float\(shape) y)", "y = LRN <\(attributes)> (x)", [normal(shape)])
+      #expect(!kernels.contains("reference"))
+    }
+  }
+
+  @Test func dropoutsAreNoSteps() throws {
+    let kernels = try check(
+      "(float[2, 3] x) => (float[2, 3] y)", "d, m = Dropout (x) y = Neg (d)", [normal([2, 3])])
+    #expect(kernels == ["elementwise"])
+    try check(
+      "(float[2, 3] x) => (float[2, 3] y, bool[2, 3] m)", "y, m = Dropout (x)", [normal([2, 3])])
+  }
 }

@@ -3,7 +3,8 @@
 /// It says nothing of where elements lie: which layouts to use, what to fuse and what to leave in place is
 /// for whoever executes or emits the graph.
 public enum Computation: Sendable {
-  /// Each result holds elements of operand 0, as the steps, one after the other, pick and arrange them.
+  /// The results hold elements of operand 0, as the steps of each, one after the other, pick and arrange them. Others
+  /// than the first that have steps may not be asked for.
   case views([[ViewStep]])
   /// All operands, one after the other along an axis.
   case concatenation(axis: Int)
@@ -14,6 +15,7 @@ public enum Computation: Sendable {
   /// Operand 0 divided into rows along an axis: their exponentials divided by the sum of these, or the logarithm.
   case softmax(axis: Int, isLogarithm: Bool)
   case normalization(NormalizationComputation)
+  case localResponse(LocalResponseComputation)
   /// Operand 0 reduced along some of its axes.
   case reduction(ReductionKind, axes: [Int])
   /// Slices of operand 0 along an axis, at the places that the integers of operand 1 say.
@@ -91,6 +93,15 @@ public struct PoolingComputation: Sendable {
   public var padding: [(before: Int, after: Int)]
 }
 
+extension PoolingComputation {
+  /// Means of so many elements along one axis, with zeros for those that are not there.
+  public init(average size: Int, padding: (before: Int, after: Int)) {
+    self.init(
+      kind: .average(countsPadding: true), kernel: [size], strides: [1], dilations: [1],
+      padding: [padding])
+  }
+}
+
 /// Products of matrices whose rows, columns and inner extents are several axes each: of operands 0 and 1, both in
 /// as many stacks.
 public struct ContractionComputation: Sendable {
@@ -145,6 +156,13 @@ public struct NormalizationComputation: Sendable {
   public var epsilon: Float
   public var scale: Int?
   public var bias: Int?
+}
+
+/// `X / (bias + alpha m)^beta` where `m` is the mean of the squares of `size` neighbouring channels, some of which may be
+/// beyond the last and zero.
+public struct LocalResponseComputation: Sendable {
+  public var size: Int
+  public var alpha, beta, bias: Float
 }
 
 /// An operator that has kernels. Others are executed by their `evaluate`.

@@ -64,3 +64,17 @@ public struct LRN: Operator {
 
   public func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension LRN: KernelOperator {
+  /// No kernel counts a wider window.
+  private static let largestSize = 1 << 16
+
+  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let size = try call.requiredInt("size")
+    guard size <= Self.largestSize else { return nil }
+    return .localResponse(
+      LocalResponseComputation(
+        size: size, alpha: try call.requiredFloat("alpha"), beta: try call.requiredFloat("beta"),
+        bias: try call.requiredFloat("bias")))
+  }
+}

@@ -18,7 +18,7 @@ extension Planner {
   }
 
   /// Adds a pooling over one or two axes.
-  private mutating func addPooling(
+  mutating func addPooling(
     _ id: NodeID, _ pooling: PoolingComputation, _ x: View, _ y: View
   ) {
     let isFlat = pooling.kernel.count == 1

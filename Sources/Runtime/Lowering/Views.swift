@@ -3,7 +3,9 @@ import CKernels
 /// Views and concatenations: mostly no steps at all.
 extension Planner {
   mutating func lowerViews(_ id: NodeID, _ results: [[ViewStep]]) throws(CompileError) -> Bool {
-    guard let operand = try operandViews(id)?[0] else { return false }
+    let others = graph[id].outputs.dropFirst(results.count).compactMap { $0 }
+    guard others.allSatisfy({ graph[$0].uses.isEmpty }), let operand = try operandViews(id)?[0]
+    else { return false }
     for (output, steps) in zip(graph[id].outputs, results) {
       guard let output else { continue }
       var view = operand
