@@ -1,4 +1,5 @@
 import PassKit
+import Runtime
 
 /// Chooses the channels to remove and masks them: they are still there, but nothing downstream sees
 /// them.
@@ -15,7 +16,8 @@ import PassKit
 /// has made sure of that.
 ///
 /// Options: one of `macs=F`, `params=F` (fraction to keep), `ratio=R` (fraction of each group's
-/// channels to remove); default `macs=0.5`. `scope` (global, uniform), `align` (auto or a number),
+/// channels to remove), `latency=T` (a fraction of the time that the model takes to run, or a time such as 4ms, on
+/// `threads=N` threads); default `macs=0.5`. `scope` (global, uniform), `align` (auto or a number),
 /// `max-ratio`, `min-channels`, and any number of `only=KIND`, `keep=PATTERN`, `ratio-for=PATTERN=R`,
 /// a pattern being a kind of groups or a glob of names.
 public struct MaskChannels: Pass {
@@ -34,7 +36,18 @@ public struct MaskChannels: Pass {
       budgets.append(.parameters(fraction))
     }
     if let ratio = try options.double("ratio", in: 0...1) { budgets.append(.ratio(ratio)) }
-    guard budgets.count <= 1 else { throw options.error("give one of macs, params and ratio") }
+    let threads = try options.int("threads", in: 1...1024)
+    if let text = options.string("latency") {
+      guard let target = LatencyTarget(text) else {
+        throw options.error("latency=\(text) is neither a fraction up to 1 nor a time such as 4ms")
+      }
+      budgets.append(.latency(target, threads: threads))
+    } else if threads != nil {
+      throw options.error("threads is for latency")
+    }
+    guard budgets.count <= 1 else {
+      throw options.error("give one of macs, params, ratio and latency")
+    }
     budget = budgets.first ?? .macs(0.5)
     scope = try options.choice("scope", Scope.self) ?? .global
     var guards = Guards()
@@ -68,7 +81,18 @@ public struct MaskChannels: Pass {
     guard let scores = context.scores else { preconditionFailure("no scores") }
     let selection = try ChannelSelection(
       graph, facts, coupling, scores, guards: guards, aliases: context.aliases)
-    let removed = try selection.removed(budget: budget, scope: scope)
+    let removed: [Int: Set<Int>]
+    if case .latency(let target, let threads) = budget {
+      let times = try ModelTimes(
+        graph, facts, coupling, selection, original: context.original,
+        threadCount: threads ?? Session.processorCount)
+      defer { times.save() }
+      context.warnings += times.warnings
+      let found = try LatencyBudget(selection, target, scope: scope, times).removed()
+      (removed, context.latency) = (found.channels, found.report)
+    } else {
+      removed = try selection.removed(budget: budget, scope: scope)
+    }
     let kept = coupling.keptIndices(removing: removed)
     let places = MaskPlace.all(in: graph, facts, kept)
     insert(places, kept, &graph)

@@ -23,8 +23,7 @@ public struct ShrinkChannels: Pass {
 
   private struct Plan {
     let masks: [NodeID]
-    let kept: [Axis: [Int]]
-    let adaptations: [(node: NodeID, changes: [Adaptation])]
+    let cut: GraphCut
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -32,11 +31,11 @@ public struct ShrinkChannels: Pass {
     let coupling = try context.coupling(of: graph)
     let plan = try find(graph, facts, coupling)
     context.maskedGraph = graph
-    perform(plan, facts, &graph)
+    perform(plan, &graph)
     try verify(graph, try context.facts(of: graph), plan, before: facts)
     context.shrinkage = context.shrinkage ?? Shrinkage(keptIndices: [:])
-    context.shrinkage!.append(plan.kept)
-    context.scores?.keep(plan.kept)
+    context.shrinkage!.append(plan.cut.kept)
+    context.scores?.keep(plan.cut.kept)
   }
 
   // MARK: Find
@@ -55,14 +54,7 @@ public struct ShrinkChannels: Pass {
         )
       }
     }
-    var adaptations: [(node: NodeID, changes: [Adaptation])] = []
-    for id in graph.nodes where !graph[id].operation.isMask {
-      let cut = Self.cut(at: id, graph, facts, kept)
-      guard !cut.kept.isEmpty, let (found, call) = facts.invocation(of: id) else { continue }
-      let changes = try found.adapt(call, to: cut)
-      if !changes.isEmpty { adaptations.append((id, changes)) }
-    }
-    return Plan(masks: masked.masks, kept: kept, adaptations: adaptations)
+    return Plan(masks: masked.masks, cut: try GraphCut(graph, facts, keeping: kept))
   }
 
   private func isMasked(
@@ -81,67 +73,15 @@ public struct ShrinkChannels: Pass {
     return false
   }
 
-  private static func cut(
-    at id: NodeID, _ graph: Graph, _ facts: GraphFacts, _ kept: [Axis: [Int]]
-  ) -> Cut {
-    var cut: [AxisReference: [Int]] = [:]
-    func collect(_ values: [ValueID?], _ reference: (Int, Int) -> AxisReference) {
-      for (index, value) in values.enumerated() {
-        guard let value else { continue }
-        for axis in 0..<(facts[value].rank ?? 0) {
-          if let indices = kept[Axis(value, axis)] { cut[reference(index, axis)] = indices }
-        }
-      }
-    }
-    collect(graph[id].inputs) { .operand($0, axis: $1) }
-    collect(graph[id].outputs) { .result($0, axis: $1) }
-    return Cut(cut)
-  }
-
   // MARK: Perform
 
-  private func perform(_ plan: Plan, _ facts: GraphFacts, _ graph: inout Graph) {
+  private func perform(_ plan: Plan, _ graph: inout Graph) {
     for id in plan.masks {
       graph.replaceAllUses(of: graph[id].outputs[0]!, with: graph[id].inputs[0]!)
       graph.erase(id)
     }
     graph.dropMaskImport()
-    for axis in plan.kept.keys.sorted() {
-      guard let value = graph.value(axis.value) else { continue }
-      let indices = plan.kept[axis]!
-      if let tensor = value.constant {
-        graph.setTensor(of: axis.value, to: tensor.lazilyKeeping(indices, alongAxis: axis.index))
-      } else if var type = value.tensorType, type.shape?.indices.contains(axis.index) == true {
-        // A stale declaration may have fewer axes than the value; it stays as wrong as it was.
-        type.shape![axis.index].extent = .fixed(indices.count)
-        graph.setType(of: axis.value, to: ValueType(.tensor(type)))
-      }
-    }
-    for (node, changes) in plan.adaptations {
-      for change in changes { apply(change, to: node, facts, &graph) }
-    }
-  }
-
-  private func apply(
-    _ change: Adaptation, to node: NodeID, _ facts: GraphFacts, _ graph: inout Graph
-  ) {
-    switch change {
-    case .attribute(let attribute): graph.setAttribute(attribute, of: node)
-    case .removeAttribute(let name): graph.removeAttribute(name, of: node)
-    case .elements(let index, let numbers):
-      graph.replaceElements(numbers, ofOperand: index, of: node, facts)
-    case .operand(let index, let tensor):
-      if index < graph[node].inputs.count, let old = graph[node].inputs[index],
-        graph[old].uses.count == 1, graph[old].constant != nil
-      {
-        graph.setTensor(of: old, to: tensor)
-        return
-      }
-      let old = index < graph[node].inputs.count ? graph[node].inputs[index] : nil
-      let stem = graph[old ?? graph[node].outputs.lazy.compactMap { $0 }.first!].name
-      let name = graph.uniqueName(stem + ".shrunk")
-      graph.setInput(index, of: node, to: graph.addInitializer(name: name, tensor))
-    }
+    plan.cut.perform(on: &graph)
   }
 
   // MARK: Verify
@@ -151,7 +91,7 @@ public struct ShrinkChannels: Pass {
   ) throws(CompileError) {
     // Constants that operators asked for, such as a Gather's indices, are as long as they made them.
     let adapted = Set(
-      plan.adaptations.flatMap { node, changes in
+      plan.cut.adaptations.flatMap { node, changes in
         changes.compactMap { change -> ValueID? in
           guard case .operand(let index, _) = change else { return nil }
           return graph[node].inputs[index]
@@ -161,7 +101,7 @@ public struct ShrinkChannels: Pass {
       guard let shape = facts[id].shape else { continue }
       for (axis, dimension) in shape.enumerated() {
         let expected: Dimension.Extent? =
-          if let kept = plan.kept[Axis(id, axis)] { .fixed(kept.count) } else {
+          if let kept = plan.cut.kept[Axis(id, axis)] { .fixed(kept.count) } else {
             // Values made while shrinking have no facts from before.
             Int(id.rawValue) < before.valueCount ? before[id].shape?[axis].extent : nil
           }

@@ -60,14 +60,7 @@ public struct InputOptions: ParsableArguments {
   private static func madeUp(
     _ graph: Graph, _ sizes: [String: [Int]], _ seed: UInt64
   ) throws(CompileError) -> [Tensor] {
-    var shapes = sizes
-    for input in graph.inputs {
-      let value = graph[input]
-      guard shapes[value.name] == nil, let shape = value.tensorType?.shape else { continue }
-      shapes[value.name] = shape.enumerated().map { axis, dimension in
-        dimension.fixedExtent ?? (axis == 0 ? 1 : (shape.count >= 4 ? 224 : 128))
-      }
-    }
+    let shapes = graph.nominalShapes.merging(sizes) { $1 }
     return try SeededInputs(seed: seed).tensors(for: graph, shapes: shapes)
   }
 

@@ -74,6 +74,9 @@ extension PruneOptions {
     case .macs(let fraction): options.append("macs=\(fraction)")
     case .parameters(let fraction): options.append("params=\(fraction)")
     case .ratio(let ratio): options.append("ratio=\(ratio)")
+    case .latency(let target, let threads):
+      options.append("latency=\(target.text)")
+      if let threads { options.append("threads=\(threads)") }
     }
     options.append("scope=\(scope.rawValue)")
     switch guards.alignment {

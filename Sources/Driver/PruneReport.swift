@@ -77,6 +77,8 @@ public struct PruneReport: Sendable, Encodable {
   public let pipeline: String
   public var before: Size
   public var after: Size
+  /// Where the budget is a time.
+  public let latency: LatencyReport?
   public let groups: [Group]
   public let layers: [Layer]
   public let check: Check
@@ -85,7 +87,7 @@ public struct PruneReport: Sendable, Encodable {
 
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
-    case pipeline, before, after, groups, layers, check, passes, warnings
+    case pipeline, before, after, latency, groups, layers, check, passes, warnings
   }
 
   init(
@@ -98,6 +100,7 @@ public struct PruneReport: Sendable, Encodable {
     pipeline = options.pipelineText
     before = Self.size(original, originalFacts)
     after = Self.size(pruned, prunedFacts)
+    latency = context.latency
     passes = records.map {
       Pass(
         name: $0.pass, seconds: $0.seconds, nodesBefore: $0.nodesBefore, nodesAfter: $0.nodesAfter)

@@ -9,6 +9,8 @@ public struct PassContext: Sendable {
   public var couplingOptions = CouplingAnalysis.Options()
   /// The latest scores.
   public var scores: ChannelScores?
+  /// What a budget of time came to.
+  public var latency: LatencyReport?
   /// Warnings for the user, in order.
   public var warnings: [Diagnostic] = []
   /// The graph as it was before channels were taken out, masks included; what the small graph must

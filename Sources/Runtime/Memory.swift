@@ -5,6 +5,7 @@ import CKernels
 /// Unchecked: a session runs a plan on one thread at a time, and kernels divide the elements among theirs.
 final class Memory: @unchecked Sendable {
   let arena: UnsafeMutableRawPointer
+  private let ownsArena: Bool
   /// Where each buffer begins.
   private let bases: [UnsafeMutableRawPointer]
   /// Keeps the constants alive.
@@ -12,8 +13,18 @@ final class Memory: @unchecked Sendable {
   /// Tensors that are in no buffer: strings, packed elements, and what has no fixed shape.
   var boxes: [Tensor?]
 
-  init(_ buffers: [Buffer], offsets: [Int], arenaSize: Int, boxCount: Int) {
-    arena = .allocate(byteCount: max(arenaSize, 64), alignment: 64)
+  convenience init(_ buffers: [Buffer], offsets: [Int], arenaSize: Int, boxCount: Int) {
+    self.init(
+      buffers, offsets: offsets, boxCount: boxCount,
+      arena: .allocate(byteCount: max(arenaSize, 64), alignment: 64), ownsArena: true)
+  }
+
+  /// Memory in an arena that may belong to somebody else, who keeps it.
+  init(
+    _ buffers: [Buffer], offsets: [Int], boxCount: Int, arena: UnsafeMutableRawPointer,
+    ownsArena: Bool = false
+  ) {
+    (self.arena, self.ownsArena) = (arena, ownsArena)
     var constants: [TensorStorage] = []
     bases = zip(buffers, offsets).map { [arena] buffer, offset in
       guard let constant = buffer.constant else { return arena + offset }
@@ -24,7 +35,9 @@ final class Memory: @unchecked Sendable {
     boxes = [Tensor?](repeating: nil, count: boxCount)
   }
 
-  deinit { arena.deallocate() }
+  deinit {
+    if ownsArena { arena.deallocate() }
+  }
 
   subscript(view: View) -> UnsafeMutableRawPointer {
     bases[view.buffer] + view.offset * view.elementSize

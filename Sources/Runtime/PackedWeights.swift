@@ -26,8 +26,7 @@ final class PackedWeights: @unchecked Sendable {
     if let factors {
       Self.multiply(&elements, offset: offset, packing, factors)
     }
-    let size = Kernels.packedSize(packing)
-    let weights = TensorStorage(byteCount: size * 4 * packing.batch * packing.groups) { bytes in
+    let weights = TensorStorage(byteCount: 4 * Kernels.packedCount(packing)) { bytes in
       elements.withUnsafeBufferPointer { source in
         packing.w = source.baseAddress! + offset
         packing.packed = bytes.bindMemory(to: Float.self).baseAddress!
@@ -72,5 +71,10 @@ extension Kernels {
   static func packedSize(_ packing: prunec_packing) -> Int {
     table.pointee.packed_size(
       packing.out_channels, packing.in_channels, packing.kernel_height * packing.kernel_width)
+  }
+
+  /// How many they take of all groups and batch items.
+  static func packedCount(_ packing: prunec_packing) -> Int {
+    packedSize(packing) * packing.batch * packing.groups
   }
 }

@@ -22,7 +22,7 @@ public struct Timing: Sendable, Encodable {
 
   public var medianMilliseconds: Double { Self.median(milliseconds) }
 
-  static func median(_ numbers: [Double]) -> Double {
+  public static func median(_ numbers: [Double]) -> Double {
     let sorted = numbers.sorted()
     guard let middle = sorted.indices.middle else { return 0 }
     return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2

@@ -1,14 +1,31 @@
 /// The values of a model that are the same in every run, and what has been made of them: shared by all plans.
+///
+/// A plan that is only timed needs no weights of its own: any numbers stand in for floating point ones.
 final class WeightCache: @unchecked Sendable {
   private let graph: Graph
+  private let standIns: (facts: GraphFacts, numbers: StandInNumbers)?
   private var evaluated: [ValueID: Tensor] = [:]
   private var converted: [ValueID: Tensor] = [:]
   private var packed: [PackedWeights.Key: PackedWeights] = [:]
 
-  init(_ graph: Graph) { self.graph = graph }
+  init(_ graph: Graph) {
+    self.graph = graph
+    standIns = nil
+  }
+
+  /// For timing alone: `numbers` stand in for all that are floating point.
+  init(_ graph: Graph, _ facts: GraphFacts, standIns numbers: StandInNumbers) {
+    self.graph = graph
+    standIns = (facts, numbers)
+  }
 
   /// The tensor of a fixed value.
   func tensor(_ value: ValueID) throws(CompileError) -> Tensor {
+    if let (facts, numbers) = standIns, facts[value].elementType?.isFloatingPoint == true,
+      let shape = facts[value].fixedShape, let count = shape.checkedElementCount
+    {
+      return Tensor(.float32, shape: shape, storage: numbers.storage(count))
+    }
     if let constant = graph[value].constant {
       guard constant.hasData else {
         throw CompileError(.unsupported, "has no data to run with", at: .value(graph[value].name))
@@ -47,12 +64,17 @@ final class WeightCache: @unchecked Sendable {
     return tensor
   }
 
-  /// What `make` gives, which is called once for each key.
+  /// What `make` gives, which is called once for each key: `count` numbers, and biases where there are some.
   func packed(
-    _ key: PackedWeights.Key, _ make: () throws(CompileError) -> PackedWeights
+    _ key: PackedWeights.Key, count: Int, hasBiases: Bool,
+    _ make: () throws(CompileError) -> PackedWeights
   ) throws(CompileError) -> PackedWeights {
     if let known = packed[key] { return known }
-    let made = try make()
+    let made =
+      if let numbers = standIns?.numbers {
+        PackedWeights(
+          weights: numbers.storage(count), biases: hasBiases ? numbers.storage(count) : nil)
+      } else { try make() }
     packed[key] = made
     return made
   }

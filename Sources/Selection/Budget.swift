@@ -6,6 +6,38 @@ public enum Budget: Sendable, Hashable {
   case parameters(Double)
   /// Remove this fraction of the channels of every group.
   case ratio(Double)
+  /// Run in at most this time, on so many threads; every processor's where that is `nil`.
+  case latency(LatencyTarget, threads: Int?)
+}
+
+/// How long a model may take to run.
+public enum LatencyTarget: Sendable, Hashable {
+  /// This fraction of what it takes now.
+  case fraction(Double)
+  case seconds(Double)
+
+  private static let units = [("ms", 1e-3), ("us", 1e-6), ("s", 1.0)]
+
+  /// Reads a fraction above 0 and up to 1 (`0.5`), or a time above 0 (`4ms`, `800us`, `0.1s`); `nil` for anything else.
+  public init?(_ text: String) {
+    for (unit, factor) in Self.units where text.hasSuffix(unit) {
+      guard let number = Double(text.dropLast(unit.count)), number > 0, number < 1e9 else {
+        return nil
+      }
+      self = .seconds(number * factor)
+      return
+    }
+    guard let number = Double(text), number > 0, number <= 1 else { return nil }
+    self = .fraction(number)
+  }
+
+  /// As `init` reads it.
+  public var text: String {
+    switch self {
+    case .fraction(let fraction): "\(fraction)"
+    case .seconds(let seconds): "\(seconds)s"
+    }
+  }
 }
 
 /// Where a budget looks for channels to remove.

@@ -1,24 +1,24 @@
 /// Chooses the channels to remove: the least important ones that meet a budget, within the guards.
 public struct ChannelSelection {
   private let graph: Graph
-  private let coupling: CouplingAnalysis
+  let coupling: CouplingAnalysis
   private let cost: CutCost
   private let guards: Guards
   private let aliases: [Axis: [String]]
   /// For each group its channels from the least important to the most.
-  private var order: [[Int]] = []
-  private var scores: [[Float]] = []
+  private(set) var order: [[Int]] = []
+  private(set) var scores: [[Float]] = []
   /// For each group the fewest channels a budget may leave.
-  private var floors: [Int] = []
+  private(set) var floors: [Int] = []
   /// For each group the number it keeps whatever the budget, where the user gave one.
-  private var fixed: [Int?] = []
-  private var multiples: [Int] = []
+  var fixed: [Int?] = []
+  private(set) var multiples: [Int] = []
   /// Groups on axes that are normalised over.
   private let normalized: Set<Int>
   /// The residual streams of a model with attention. Every block reads and writes them, and they bear
   /// cutting least: a vision transformer kept to 60 % of its parameters has a top-1 accuracy of 64 % where
   /// its stream is cut like everything else, and of 81 % where it stays (without any training after).
-  private var streams: [Int] = []
+  private(set) var streams: [Int] = []
 
   /// `aliases` are further names of what lies on an axis. Throws a usage error for a pattern that
   /// matches nothing.
@@ -168,12 +168,12 @@ public struct ChannelSelection {
 
   /// `kept`, or all where a single channel would go of an axis that is normalised over: a mask cannot
   /// preserve its moments by one element.
-  private func settled(_ kept: Int, _ index: Int) -> Int {
+  func settled(_ kept: Int, _ index: Int) -> Int {
     let count = coupling.groups[index].count
     return normalized.contains(index) && count - kept == 1 ? count : kept
   }
 
-  private func counts(ratio: Double) -> [Int] {
+  func counts(ratio: Double) -> [Int] {
     coupling.groups.indices.map { index in
       settled(fixed[index] ?? max(floors[index], kept(index, ratio: ratio)), index)
     }
@@ -205,7 +205,13 @@ public struct ChannelSelection {
       kept = try sparingStreams(fraction, .macs, scope)
     case .parameters(let fraction):
       kept = try sparingStreams(fraction, .parameters, scope)
+    case .latency: preconditionFailure("a time is no function of the graph")
     }
+    return removed(keeping: kept)
+  }
+
+  /// The least important channels of each group, all but `kept` of them.
+  public func removed(keeping kept: [Int]) -> [Int: Set<Int>] {
     var removed: [Int: Set<Int>] = [:]
     for (index, group) in coupling.groups.enumerated() where kept[index] < group.count {
       removed[index] = Set(order[index].prefix(group.count - kept[index]))
@@ -213,17 +219,19 @@ public struct ChannelSelection {
     return removed
   }
 
+  /// The selection that leaves residual streams whole, if that leaves anything to cut.
+  var sparing: ChannelSelection? {
+    guard !streams.isEmpty, streams.count < fixed.count(where: { $0 == nil }) else { return nil }
+    var sparing = self
+    for index in streams { sparing.fixed[index] = coupling.groups[index].count }
+    return sparing
+  }
+
   /// Counts that leave residual streams whole, where the budget can be met so.
   private func sparingStreams(
     _ fraction: Double, _ quantity: CutCost.Quantity, _ scope: Scope
   ) throws(CompileError) -> [Int] {
-    var sparing = self
-    for index in streams { sparing.fixed[index] = coupling.groups[index].count }
-    if !streams.isEmpty, streams.count < fixed.count(where: { $0 == nil }),
-      let kept = try? sparing.counts(fraction, quantity, scope)
-    {
-      return kept
-    }
+    if let sparing, let kept = try? sparing.counts(fraction, quantity, scope) { return kept }
     return try counts(fraction, quantity, scope)
   }
 
@@ -244,11 +252,8 @@ public struct ChannelSelection {
       let reach = Double(least) / Double(whole)
       throw CompileError(
         .checkFailed,
-        "\(unit) cannot be brought to \(percent(fraction)): \(percent(reach)) is as far as it goes",
-        notes: [
-          "guards: max-ratio \(guards.maxRatio), min-channels \(guards.minChannels), alignment, "
-            + "half of the first layer, and what is pinned or kept"
-        ])
+        "\(unit) cannot be brought to \(Self.percent(fraction)): \(Self.percent(reach)) is as far as it goes",
+        notes: [guardsText])
     }
     var (low, high) = (0.0, 1.0)
     if cost(candidates(0)) <= limit { return candidates(0) }
@@ -279,7 +284,7 @@ public struct ChannelSelection {
   }
 
   /// Counts for every strength from 0 (nothing goes) to 1 (all that may go does), decreasing.
-  private func candidates(_ scope: Scope) -> (Double) -> [Int] {
+  func candidates(_ scope: Scope) -> (Double) -> [Int] {
     switch scope {
     case .uniform: return { counts(ratio: $0) }
     case .global:
@@ -306,7 +311,13 @@ public struct ChannelSelection {
       .map(\.group)
   }
 
-  private func percent(_ fraction: Double) -> String {
+  /// What keeps a budget from going further.
+  public var guardsText: String {
+    "guards: max-ratio \(guards.maxRatio), min-channels \(guards.minChannels), alignment, "
+      + "half of the first layer, and what is pinned or kept"
+  }
+
+  static func percent(_ fraction: Double) -> String {
     let tenths = Int((fraction * 1000).rounded())
     return "\(tenths / 10).\(tenths % 10) %"
   }

@@ -8,8 +8,8 @@ extension GraphFacts {
     var nominal = graph
     for input in graph.inputs {
       guard var type = graph[input].tensorType, var shape = type.shape else { continue }
-      for axis in shape.indices where shape[axis].fixedExtent == nil {
-        shape[axis] = .fixed(axis == 0 ? 1 : (shape.count >= 4 ? 224 : 128))
+      for axis in shape.indices {
+        shape[axis] = .fixed(shape[axis].nominalExtent(axis: axis, of: shape.count))
       }
       type.shape = shape
       nominal.setType(of: input, to: ValueType(.tensor(type)))
@@ -24,5 +24,25 @@ extension Graph {
     inputs.contains { input in
       self[input].tensorType?.shape?.dropFirst().contains { $0.fixedExtent == nil } ?? false
     }
+  }
+}
+
+extension Graph {
+  /// For each input of known rank, by name, its extents, nominal where it leaves them open.
+  public var nominalShapes: [String: [Int]] {
+    var shapes: [String: [Int]] = [:]
+    for input in inputs {
+      guard let shape = self[input].tensorType?.shape else { continue }
+      shapes[self[input].name] = shape.indices.map {
+        shape[$0].nominalExtent(axis: $0, of: shape.count)
+      }
+    }
+    return shapes
+  }
+}
+
+extension Dimension {
+  fileprivate func nominalExtent(axis: Int, of rank: Int) -> Int {
+    fixedExtent ?? (axis == 0 ? 1 : (rank >= 4 ? 224 : 128))
   }
 }

@@ -12,6 +12,19 @@ struct AmountOptions: ParsableArguments {
     help: ArgumentHelp("Fraction of channels to remove in every group.", valueName: "fraction"))
   var ratio: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Time that a run may take, as measured here: a fraction of what it takes now, or a time such as \
+      4ms, 800us or 0.1s.
+      """, valueName: "time"))
+  var latency: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Threads to run on for --latency; every processor's by default.", valueName: "n"))
+  var threads: Int?
+
   @Option(help: "Where channels are looked for: global or uniform.")
   var scope: Scope = .global
 
@@ -47,8 +60,18 @@ struct AmountOptions: ParsableArguments {
   var ratioFor: [String] = []
 
   func validate() throws {
-    guard [macs, params, ratio].compactMap({ $0 }).count <= 1 else {
-      throw ValidationError("give one of --macs, --params and --ratio")
+    guard [macs, params, ratio].compactMap({ $0 }).count + (latency == nil ? 0 : 1) <= 1 else {
+      throw ValidationError("give one of --macs, --params, --ratio and --latency")
+    }
+    if let latency, LatencyTarget(latency) == nil {
+      throw ValidationError(
+        "--latency \(latency) is neither a fraction above 0 and up to 1 nor a time such as 4ms")
+    }
+    if let threads {
+      guard latency != nil else { throw ValidationError("--threads is for --latency") }
+      guard (1...1024).contains(threads) else {
+        throw ValidationError("--threads must be between 1 and 1024")
+      }
     }
     for (name, value) in [("macs", macs), ("params", params), ("max-ratio", maxRatio)] {
       if let value, !(0...1).contains(value) {
@@ -67,6 +90,9 @@ struct AmountOptions: ParsableArguments {
     if let macs { options.budget = .macs(macs) }
     if let params { options.budget = .parameters(params) }
     if let ratio { options.budget = .ratio(ratio) }
+    if let target = latency.flatMap(LatencyTarget.init) {
+      options.budget = .latency(target, threads: threads)
+    }
     options.scope = scope
     if align != "auto" {
       guard let multiple = Int(align), (1...1024).contains(multiple) else {

@@ -1,4 +1,5 @@
 import CommandLineSupport
+import Foundation
 
 /// The report as a table for people.
 struct ReportTable {
@@ -7,7 +8,7 @@ struct ReportTable {
   init(_ report: PruneReport) { self.report = report }
 
   var text: String {
-    [sizes, layers, check].filter { !$0.isEmpty }.joined(separator: "\n\n")
+    [sizes, layers, target, check].filter { !$0.isEmpty }.joined(separator: "\n\n")
   }
 
   private var sizes: String {
@@ -29,7 +30,26 @@ struct ReportTable {
       "nodes", "\(before.nodes)", "\(after.nodes)",
       OutputText.percent(after.nodes, of: before.nodes),
     ])
+    if let latency = report.latency {
+      table.add([
+        "time", Self.milliseconds(latency.beforeMs), Self.milliseconds(latency.afterMs),
+        String(format: "%.1f %%", 100 * latency.afterMs / latency.beforeMs),
+      ])
+    }
     return table.text
+  }
+
+  /// What the time was to be.
+  private var target: String {
+    guard let latency = report.latency else { return "" }
+    let threads = latency.threads == 1 ? "1 thread" : "\(latency.threads) threads"
+    return
+      "measured on \(threads): \(Self.milliseconds(latency.afterMs)), "
+      + "target \(Self.milliseconds(latency.targetMs))"
+  }
+
+  private static func milliseconds(_ value: Double) -> String {
+    String(format: value < 10 ? "%.3f ms" : "%.1f ms", value)
   }
 
   private var layers: String {

@@ -39,11 +39,12 @@ CONFIGURATIONS = {
 SLICED_BY_PLAN = {"densenet", "lenet300", "resnet20", "resnet20-bn", "vgg8"}
 
 
-def prune(source, target, *options):
+def prune(source, target, *options, env=None):
     """Runs prunec; what it did is in the result."""
     return subprocess.run(
         [os.environ["PRUNEC"], str(source), "-o", str(target), *map(str, options)],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        env={**os.environ, **(env or {})})
 
 
 def initializers(model):
@@ -239,8 +240,30 @@ class CommandTests(unittest.TestCase):
                 message = self.refused(1, SMALLEST, self.target, *budget)
                 self.assertRegex(message, r"\d+\.\d % is as far as it goes")
 
+    def test_a_time_out_of_reach(self):
+        message = self.refused(1, SMALLEST, self.target, "--latency", "1us", "--threads", "1")
+        self.assertRegex(message, r"\d+\.\d{3} ms is as far as it goes")
+
+    def test_a_budget_of_time(self):
+        model = ROOT / "Fixtures" / "Models" / "resnet20.onnx"
+        cache = self.folder / "cache"
+        for _ in range(2):
+            result = prune(model, self.target, "--latency", "0.8", "--threads", "1", "--json",
+                           env={"XDG_CACHE_HOME": str(cache)})
+            self.assertEqual(result.returncode, 0, result.stderr)
+            report = json.loads(result.stdout)
+            time = report["latency"]
+            self.assertEqual(time["threads"], 1)
+            self.assertAlmostEqual(time["target_ms"], 0.8 * time["before_ms"], delta=1e-6)
+            self.assertLessEqual(time["after_ms"], 1.03 * time["target_ms"])
+            self.assertLess(report["after"]["macs"], report["before"]["macs"])
+            self.assertEqual(report["check"]["status"], "passed")
+            self.assertEqual(len(list((cache / "prunec").iterdir())), 1)
+
     def test_usage(self):
         for options in (
+                ["--latency", "0"], ["--latency", "1.5"], ["--latency", "4 parsecs"],
+                ["--latency", "0.5", "--macs", "0.5"], ["--threads", "2"],
                 ["--no-such-option"], ["--ratio", "1"], ["--macs", "half"], ["--macs", "1.5"],
                 ["--macs", "0.5", "--ratio", "0.5"], ["--align", "0"], ["--criterion", "best"],
                 ["--keep", "no-such-group"], ["--pipeline", "no-such-pass"],

@@ -191,6 +191,18 @@ import Testing
     #expect(error?.diagnostics[0].notes[0].contains("max-ratio 0.9, min-channels 8") == true)
   }
 
+  @Test(arguments: [
+    ("latency=2", "latency=2 is neither a fraction up to 1 nor a time such as 4ms"),
+    ("latency=4m", "latency=4m is neither a fraction up to 1 nor a time such as 4ms"),
+    ("threads=2", "threads is for latency"),
+    ("latency=0.5 macs=0.5", "give one of macs, params, ratio and latency"),
+  ])
+  func budgetsOfTimeAreRead(_ options: String, _ message: String) {
+    let error = compileError { _ = try mask(options) }
+    #expect(error?.kind == .usage)
+    #expect(error?.diagnostics[0].message == "mask-channels: \(message)")
+  }
+
   /// One removed element has no pattern that preserves the moments: none goes, or two.
   @Test func aSingleChannelOfANormalizedAxisStays() throws {
     let text = """
@@ -234,7 +246,7 @@ import Testing
   // MARK: Options
 
   @Test(arguments: [
-    ("macs=0.5 ratio=0.5", "give one of macs, params and ratio"),
+    ("macs=0.5 ratio=0.5", "give one of macs, params, ratio and latency"),
     ("macs=1.5", "macs=1.5 is not a number from 0.0 to 1.0"),
     ("macs=nan", "macs=nan is not a number"),
     ("align=0", "align=0 is neither auto nor a number from 1 to 1024"),

@@ -72,7 +72,9 @@ extension Planner {
     packing.kernel_height = plane.kernel[0]
     packing.kernel_width = plane.kernel[1]
     let form = packing
-    let packed = try weights.packed(.init(node: id, part: 0)) { () throws(CompileError) in
+    let packed = try weights.packed(
+      .init(node: id, part: 0), count: Kernels.packedCount(form), hasBiases: epilogue.biases != nil
+    ) { () throws(CompileError) in
       PackedWeights(form, weight.floats, factors: epilogue.factors, biases: epilogue.biases)
     }
     var plane = plane
@@ -143,7 +145,9 @@ extension Planner {
   ) throws(CompileError) {
     let channels = x.shape[1]
     let taps = plane.kernel.elementCount
-    let packed = try weights.packed(.init(node: id, part: 0)) { () throws(CompileError) in
+    let packed = try weights.packed(
+      .init(node: id, part: 0), count: taps * channels, hasBiases: epilogue.biases != nil
+    ) { () throws(CompileError) in
       let elements = weight.floats
       var arranged = [Float](repeating: 0, count: elements.count)
       for channel in 0..<channels {
@@ -229,7 +233,10 @@ extension Planner {
         packing.kernel_column = -plane.strides[1]
         let first = rows.lastTap * plane.kernel[1] + columns.lastTap
         let form = packing
-        let packed = try weights.packed(.init(node: id, part: part)) { () throws(CompileError) in
+        let packed = try weights.packed(
+          .init(node: id, part: part), count: Kernels.packedCount(form),
+          hasBiases: epilogue.biases != nil
+        ) { () throws(CompileError) in
           PackedWeights(
             form, weight.floats, offset: first, factors: epilogue.factors, biases: epilogue.biases)
         }

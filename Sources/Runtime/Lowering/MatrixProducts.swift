@@ -150,7 +150,10 @@ extension Planner {
     let nodes = [id] + epilogue.nodes
     if isConstant {
       let (value, offset, form) = (graph[id].inputs[1]!, b.offset, packing)
-      let packed = try weights.packed(.init(node: id, part: 0)) { () throws(CompileError) in
+      let packed = try weights.packed(
+        .init(node: id, part: 0), count: Kernels.packedCount(form),
+        hasBiases: epilogue.biases != nil
+      ) { () throws(CompileError) in
         PackedWeights(
           form, try weights.stored(value).floats, offset: offset, factors: epilogue.factors,
           biases: epilogue.biases)

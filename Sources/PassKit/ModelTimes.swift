@@ -1,0 +1,170 @@
+import Runtime
+
+/// How long the parts of a graph take at any widths of its groups: every part is timed by itself, once for each
+/// combination of its own widths, and corrected by what it takes in the whole model at full width.
+///
+/// What a part takes alone is not what it takes in its model, mostly for what lies in which cache; measuring it there at
+/// full width tells by how much. What is executed by its operator's reference is not timed, but taken to be proportional to
+/// its operations.
+public final class ModelTimes: MeasuredTimes {
+  public let groupsOfPart: [[Int]]
+  public let threadCount: Int
+
+  private let graph: Graph
+  private let facts: GraphFacts
+  private let coupling: CouplingAnalysis
+  private let selection: ChannelSelection
+  private let inputTypes: [TensorType]
+  private let timer: PartTimer
+  private let table: LatencyTable
+  private let partOfNode: [NodeID: Int]
+  /// By which the time of a part alone is multiplied.
+  private var factors: [Double] = []
+  private var known: [[[Int]: Double]]
+  private let original: Session
+  private let inputs: [Tensor]
+  public private(set) var warnings: [Diagnostic] = []
+
+  /// Measures `graph` at full width. `original` is what it has been made from, against which results are
+  /// measured.
+  public init(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis,
+    _ selection: ChannelSelection, original: Graph, threadCount: Int
+  ) throws(CompileError) {
+    (self.graph, self.facts, self.coupling) = (graph, facts, coupling)
+    self.selection = selection
+    inputs = try SeededInputs().tensors(for: original, shapes: original.nominalShapes)
+    inputTypes = inputs.map { TensorType($0.elementType, fixed: $0.shape) }
+    let weightBytes = graph.initializers.reduce(0) { sum, id in
+      sum + (graph[id].constant.map { $0.elementType.isFloatingPoint ? $0.count * 4 : 0 } ?? 0)
+    }
+    let evictsWeights = weightBytes > PartTimer.cacheSize * threadCount
+    timer = PartTimer(threadCount: threadCount, evictsWeights: evictsWeights)
+    self.threadCount = timer.threadCount
+    table = LatencyTable(threadCount: timer.threadCount, evictsWeights: evictsWeights)
+    self.original = Session(original, threadCount: timer.threadCount)
+    if let complaint = table.complaint {
+      warnings.append(Diagnostic(.warning, "times are measured anew: \(complaint)"))
+    }
+
+    let plan = try timer.parts(of: Self.typed(graph, inputTypes))
+    var partOfNode: [NodeID: Int] = [:]
+    for (index, part) in plan.parts.enumerated() {
+      for node in part.nodes where partOfNode[node] == nil { partOfNode[node] = index }
+    }
+    self.partOfNode = partOfNode
+    groupsOfPart = plan.parts.map { part in
+      var groups: Set<Int> = []
+      for node in part.nodes {
+        for value in (graph[node].inputs + graph[node].outputs).compactMap({ $0 }) {
+          for (axis, extent) in coupling.axes(of: value) {
+            for index in 0..<extent {
+              guard let group = coupling.channel(of: axis, index: index)?.group,
+                coupling.groups[group].pin == nil
+              else { continue }
+              groups.insert(group)
+            }
+          }
+        }
+      }
+      return groups.sorted()
+    }
+    known = [[[Int]: Double]](repeating: [:], count: plan.parts.count)
+    factors = [Double](repeating: 1, count: plan.parts.count)
+    try calibrate()
+  }
+
+  /// A time for the work of parts that are not timed, before the correction.
+  private static let referenceSecondsPerOperation = 1e-9
+  /// Noise can be of the size of the least parts.
+  private static let factorRange = 0.25...4.0
+
+  private func calibrate() throws(CompileError) {
+    let all = Array(groupsOfPart.indices)
+    let alone = try seconds(of: all, keeping: coupling.groups.map(\.count))
+    let session = Session(Self.typed(graph, inputTypes), threadCount: threadCount)
+    let once = try session.measure(inputs, runs: 1, warmUps: 1).medianMilliseconds / 1000
+    let times = try session.seconds(
+      ofNodesFor: inputs, runs: max(5, min(30, Int(1.5 / max(once, 1e-9)))))
+    var measured = [Double](repeating: 0, count: all.count)
+    for (node, seconds) in times {
+      if let part = partOfNode[node] { measured[part] += seconds }
+    }
+    for part in all where alone[part] > 0 && measured[part] > 0 {
+      let factor = measured[part] / alone[part]
+      factors[part] =
+        isTimed[part]
+        ? min(max(factor, Self.factorRange.lowerBound), Self.factorRange.upperBound) : factor
+    }
+  }
+
+  /// Whether the kernels compute a part.
+  private lazy var isTimed = [Bool](repeating: true, count: groupsOfPart.count)
+
+  private static func typed(_ graph: Graph, _ types: [TensorType]) -> Graph {
+    var graph = graph
+    for (input, type) in zip(graph.inputs, types) {
+      graph.setType(of: input, to: ValueType(.tensor(type)))
+    }
+    return graph
+  }
+
+  /// The graph when group i keeps `kept[i]` channels.
+  private func cut(_ kept: [Int]) throws(CompileError) -> Graph {
+    var graph = graph
+    let indices = coupling.keptIndices(removing: selection.removed(keeping: kept))
+    try GraphCut(graph, facts, keeping: indices).perform(on: &graph)
+    return Self.typed(graph, inputTypes)
+  }
+
+  public func seconds(
+    of parts: [Int], keeping kept: [Int]
+  ) throws(CompileError) -> [Double] {
+    func key(_ part: Int) -> [Int] { groupsOfPart[part].map { kept[$0] } }
+    let missing = Set(parts.filter { known[$0][key($0)] == nil })
+    if !missing.isEmpty {
+      let plan = try timer.parts(of: cut(kept))
+      var sums: [Int: Double] = [:]
+      for part in plan.parts {
+        guard let index = part.nodes.lazy.compactMap({ self.partOfNode[$0] }).first,
+          missing.contains(index)
+        else { continue }
+        sums[index, default: 0] += secondsAlone(part, index, plan)
+      }
+      for index in missing { known[index][key(index)] = sums[index] ?? 0 }
+    }
+    return parts.map { known[$0][key($0)]! * factors[$0] }
+  }
+
+  private func secondsAlone(_ part: PlanParts.Part, _ index: Int, _ plan: PlanParts) -> Double {
+    if let known = table[part.signature] { return known }
+    guard let measured = timer.seconds(of: part, in: plan) else {
+      isTimed[index] = false
+      return Double(part.effort) * Self.referenceSecondsPerOperation
+    }
+    table[part.signature] = measured
+    return measured
+  }
+
+  /// Keeps what has been measured of parts for later runs.
+  public func save() { table.save() }
+
+  private static let blockRuns = 5
+  private static let patience = 1.5
+
+  /// The medians of many runs of the original and of the graph when group i keeps `kept[i]` channels, one after the other in turns.
+  public func measure(
+    keeping kept: [Int]
+  ) throws(CompileError) -> (before: Double, after: Double) {
+    let pruned = Session(try cut(kept), threadCount: threadCount)
+    let clock = ContinuousClock()
+    let start = clock.now
+    var (before, after) = ([Double](), [Double]())
+    repeat {
+      before += try original.measure(inputs, runs: Self.blockRuns, warmUps: 2).milliseconds
+      after += try pruned.measure(inputs, runs: Self.blockRuns, warmUps: 2).milliseconds
+    } while before.count < 3 * Self.blockRuns
+      || (before.count < 20 * Self.blockRuns && (clock.now - start) / .seconds(1) < Self.patience)
+    return (Timing.median(before) / 1000, Timing.median(after) / 1000)
+  }
+}
