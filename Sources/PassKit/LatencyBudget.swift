@@ -18,6 +18,9 @@ public struct LatencyReport: Sendable, Encodable {
 public protocol MeasuredTimes: PartTimes {
   var threadCount: Int { get }
 
+  /// How long the original takes, in seconds.
+  func measureWhole() throws(CompileError) -> Double
+
   /// How long the original takes, and the model when group i keeps `kept[i]` channels, in seconds.
   func measure(keeping kept: [Int]) throws(CompileError) -> (before: Double, after: Double)
 }
@@ -49,11 +52,14 @@ public struct LatencyBudget {
   public func removed() throws(CompileError) -> (channels: [Int: Set<Int>], report: LatencyReport) {
     let whole = selection.wholeCounts
     let predicted = try times.seconds(keeping: whole)
-    let measured = try times.measure(keeping: whole).before
+    let measured = try times.measureWhole()
     var limit = seconds(ofTotal: measured) * predicted / measured
+    var last: [Int]?
     var best: (kept: [Int], report: LatencyReport)?
     for _ in 0..<Self.attempts {
-      guard let kept = try selection.counts(within: limit, scope: scope, times) else { break }
+      guard let kept = try selection.counts(within: limit, scope: scope, times, from: last)
+      else { break }
+      last = kept
       let report = try report(kept)
       if report.isBetter(than: best?.report, within: Self.tolerance) { best = (kept, report) }
       let reached = report.afterMs / report.targetMs

@@ -85,7 +85,7 @@ public final class ModelTimes: MeasuredTimes {
     let session = Session(Self.typed(graph, inputTypes), threadCount: threadCount)
     let once = try session.measure(inputs, runs: 1, warmUps: 1).medianMilliseconds / 1000
     let times = try session.seconds(
-      ofNodesFor: inputs, runs: max(5, min(30, Int(1.5 / max(once, 1e-9)))))
+      ofNodesFor: inputs, runs: max(5, min(30, Int(Self.patience / max(once, 1e-9)))))
     var measured = [Double](repeating: 0, count: all.count)
     for (node, seconds) in times {
       if let part = partOfNode[node] { measured[part] += seconds }
@@ -149,22 +149,37 @@ public final class ModelTimes: MeasuredTimes {
   /// Keeps what has been measured of parts for later runs.
   public func save() { table.save() }
 
-  private static let blockRuns = 5
+  /// For how many seconds a measurement goes on, and how many runs of a model it takes at least and at most.
   private static let patience = 1.5
+  private static let runs = 6...100
 
-  /// The medians of many runs of the original and of the graph when group i keeps `kept[i]` channels, one after the other in turns.
+  public func measureWhole() throws(CompileError) -> Double {
+    try medians(of: [original])[0]
+  }
+
   public func measure(
     keeping kept: [Int]
   ) throws(CompileError) -> (before: Double, after: Double) {
     let pruned = Session(try cut(kept), threadCount: threadCount)
+    let medians = try medians(of: [original, pruned])
+    return (medians[0], medians[1])
+  }
+
+  /// The medians of many undisturbed runs of some models, a few of each in turns.
+  private func medians(of sessions: [Session]) throws(CompileError) -> [Double] {
     let clock = ContinuousClock()
     let start = clock.now
-    var (before, after) = ([Double](), [Double]())
+    var times = sessions.map { _ in [Double]() }
     repeat {
-      before += try original.measure(inputs, runs: Self.blockRuns, warmUps: 2).milliseconds
-      after += try pruned.measure(inputs, runs: Self.blockRuns, warmUps: 2).milliseconds
-    } while before.count < 3 * Self.blockRuns
-      || (before.count < 20 * Self.blockRuns && (clock.now - start) / .seconds(1) < Self.patience)
-    return (Timing.median(before) / 1000, Timing.median(after) / 1000)
+      for (index, session) in sessions.enumerated() {
+        // What the other model has left in the caches is not what the model itself would find.
+        let isFirst = times[index].isEmpty
+        times[index] +=
+          try session.measure(inputs, runs: 3, warmUps: isFirst ? 2 : 1).milliseconds
+      }
+    } while times[0].count < Self.runs.lowerBound
+      || (times[0].count < Self.runs.upperBound
+        && (clock.now - start) / .seconds(1) < Self.patience)
+    return times.map { Timing.undisturbedMedian($0) / 1000 }
   }
 }

@@ -22,7 +22,14 @@ public struct Timing: Sendable, Encodable {
 
   public var medianMilliseconds: Double { Self.median(milliseconds) }
 
-  public static func median(_ numbers: [Double]) -> Double {
+  /// The median of those runs that no other program disturbed: of what took less than half as long again as the
+  /// shortest.
+  public static func undisturbedMedian(_ times: [Double]) -> Double {
+    let limit = 1.5 * (times.min() ?? 0)
+    return median(times.filter { $0 <= limit })
+  }
+
+  static func median(_ numbers: [Double]) -> Double {
     let sorted = numbers.sorted()
     guard let middle = sorted.indices.middle else { return 0 }
     return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2

@@ -1,12 +1,12 @@
 /// Budgets of time.
 extension ChannelSelection {
   /// How many channels each group keeps so that the model takes at most `limit` seconds by `times`; `nil` where
-  /// no choice within the guards does.
+  /// no choice within the guards does. To begin with the counts for a limit nearby saves time.
   public func counts(
-    within limit: Double, scope: Scope, _ times: any PartTimes
+    within limit: Double, scope: Scope, _ times: any PartTimes, from start: [Int]? = nil
   ) throws(CompileError) -> [Int]? {
-    if let kept = try sparing?.search(limit, scope, times) { return kept }
-    return try search(limit, scope, times)
+    if let kept = try sparing?.search(limit, scope, times, start) { return kept }
+    return try search(limit, scope, times, start)
   }
 
   /// How many channels each group has.
@@ -18,7 +18,7 @@ extension ChannelSelection {
   }
 
   private func search(
-    _ limit: Double, _ scope: Scope, _ times: any PartTimes
+    _ limit: Double, _ scope: Scope, _ times: any PartTimes, _ start: [Int]?
   ) throws(CompileError) -> [Int]? {
     guard scope == .global else { return try uniform(limit, times) }
     let widths = coupling.groups.indices.map(self.widths)
@@ -30,7 +30,8 @@ extension ChannelSelection {
     let losses = widths.indices.map { group in
       widths[group].map { seconds[group] * share(lostByKeeping: $0, of: group) }
     }
-    return try WidthSearch(times, candidates: widths, losses: losses).widths(within: limit)
+    return try WidthSearch(times, candidates: widths, losses: losses)
+      .widths(within: limit, from: start)
   }
 
   private func uniform(

@@ -79,12 +79,19 @@ struct WidthSearch {
   /// How many candidates above and below its own a group looks at.
   private static let (up, down) = (3, 7)
 
-  /// The widths within `limit` seconds; `nil` where not even the least candidates are.
-  func widths(within limit: Double) throws(CompileError) -> [Int]? {
+  /// The widths within `limit` seconds; `nil` where not even the least candidates are. The search begins with all
+  /// channels, or with the widths that `start` gives: those of another limit nearby.
+  func widths(within limit: Double, from start: [Int]? = nil) throws(CompileError) -> [Int]? {
     var state = try state(candidates.map { _ in 0 })
     if state.total <= limit { return widths(state.choice) }
     let floor = try self.state(candidates.map { $0.count - 1 })
     guard floor.total <= limit else { return nil }
+    if let start {
+      state = try self.state(
+        zip(candidates, start).map { widths, width in
+          widths.firstIndex { $0 <= width } ?? widths.count - 1
+        })
+    }
     var best = floor
     var refinements = 0
     for _ in 0..<Self.roundLimit {

@@ -74,6 +74,22 @@ import Testing
     #expect(try selection.counts(within: limit, scope: scope, chainTimes()) == kept)
   }
 
+  /// From the counts of another limit the search comes to as good ones.
+  @Test(arguments: [0.5, 0.65, 0.7])
+  func aSearchGoesOn(fraction: Double) throws {
+    let selection = try selection()
+    let times = chainTimes()
+    let whole = try times.seconds(keeping: selection.wholeCounts)
+    let start = try #require(
+      try selection.counts(within: 0.6 * whole, scope: .global, chainTimes()))
+    let limit = fraction * whole
+    let kept = try #require(
+      try selection.counts(within: limit, scope: .global, times, from: start))
+    let reached = try times.seconds(keeping: kept)
+    #expect(reached <= limit)
+    #expect(reached > 0.93 * limit)
+  }
+
   @Test func whatMeetsTheLimitIsLeftAlone() throws {
     let selection = try selection()
     let times = chainTimes()

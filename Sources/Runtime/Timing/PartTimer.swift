@@ -141,7 +141,7 @@ extension Session {
     }
     var sums: [NodeID: Double] = [:]
     for (bound, times) in zip(plan.steps, times) {
-      sums[bound.step.nodes[0], default: 0] += Timing.median(times)
+      sums[bound.step.nodes[0], default: 0] += Timing.undisturbedMedian(times)
     }
     return sums
   }
