@@ -6,32 +6,29 @@ import CKernels
 final class Memory: @unchecked Sendable {
   let arena: UnsafeMutableRawPointer
   private let ownsArena: Bool
-  /// Where each buffer begins.
-  private let bases: [UnsafeMutableRawPointer]
-  /// Keeps the constants alive.
-  private let constants: [TensorStorage]
+  private let buffers: [Buffer]
+  private let offsets: [Int]
+  private let weights: WeightCache
+  /// The constants that have been asked for.
+  private var constants: [Int: TensorStorage] = [:]
   /// Tensors that are in no buffer: strings, packed elements, and what has no fixed shape.
   var boxes: [Tensor?]
 
-  convenience init(_ buffers: [Buffer], offsets: [Int], arenaSize: Int, boxCount: Int) {
+  convenience init(
+    _ buffers: [Buffer], offsets: [Int], arenaSize: Int, boxCount: Int, weights: WeightCache
+  ) {
     self.init(
-      buffers, offsets: offsets, boxCount: boxCount,
+      buffers, offsets: offsets, boxCount: boxCount, weights: weights,
       arena: .allocate(byteCount: max(arenaSize, 64), alignment: 64), ownsArena: true)
   }
 
   /// Memory in an arena that may belong to somebody else, who keeps it.
   init(
-    _ buffers: [Buffer], offsets: [Int], boxCount: Int, arena: UnsafeMutableRawPointer,
-    ownsArena: Bool = false
+    _ buffers: [Buffer], offsets: [Int], boxCount: Int, weights: WeightCache,
+    arena: UnsafeMutableRawPointer, ownsArena: Bool = false
   ) {
     (self.arena, self.ownsArena) = (arena, ownsArena)
-    var constants: [TensorStorage] = []
-    bases = zip(buffers, offsets).map { [arena] buffer, offset in
-      guard let constant = buffer.constant else { return arena + offset }
-      constants.append(constant)
-      return UnsafeMutableRawPointer(mutating: constant.bytes.baseAddress!)
-    }
-    self.constants = constants
+    (self.buffers, self.offsets, self.weights) = (buffers, offsets, weights)
     boxes = [Tensor?](repeating: nil, count: boxCount)
   }
 
@@ -40,7 +37,16 @@ final class Memory: @unchecked Sendable {
   }
 
   subscript(view: View) -> UnsafeMutableRawPointer {
-    bases[view.buffer] + view.offset * view.elementSize
+    base(of: view.buffer) + view.offset * view.elementSize
+  }
+
+  /// Where a buffer begins. Constants are made ready when they are first asked for: weights that are packed never
+  /// are.
+  private func base(of buffer: Int) -> UnsafeMutableRawPointer {
+    guard let constant = buffers[buffer].constant else { return arena + offsets[buffer] }
+    let storage = constants[buffer] ?? weights.storage(of: constant)
+    constants[buffer] = storage
+    return UnsafeMutableRawPointer(mutating: storage.bytes.baseAddress!)
   }
 
   func floats(_ view: View) -> UnsafeMutablePointer<Float> {
@@ -85,5 +91,12 @@ final class Memory: @unchecked Sendable {
 struct Buffer {
   var byteCount: Int
   /// Set where the elements never change.
-  var constant: TensorStorage?
+  var constant: Constant?
+}
+
+/// Elements that are the same in every run.
+struct Constant {
+  var tensor: Tensor
+  /// Whose they are, where they are those of a value: what is made of them is then shared by all plans.
+  var value: ValueID?
 }

@@ -41,7 +41,7 @@ final class Plan {
     }
     let memory = Memory(
       planner.buffers, offsets: memoryPlan.offsets, arenaSize: memoryPlan.size,
-      boxCount: planner.boxCount)
+      boxCount: planner.boxCount, weights: weights)
     for (box, tensor) in planner.boxed { memory.boxes[box] = tensor }
     steps = try planner.steps.map { (step) throws(CompileError) in
       BoundStep(step: step, work: try step.bind(memory))

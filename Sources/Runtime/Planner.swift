@@ -146,10 +146,14 @@ struct Planner {
   /// Where a value is; constants get a buffer when they are first asked for.
   mutating func place(of value: ValueID) throws(CompileError) -> Place {
     if let place = places[value] { return place }
-    let tensor = facts.isFixed(value) ? try weights.stored(value) : try tensor(of: value)
+    let tensor = try tensor(of: value)
     let place: Place
-    if View.storage(of: tensor.elementType) == tensor.elementType {
-      place = .view(newConstant(tensor))
+    if let type = View.storage(of: tensor.elementType) {
+      buffers.append(
+        Buffer(
+          byteCount: 0,
+          constant: Constant(tensor: tensor, value: facts.isFixed(value) ? value : nil)))
+      place = .view(View(buffer: buffers.count - 1, type: type, shape: tensor.shape))
     } else {
       place = .box(boxCount)
       boxCount += 1
@@ -206,7 +210,7 @@ struct Planner {
   }
 
   mutating func newConstant(_ tensor: Tensor) -> View {
-    buffers.append(Buffer(byteCount: 0, constant: tensor.storage!))
+    buffers.append(Buffer(byteCount: 0, constant: Constant(tensor: tensor)))
     return View(buffer: buffers.count - 1, type: tensor.elementType, shape: tensor.shape)
   }
 
@@ -228,7 +232,7 @@ struct Planner {
     if let known = rearranged[key] { return known }
     let copy: View
     if let constant = buffers[view.buffer].constant {
-      copy = newConstant(view, in: constant, order: order)
+      copy = newConstant(view, in: weights.storage(of: constant), order: order)
     } else {
       copy = newView(view.type, view.shape, order: order)
       addCopy(id, from: view, to: copy)
@@ -248,7 +252,8 @@ struct Planner {
       let source = storage.bytes.baseAddress! + view.offset * view.elementSize
       KernelCall.copyNow(from: source, view, to: bytes.baseAddress!, copy)
     }
-    buffers.append(Buffer(byteCount: 0, constant: elements))
+    let tensor = Tensor(view.type, shape: [count], storage: elements)
+    buffers.append(Buffer(byteCount: 0, constant: Constant(tensor: tensor)))
     return copy
   }
 

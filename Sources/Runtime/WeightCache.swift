@@ -1,3 +1,5 @@
+import CKernels
+
 /// The values of a model that are the same in every run, and what has been made of them: shared by all plans.
 ///
 /// A plan that is only timed needs no weights of its own: any numbers stand in for floating point ones.
@@ -5,7 +7,7 @@ final class WeightCache: @unchecked Sendable {
   private let graph: Graph
   private let standIns: (facts: GraphFacts, numbers: StandInNumbers)?
   private var evaluated: [ValueID: Tensor] = [:]
-  private var converted: [ValueID: Tensor] = [:]
+  private var converted: [ValueID: TensorStorage] = [:]
   private var packed: [PackedWeights.Key: PackedWeights] = [:]
 
   init(_ graph: Graph) {
@@ -46,10 +48,10 @@ final class WeightCache: @unchecked Sendable {
     return evaluated[value]!
   }
 
-  /// The tensor as views store it: floating point numbers as float32, in one aligned piece.
-  func stored(_ value: ValueID) throws(CompileError) -> Tensor {
-    if let known = converted[value] { return known }
-    var tensor = try tensor(value).contiguous
+  /// The elements of a constant as views store them: floating point numbers as float32, in one aligned piece.
+  func storage(of constant: Constant) -> TensorStorage {
+    if let value = constant.value, let known = converted[value] { return known }
+    var tensor = constant.tensor.contiguous
     if tensor.elementType.isFloatingPoint, tensor.elementType != .float32 {
       tensor = Tensor(tensor.floats, shape: tensor.shape)
     }
@@ -60,21 +62,35 @@ final class WeightCache: @unchecked Sendable {
     if !isAligned {
       tensor.withUnsafeMutableBytes { _ in }
     }
-    converted[value] = tensor
-    return tensor
+    let storage = tensor.storage!
+    if let value = constant.value { converted[value] = storage }
+    return storage
+  }
+
+  /// Weights packed as `packing` says, whose addresses are filled in here: each output channel times its factor.
+  /// `offset` is that of the first element. Packed once for each key.
+  func packed(
+    _ key: PackedWeights.Key, _ packing: prunec_packing, of tensor: Tensor, offset: Int = 0,
+    factors: [Float]? = nil, biases: [Float]?
+  ) -> PackedWeights {
+    packed(key, count: Kernels.packedCount(packing), hasBiases: biases != nil) {
+      let packed = PackedWeights(
+        packing, tensor.floats, offset: offset, factors: factors, biases: biases)
+      tensor.giveBack()
+      return packed
+    }
   }
 
   /// What `make` gives, which is called once for each key: `count` numbers, and biases where there are some.
   func packed(
-    _ key: PackedWeights.Key, count: Int, hasBiases: Bool,
-    _ make: () throws(CompileError) -> PackedWeights
-  ) throws(CompileError) -> PackedWeights {
+    _ key: PackedWeights.Key, count: Int, hasBiases: Bool, _ make: () -> PackedWeights
+  ) -> PackedWeights {
     if let known = packed[key] { return known }
     let made =
       if let numbers = standIns?.numbers {
         PackedWeights(
           weights: numbers.storage(count), biases: hasBiases ? numbers.storage(count) : nil)
-      } else { try make() }
+      } else { make() }
     packed[key] = made
     return made
   }

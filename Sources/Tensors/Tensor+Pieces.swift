@@ -30,6 +30,12 @@ extension Tensor {
     }
   }
 
+  /// Says that the bytes will not be read soon: their memory is given back where they can be read again (from a
+  /// mapped file).
+  public func giveBack() {
+    if case .bytes(let storage) = payload { storage.giveBack(storage.bytes.indices) }
+  }
+
   /// Calls `body` with the elements as float32, as `floats` has them, a piece at a time. Pieces have a
   /// whole number of `unit` elements; the tensor's number of elements must be a multiple of it.
   public func forEachPieceOfFloats(ofUnit unit: Int, _ body: (UnsafeBufferPointer<Float>) -> Void) {

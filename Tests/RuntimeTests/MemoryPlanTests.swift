@@ -34,7 +34,8 @@ import Testing
   }
 
   @Test func constantsTakeNothing() {
-    let constant = Buffer(byteCount: 0, constant: TensorStorage(zeroed: 4096))
+    let constant = Buffer(
+      byteCount: 0, constant: Constant(tensor: Tensor(zeros: .float32, shape: [25])))
     let plan = MemoryPlan(
       [step([0, 1], [2])], [Buffer(byteCount: 64), constant, Buffer(byteCount: 64)], inputs: [0],
       outputs: [2])

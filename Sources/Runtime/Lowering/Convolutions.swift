@@ -71,12 +71,9 @@ extension Planner {
     packing.w_group = filters * packing.output
     packing.kernel_height = plane.kernel[0]
     packing.kernel_width = plane.kernel[1]
-    let form = packing
-    let packed = try weights.packed(
-      .init(node: id, part: 0), count: Kernels.packedCount(form), hasBiases: epilogue.biases != nil
-    ) { () throws(CompileError) in
-      PackedWeights(form, weight.floats, factors: epilogue.factors, biases: epilogue.biases)
-    }
+    let packed = weights.packed(
+      .init(node: id, part: 0), packing, of: weight, factors: epilogue.factors,
+      biases: epilogue.biases)
     var plane = plane
     var source = x
     if mergesRows(plane, channels: weight.shape[1], groups) {
@@ -145,9 +142,9 @@ extension Planner {
   ) throws(CompileError) {
     let channels = x.shape[1]
     let taps = plane.kernel.elementCount
-    let packed = try weights.packed(
+    let packed = weights.packed(
       .init(node: id, part: 0), count: taps * channels, hasBiases: epilogue.biases != nil
-    ) { () throws(CompileError) in
+    ) {
       let elements = weight.floats
       var arranged = [Float](repeating: 0, count: elements.count)
       for channel in 0..<channels {
@@ -232,14 +229,9 @@ extension Planner {
         packing.kernel_row = -plane.strides[0] * plane.kernel[1]
         packing.kernel_column = -plane.strides[1]
         let first = rows.lastTap * plane.kernel[1] + columns.lastTap
-        let form = packing
-        let packed = try weights.packed(
-          .init(node: id, part: part), count: Kernels.packedCount(form),
-          hasBiases: epilogue.biases != nil
-        ) { () throws(CompileError) in
-          PackedWeights(
-            form, weight.floats, offset: first, factors: epilogue.factors, biases: epilogue.biases)
-        }
+        let packed = weights.packed(
+          .init(node: id, part: part), packing, of: weight, offset: first,
+          factors: epilogue.factors, biases: epilogue.biases)
         let phase = Plane(
           kernel: [rows.taps, columns.taps], strides: [1, 1], dilations: [1, 1],
           before: [rows.before, columns.before], input: plane.input,

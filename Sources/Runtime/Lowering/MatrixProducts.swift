@@ -149,15 +149,9 @@ extension Planner {
 
     let nodes = [id] + epilogue.nodes
     if isConstant {
-      let (value, offset, form) = (graph[id].inputs[1]!, b.offset, packing)
-      let packed = try weights.packed(
-        .init(node: id, part: 0), count: Kernels.packedCount(form),
-        hasBiases: epilogue.biases != nil
-      ) { () throws(CompileError) in
-        PackedWeights(
-          form, try weights.stored(value).floats, offset: offset, factors: epilogue.factors,
-          biases: epilogue.biases)
-      }
+      let packed = weights.packed(
+        .init(node: id, part: 0), packing, of: try weights.tensor(graph[id].inputs[1]!),
+        offset: b.offset, factors: epilogue.factors, biases: epilogue.biases)
       addProduct(
         nodes, "matrix product", product, x: a, weights: .constant(packed), epilogue: epilogue,
         addend: addend, y: y)

@@ -116,12 +116,10 @@ extension Planner {
     packing.out_channels = rows.count
     packing.in_channels = shape[2]
     (packing.output, packing.input) = (shape[2], 1)
-    let form = packing
     let offset = (direction * shape[1] + rows.lowerBound) * shape[2]
-    let packed = try weights.packed(.init(node: id, part: part)) { () throws(CompileError) in
-      PackedWeights(
-        form, try weights.tensor(weight).floats, offset: offset, factors: nil, biases: biases)
-    }
+    let packed = weights.packed(
+      .init(node: id, part: part), packing, of: try weights.tensor(weight), offset: offset,
+      biases: biases)
     var product = prunec_product()
     (product.batch, product.groups) = (1, 1)
     (product.kernel_height, product.kernel_width) = (1, 1)

@@ -32,7 +32,7 @@ extension Planner {
       output: Array(y.shape[3...]))
     let border = zeros(tensor.shape[1])
     let packed = try (0..<convolution.kernel[0]).map { (tap) throws(CompileError) in
-      try packedTap(id, tap, convolution, tensor, epilogue)
+      packedTap(id, tap, convolution, tensor, epilogue)
     }
     for item in 0..<x.shape[0] {
       let (source, target) = (x.volume(item), y.volume(item))
@@ -86,7 +86,7 @@ extension Planner {
   private func packedTap(
     _ id: NodeID, _ tap: Int, _ convolution: ConvolutionComputation, _ weight: Tensor,
     _ epilogue: Epilogue
-  ) throws(CompileError) -> PackedWeights {
+  ) -> PackedWeights {
     let filters = weight.shape[0] / convolution.groups
     let (height, width) = (convolution.kernel[1], convolution.kernel[2])
     let taps = convolution.kernel.elementCount
@@ -98,12 +98,9 @@ extension Planner {
     packing.kernel_column = 1
     packing.w_group = filters * packing.output
     (packing.kernel_height, packing.kernel_width) = (height, width)
-    let form = packing
-    return try weights.packed(.init(node: id, part: tap)) { () throws(CompileError) in
-      PackedWeights(
-        form, weight.floats, offset: tap * height * width, factors: epilogue.factors,
-        biases: epilogue.biases)
-    }
+    return weights.packed(
+      .init(node: id, part: tap), packing, of: weight, offset: tap * height * width,
+      factors: epilogue.factors, biases: epilogue.biases)
   }
 }
 

@@ -103,7 +103,9 @@ public final class PartTimer {
       arena = .allocate(byteCount: size, alignment: 64)
       arenaSize = size
     }
-    let memory = Memory(plan.buffers, offsets: offsets, boxCount: plan.boxCount, arena: arena)
+    let memory = Memory(
+      plan.buffers, offsets: offsets, boxCount: plan.boxCount,
+      weights: plan.weights, arena: arena)
     let steps = try part.steps.map { (step) throws(CompileError) in try step.bind(memory) }
     return Work(
       steps: steps, operands: operands,

@@ -20,14 +20,14 @@ public struct PlanParts {
   public let parts: [Part]
   let buffers: [Buffer]
   let boxCount: Int
+  let weights: WeightCache
 
   init(
     _ graph: Graph, threadCount: Int, _ numbers: StandInNumbers
   ) throws(CompileError) {
     let facts = try GraphFacts(of: graph)
-    let planner = try Planner(
-      graph, facts, threadCount: threadCount,
-      weights: WeightCache(graph, facts, standIns: numbers))
+    weights = WeightCache(graph, facts, standIns: numbers)
+    let planner = try Planner(graph, facts, threadCount: threadCount, weights: weights)
     buffers = planner.buffers
     boxCount = planner.boxCount
     var order: [NodeID] = []
