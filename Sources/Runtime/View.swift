@@ -33,12 +33,15 @@ struct View: Hashable, Sendable {
   /// No tensor of more elements is planned for: numbers in a small file can ask for any amount of memory.
   private static let elementLimit = 1 << 36
 
+  /// Copies of more axes would be cut into too many.
+  private static let axisLimit = 12
+
   /// Whether a view can hold a value: a tensor of known extents, whose elements are whole bytes.
   static func holds(_ facts: ValueFacts) -> Bool {
-    guard let type = facts.elementType, storage(of: type) != nil,
-      let count = facts.fixedShape?.checkedElementCount
+    guard let type = facts.elementType, storage(of: type) != nil, let shape = facts.fixedShape,
+      let count = shape.checkedElementCount
     else { return false }
-    return count <= elementLimit
+    return count <= elementLimit && shape.count <= axisLimit
   }
 
   /// The axes from the outermost to the innermost. Those of extent one stay where they were among the others.

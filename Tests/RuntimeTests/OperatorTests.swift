@@ -188,6 +188,11 @@ import Testing
       s = Constant <value_ints = [384]> ()
       z = Reshape (y, s)
       """, [x])
+    // So many that no view holds them.
+    let twos = [Int](repeating: 2, count: 14)
+    try check(
+      "(float\(twos) x) => (float\(twos) y)",
+      "y = Transpose <perm = \(Array((0..<14).reversed()))> (x)", [normal(twos)])
   }
 
   @Test func truthValuesAreConverted() throws {

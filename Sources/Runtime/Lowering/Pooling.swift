@@ -6,7 +6,8 @@ extension Planner {
     _ id: NodeID, _ pooling: PoolingComputation
   ) throws(CompileError) -> Bool {
     guard (1...3).contains(pooling.kernel.count), let operand = try operandViews(id)?[0],
-      let output = graph[id].outputs[0]
+      let output = graph[id].outputs[0],
+      pooling.kernel.count < 3 || operand.shape[0] <= Self.volumeStepLimit
     else { return false }
     let x = channelsLast(operand, for: id)
     let y = result(output, order: [0] + Array(2..<x.shape.count) + [1])

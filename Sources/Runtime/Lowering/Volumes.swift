@@ -9,14 +9,24 @@ extension Planner {
     var taps: [Int]
   }
 
+  /// Taps and results along the first spatial axis whose pairs are looked at, and steps that are made of them, at most.
+  private static let pairLimit = 1 << 20
+  static let volumeStepLimit = 1 << 13
+
   mutating func lowerVolumeConvolution(
     _ id: NodeID, _ convolution: ConvolutionComputation, _ operand: View, _ weight: ValueID,
     _ output: ValueID, _ biases: [Float]?
   ) throws(CompileError) -> Bool {
-    guard !convolution.isTransposed else { return false }
+    let pairs = convolution.kernel[0].multipliedReportingOverflow(by: shape(of: output)[2])
+    guard !convolution.isTransposed, !pairs.overflow, pairs.partialValue <= Self.pairLimit else {
+      return false
+    }
     let reaches = Self.reaches(
       convolution, input: operand.shape[2], output: shape(of: output)[2])
-    guard reaches.allSatisfy({ !$0.taps.isEmpty }) else { return false }
+    let stepCount = reaches.reduce(0) { $0 + $1.taps.count }
+    guard reaches.allSatisfy({ !$0.taps.isEmpty }),
+      operand.shape[0] <= Self.volumeStepLimit / max(stepCount, 1)
+    else { return false }
     var epilogue = try epilogue(of: output, channelAxis: 1, biases: biases, takesAddends: false)
     if convolution.activation != .identity {
       epilogue = Epilogue(output: output, biases: biases, activation: convolution.activation)
