@@ -20,10 +20,11 @@ extension Planner {
     (arguments.y_batch, arguments.y_row, arguments.y_pixel) = (to.batch, to.row, to.pixel)
     let rows = table(last == 2 ? nil : neighbours[2], count: arguments.out_height)
     let columns = table(neighbours[last], count: arguments.out_width)
+    let tables = (rows + columns).flatMap { [$0.indices.buffer, $0.weights.buffer] }
     let form = arguments
     steps.append(
       Step(
-        [id], "resampling", reads: [x.buffer], writes: [y.buffer],
+        [id], "resampling", reads: [x.buffer] + tables, writes: [y.buffer],
         operations: 2 * y.shape.elementCount * rows.count * columns.count
       ) { memory in
         var arguments = form
