@@ -107,23 +107,16 @@ extension Planner {
     let order = [0] + Array(2..<shape.count) + [1]
     let before = isFlat ? [plane.before[1]] : plane.before
     let image = newView(.float32, shape, order: order)
-    var (source, target) = (x, image)
+    var source = x
+    var start = [Int](repeating: 0, count: shape.count)
     for axis in 2..<shape.count {
-      let start = before[axis - 2]
-      let count = min(x.shape[axis], shape[axis] - start)
-      source.shape[axis] = max(0, count)
-      target.shape[axis] = max(0, count)
-      target.offset += start * target.strides[axis]
       // Negative padding takes rows away.
-      if start < 0 {
-        source.offset -= start * source.strides[axis]
-        target.offset -= start * target.strides[axis]
-        source.shape[axis] = max(0, min(x.shape[axis] + start, shape[axis]))
-        target.shape[axis] = source.shape[axis]
-      }
+      let hidden = max(0, -before[axis - 2])
+      start[axis] = max(0, before[axis - 2])
+      source.offset += hidden * source.strides[axis]
+      source.shape[axis] = max(0, min(x.shape[axis] - hidden, shape[axis] - start[axis]))
     }
-    if target.shape != image.shape { addFill(id, image, with: 0) }
-    addCopy(id, from: source, to: target)
+    addCopy(id, from: source, into: image, at: start, around: 0)
     shape = image.shape
     plane.input = isFlat ? [1, shape[2]] : [shape[2], shape[3]]
     plane.before = [0, 0]
@@ -343,26 +336,5 @@ extension Planner {
   mutating func channelsLast(_ view: View, for id: NodeID) -> View {
     if view.strides[1] == 1 || view.shape[1] == 1 { return view }
     return dense(view, order: [0] + Array(2..<view.shape.count) + [1], for: id)
-  }
-
-  /// Sets all elements of a view.
-  mutating func addFill(_ id: NodeID, _ view: View, with number: Float) {
-    let loops = Loops([view], axes: view.order)
-    var program = prunec_program()
-    program.rank = loops.rank
-    fill(&program.shape, loops.shape)
-    program.instruction_count = 1
-    withElements(of: &program.instructions, as: prunec_instruction.self) {
-      $0[0] = prunec_instruction(.init(.number(number), []))
-    }
-    let arguments = program
-    steps.append(
-      Step([id], "fill", reads: [], writes: [view.buffer]) { memory in
-        var program = arguments
-        program.y = prunec_operand(memory[view], view.type, loops.strides[0])
-        return .kernel(
-          KernelCall(
-            program, units: Kernels.table.pointee.program_units, Kernels.table.pointee.program))
-      })
   }
 }

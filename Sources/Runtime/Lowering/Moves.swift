@@ -21,14 +21,52 @@ extension Planner {
       return true
     }
     let y = result(output, order: operand.order)
-    var target = y
-    for axis in before.indices {
-      target.offset += max(0, before[axis]) * target.strides[axis]
-      target.shape[axis] = source.shape[axis]
-    }
-    addFill(id, y, with: value)
-    addCopy(id, from: source, to: target)
+    addCopy(id, from: source, into: y, at: before.map { max(0, $0) }, around: value)
     return true
+  }
+
+  /// Copies `source` into `view`, its first element to `start`, and sets all that lies around it.
+  mutating func addCopy(
+    _ id: NodeID, from source: View, into view: View, at start: [Int], around number: Float
+  ) {
+    guard source.shape.allSatisfy({ $0 > 0 }) else {
+      addFill(id, view, with: number)
+      return
+    }
+    var rest = view
+    for axis in view.order {
+      let end = start[axis] + source.shape[axis]
+      for (first, count) in [(0, start[axis]), (end, rest.shape[axis] - end)] where count > 0 {
+        var border = rest
+        border.offset += first * border.strides[axis]
+        border.shape[axis] = count
+        addFill(id, border, with: number)
+      }
+      rest.offset += start[axis] * rest.strides[axis]
+      rest.shape[axis] = source.shape[axis]
+    }
+    addCopy(id, from: source, to: rest)
+  }
+
+  /// Sets all elements of a view.
+  mutating func addFill(_ id: NodeID, _ view: View, with number: Float) {
+    let loops = Loops([view], axes: view.order)
+    var program = prunec_program()
+    program.rank = loops.rank
+    fill(&program.shape, loops.shape)
+    program.instruction_count = 1
+    withElements(of: &program.instructions, as: prunec_instruction.self) {
+      $0[0] = prunec_instruction(.init(.number(number), []))
+    }
+    let arguments = program
+    steps.append(
+      Step([id], "fill", reads: [], writes: [view.buffer]) { memory in
+        var program = arguments
+        program.y = prunec_operand(memory[view], view.type, loops.strides[0])
+        return .kernel(
+          KernelCall(
+            program, units: Kernels.table.pointee.program_units, Kernels.table.pointee.program))
+      })
   }
 
   mutating func lowerGather(_ id: NodeID, axis: Int) throws(CompileError) -> Bool {
