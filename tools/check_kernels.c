@@ -14,6 +14,7 @@ typedef struct {
 static const check checks[] = {
   {"product", prunec_check_product},
   {"depthwise", prunec_check_depthwise},
+  {"winograd", prunec_check_winograd},
   {"pooling", prunec_check_pooling},
   {"functions", prunec_check_functions},
   {"programs", prunec_check_programs},

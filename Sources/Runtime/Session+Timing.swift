@@ -2,7 +2,7 @@ import CKernels
 
 /// How long a model takes, and each of its steps.
 public struct Timing: Sendable, Encodable {
-  /// One step of the plan.
+  /// One step of the plan, or several that do the same for parts of a value.
   public struct Step: Sendable, Encodable {
     /// The node, and those that are computed with it.
     public var nodes: [String]
@@ -69,14 +69,35 @@ extension Session {
     guard perStep else {
       return Timing(milliseconds: total, steps: [], operationCount: operations)
     }
-    let reports = zip(plan.steps, steps).map { bound, times in
-      Timing.Step(
-        nodes: bound.step.nodes.map { name(of: $0) },
-        operations: bound.step.nodes.map { operation(of: $0) },
-        kernel: bound.step.kernel, medianMilliseconds: Timing.median(times),
-        operationCount: bound.step.operations)
+    let reports = parts(of: plan).map { indices in
+      let first = plan.steps[indices[0]].step
+      return Timing.Step(
+        nodes: first.nodes.map { name(of: $0) },
+        operations: first.nodes.map { operation(of: $0) }, kernel: first.kernel,
+        medianMilliseconds: indices.reduce(0) { $0 + Timing.median(steps[$1]) },
+        operationCount: indices.reduce(0) { $0 + plan.steps[$1].step.operations })
     }
     return Timing(milliseconds: total, steps: reports, operationCount: operations)
+  }
+
+  /// The steps of a plan; those that do the same for several parts of a value are together.
+  private func parts(of plan: Plan) -> [[Int]] {
+    struct Part: Hashable {
+      var nodes: [NodeID]
+      var kernel: String
+    }
+    var places: [Part: Int] = [:]
+    var parts: [[Int]] = []
+    for (index, bound) in plan.steps.enumerated() {
+      let part = Part(nodes: bound.step.nodes, kernel: bound.step.kernel)
+      if let place = places[part] {
+        parts[place].append(index)
+      } else {
+        places[part] = parts.count
+        parts.append([index])
+      }
+    }
+    return parts
   }
 
   /// The bytes of the arena for inputs of these types, and the least that any arena could have.

@@ -15,6 +15,10 @@ import Testing
     expectSuccess(prunec_check_product, of: variant)
   }
 
+  @Test(arguments: variants) func winogradTransforms(variant: String) {
+    expectSuccess(prunec_check_winograd, of: variant)
+  }
+
   @Test(arguments: variants) func depthwiseConvolutions(variant: String) {
     expectSuccess(prunec_check_depthwise, of: variant)
   }

@@ -1,4 +1,4 @@
-/// Depthwise convolutions and poolings.
+/// Depthwise convolutions, the transforms of Winograd's convolution, and poolings.
 
 #include <math.h>
 
@@ -117,6 +117,101 @@ static void check_one_depthwise(const prunec_kernels *k) {
 const char *prunec_check_depthwise(const prunec_kernels *kernels) {
   check_begin();
   for (int i = 0; i < 600 && !check_result(); i++) check_one_depthwise(kernels);
+  return check_result();
+}
+
+/// A band of lines of tiles of 2 x 2 pixels.
+typedef struct {
+  long rows, columns, first, lines;
+} tile_band;
+
+static tile_band random_band(long batch, long height, long width) {
+  tile_band b = {.rows = (height + 1) / 2, .columns = (width + 1) / 2};
+  b.first = check_random(0, batch * b.rows - 1);
+  b.lines = check_random(1, batch * b.rows - b.first);
+  return b;
+}
+
+static void check_one_winograd_input(const prunec_kernels *k) {
+  static const double rows[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+  long batch = check_random(1, 2), height = check_random(1, 9), width = check_random(1, 9);
+  tile_band band = random_band(batch, height, width);
+  prunec_winograd_input a = {
+    .channels = check_random(1, 35), .in_height = check_random(1, 11), .in_width = check_random(1, 11),
+    .pad_top = check_random(-1, 2), .pad_left = check_random(-1, 2),
+    .tile_rows = band.rows, .tile_columns = band.columns, .first_line = band.first, .lines = band.lines,
+  };
+  layout from = random_layout(batch, a.in_height, a.in_width, a.channels);
+  float *x = check_random_buffer(from.count);
+  a.x = x, a.x_batch = from.batch, a.x_row = from.row, a.x_pixel = from.pixel;
+  long pitch = a.lines * a.tile_columns * a.channels;
+  a.v = check_blank_buffer(16 * pitch);
+  CHECK_RUN(k, winograd_input, &a);
+
+  for (long place = 0; place < 16 * pitch; place++) {
+    long part = place / pitch, channel = place % a.channels, tile = place % pitch / a.channels;
+    long line = a.first_line + tile / a.tile_columns, column = tile % a.tile_columns;
+    double sum = 0;
+    for (long i = 0; i < 16; i++) {
+      long u = line % a.tile_rows * 2 - a.pad_top + i / 4, v = column * 2 - a.pad_left + i % 4;
+      if (u < 0 || u >= a.in_height || v < 0 || v >= a.in_width) continue;
+      sum += rows[part / 4][i / 4] * rows[part % 4][i % 4] *
+             x[line / a.tile_rows * from.batch + u * from.row + v * from.pixel + channel];
+    }
+    if (!check_is_near(a.v[place], sum, 1e-5))
+      check_fail("part %ld of tile %ld is %g instead of %g", part, tile, a.v[place], sum);
+  }
+  check_free(x), check_free(a.v);
+}
+
+static void check_one_winograd_output(const prunec_kernels *k) {
+  static const double rows[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+  long batch = check_random(1, 2), height = check_random(1, 9), width = check_random(1, 9);
+  tile_band band = random_band(batch, height, width);
+  prunec_winograd_output a = {
+    .channels = check_random(1, 35), .out_height = height, .out_width = width,
+    .tile_rows = band.rows, .tile_columns = band.columns, .first_line = band.first, .lines = band.lines,
+    .adds_last = check_random(0, 1), .activation = check_random_activation(),
+  };
+  long pitch = a.lines * a.tile_columns * a.channels;
+  layout to = random_layout(batch, height, width, a.channels);
+  float *sums = check_random_buffer(16 * pitch), *bias = check_random_buffer(a.channels);
+  float *addend = check_random_buffer(to.count);
+  a.sums = sums;
+  if (check_random(0, 2)) a.bias = bias;
+  if (check_random(0, 1)) {
+    a.addend = addend;
+    a.addend_batch = to.batch, a.addend_row = to.row, a.addend_pixel = to.pixel;
+  }
+  a.y = check_blank_buffer(to.count), a.y_batch = to.batch, a.y_row = to.row, a.y_pixel = to.pixel;
+  CHECK_RUN(k, winograd_output, &a);
+
+  for (long place = 0; place < to.count; place++) {
+    long index[4];
+    bool exists = locate(to, place, width, a.channels, index);
+    long line = index[0] * a.tile_rows + index[1] / 2 - a.first_line;
+    if (!exists || line < 0 || line >= a.lines) {
+      if (!check_is_blank(a.y[place])) check_fail("a transform writes outside of its lines");
+      continue;
+    }
+    double sum = a.bias ? bias[index[3]] : 0;
+    for (long i = 0; i < 16; i++)
+      sum += rows[index[1] % 2][i / 4] * rows[index[2] % 2][i % 4] *
+             sums[i * pitch + (line * a.tile_columns + index[2] / 2) * a.channels + index[3]];
+    double other = a.addend ? addend[place] : 0;
+    sum = a.adds_last ? check_activate(a.activation, sum) + other : check_activate(a.activation, sum + other);
+    if (!check_is_near(a.y[place], sum, 2e-5))
+      check_fail("y[%ld, %ld, %ld] is %g instead of %g", index[1], index[2], index[3], a.y[place], sum);
+  }
+  check_free(sums), check_free(bias), check_free(addend), check_free(a.y);
+}
+
+const char *prunec_check_winograd(const prunec_kernels *kernels) {
+  check_begin();
+  for (int i = 0; i < 300 && !check_result(); i++) {
+    check_one_winograd_input(kernels);
+    check_one_winograd_output(kernels);
+  }
   return check_result();
 }
 

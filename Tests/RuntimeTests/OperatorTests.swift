@@ -43,6 +43,39 @@ import Testing
     return Tensor((0..<shape.reduce(1, *)).map { _ in Float(generator.nextNormal()) }, shape: shape)
   }
 
+  @Test func convolutionsByTiles() throws {
+    for (pads, extents) in [
+      ("1, 1, 1, 1", "13, 21"), ("0, 2, 3, 1", "14, 22"), ("0, 0, 0, 0", "11, 19"),
+    ] {
+      for activation in [
+        "n = Add (d, c) y = Relu (n)", "g = Sigmoid (d) m = Mul (d, g) y = Add (c, m)",
+      ] {
+        let kernels = try check(
+          """
+          (float[2, 37, 13, 21] x) => (float[2, 33, \(extents)] y)
+          <float[33, 37, 3, 3] w = {...}, float[33] b = {...}, float[33, 33, 3, 3] v = {...}>
+          """,
+          """
+          c = Conv <pads = [\(pads)]> (x, w, b)
+          d = Conv <pads = [1, 1, 1, 1]> (c, v)
+          \(activation)
+          """, [normal([2, 37, 13, 21])], tolerance: 3e-6)
+        let winograd = ["winograd input", "winograd product", "winograd output"]
+        #expect(kernels == ["copy"] + winograd + winograd)
+      }
+    }
+  }
+
+  @Test func emptyBatchesGiveEmptyResults() throws {
+    try check(
+      """
+      (float[N, 4, 9, 9] x) => (float[N, 10] y)
+      <float[40, 4, 3, 3] w = {...}, float[40, 40, 3, 3] v = {...}, float[1960, 10] m = {...}>
+      """,
+      "c = Conv (x, w) d = Conv <pads = [1, 1, 1, 1]> (c, v) f = Flatten (d) y = MatMul (f, m)",
+      [Tensor(zeros: .float32, shape: [0, 4, 9, 9])])
+  }
+
   @Test func imagesAreResampled() throws {
     for mode in ["nearest", "linear"] {
       for coordinates in ["half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"] {

@@ -112,6 +112,39 @@ typedef struct {
 } prunec_depthwise;
 
 // ---------------------------------------------------------------------------------------------------
+// Winograd's convolution: what comes before and after its products
+
+/// Transforms 4 x 4 pixels of x, each two pixels apart, to 16 numbers. The tiles of all images have `tile_rows`
+/// lines each; those of `lines` lines, from `first_line` on, go to v.
+typedef struct {
+  long channels;
+  long in_height, in_width, pad_top, pad_left;
+  const float *x;
+  long x_batch, x_row, x_pixel;
+  long tile_rows, tile_columns, first_line, lines;
+  /// `[16, lines, tile_columns, channels]`.
+  float *v;
+} prunec_winograd_input;
+
+/// Transforms sums of such numbers times weights to 2 x 2 pixels of y, with bias, addend and activation as in a
+/// product.
+typedef struct {
+  long channels;
+  long out_height, out_width;
+  long tile_rows, tile_columns, first_line, lines;
+  /// `[16, lines, tile_columns, channels]`.
+  const float *sums;
+  /// `[channels]`, or null.
+  const float *bias;
+  const float *addend;
+  long addend_batch, addend_row, addend_pixel;
+  bool adds_last;
+  prunec_activation activation;
+  float *y;
+  long y_batch, y_row, y_pixel;
+} prunec_winograd_output;
+
+// ---------------------------------------------------------------------------------------------------
 // Pooling
 
 typedef enum {
@@ -309,6 +342,8 @@ typedef struct {
   PRUNEC_KERNEL(packing)
   PRUNEC_KERNEL(product)
   PRUNEC_KERNEL(depthwise)
+  PRUNEC_KERNEL(winograd_input)
+  PRUNEC_KERNEL(winograd_output)
   PRUNEC_KERNEL(pooling)
   PRUNEC_KERNEL(program)
   PRUNEC_KERNEL(softmax)

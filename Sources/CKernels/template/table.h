@@ -9,6 +9,7 @@
 #include "tile.h"
 #include "product.h"
 #include "depthwise.h"
+#include "winograd.h"
 #include "pooling.h"
 #include "axes.h"
 #include "program.h"
@@ -28,6 +29,8 @@ const prunec_kernels PRUNEC_TABLE = {
   PRUNEC_ENTRY(packing),
   PRUNEC_ENTRY(product),
   PRUNEC_ENTRY(depthwise),
+  PRUNEC_ENTRY(winograd_input),
+  PRUNEC_ENTRY(winograd_output),
   PRUNEC_ENTRY(pooling),
   PRUNEC_ENTRY(program),
   PRUNEC_ENTRY(softmax),

@@ -49,6 +49,10 @@ extension Planner {
       try addTransposed(id, convolution.groups, plane, x, tensor, epilogue, y)
     } else if convolution.groups == x.shape[1], convolution.groups == shape[1], x.shape[1] > 1 {
       try addDepthwise(id, plane, x, tensor, epilogue, y)
+    } else if convolution.groups == 1,
+      usesWinograd(plane, batch: x.shape[0], channels: x.shape[1], filters: shape[1])
+    {
+      addWinograd(id, plane, x, tensor, epilogue, y)
     } else {
       try addConvolution(id, convolution.groups, plane, x, tensor, epilogue, y)
     }

@@ -21,6 +21,8 @@ extension Planner {
   /// have blocks of their own, so that they find in their caches what they wrote there before.
   func pixelBlock(_ product: prunec_product) -> Int {
     let pixels = product.out_height * product.out_width
+    let items = product.batch * product.groups
+    guard pixels > 0, items > 0 else { return 1 }
     let taps = product.kernel_height * product.kernel_width
     let weights = 4 * product.in_channels * taps * product.out_channels
     let inputs =
@@ -35,7 +37,6 @@ extension Planner {
     let most = max(1, pixels / fewPixels)
     blocks = min(max(1, blocks), most)
     if threadCount > 1 {
-      let items = product.batch * product.groups
       let panels = (product.out_channels + 63) / 64 * items
       let units = Self.unitsOfThread * threadCount
       blocks = min(max(blocks, (units + panels - 1) / panels), most)

@@ -8,6 +8,7 @@
 /// next call.
 const char *prunec_check_product(const prunec_kernels *);
 const char *prunec_check_depthwise(const prunec_kernels *);
+const char *prunec_check_winograd(const prunec_kernels *);
 const char *prunec_check_pooling(const prunec_kernels *);
 const char *prunec_check_thread_pool(void);
 
