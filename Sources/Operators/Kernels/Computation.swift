@@ -129,6 +129,9 @@ public struct RecurrenceComputation: Sendable {
 
 /// What each index of a result's axis takes from the operand's axis: the sum of one or two elements, each with a weight.
 public struct ResamplingNeighbours: Sendable {
+  /// No axis is longer, of the operand or of the result: numbers in a small file can ask for any tables.
+  public static let extentLimit = 1 << 22
+
   /// The first neighbours of all indices, and where there are two, the second.
   public var indices: [[Int]]
   public var weights: [[Float]]

@@ -26,6 +26,9 @@ struct Pad: Operator {
     var isNone: Bool { known.map { $0 == (0, 0) } ?? false }
   }
 
+  /// No axis is so long.
+  private static let limit = 1 << 40
+
   /// The padding of every axis; `nil` where it is not known which are padded.
   private func paddings(_ call: Invocation, rank: Int) throws(CompileError) -> [Padding]? {
     var axes = Array(0..<rank)
@@ -43,6 +46,9 @@ struct Pad: Operator {
     }
     guard pads.count == 2 * axes.count else {
       throw call.malformed("\(pads.count) pads are given for \(axes.count) axes")
+    }
+    for case .fixed(let pad) in pads where !(-Self.limit...Self.limit).contains(pad) {
+      throw call.malformed("a padding of \(pad) is out of range")
     }
     var paddings = [Padding](repeating: Padding(), count: rank)
     for (index, axis) in axes.enumerated() {

@@ -166,7 +166,9 @@ struct Resampling {
         neighbours.append(nil)
         continue
       }
-      guard axis.extent > 0, !antialiases, interpolation != .cubic else { return nil }
+      guard axis.extent > 0, !antialiases, interpolation != .cubic,
+        max(axis.extent, axis.resultExtent) <= ResamplingNeighbours.extentLimit
+      else { return nil }
       let taps = (0..<axis.resultExtent).map { self.taps($0, axis) }
       guard taps.allSatisfy({ (1...2).contains($0.count) }) else { return nil }
       guard taps.contains(where: { $0.count == 2 }) else {

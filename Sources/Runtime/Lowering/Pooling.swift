@@ -2,12 +2,17 @@ import CKernels
 
 /// Poolings over up to three spatial axes.
 extension Planner {
+  /// Kernels may be far larger than what they are moved over: no pooling has more taps, inside and outside.
+  private static let tapLimit = 1 << 40
+
   mutating func lowerPooling(
     _ id: NodeID, _ pooling: PoolingComputation
   ) throws(CompileError) -> Bool {
     guard (1...3).contains(pooling.kernel.count), let operand = try operandViews(id)?[0],
       let output = graph[id].outputs[0],
-      pooling.kernel.count < 3 || operand.shape[0] <= Self.volumeStepLimit
+      pooling.kernel.count < 3 || operand.shape[0] <= Self.volumeStepLimit,
+      let taps = ([shape(of: output).elementCount] + pooling.kernel).checkedElementCount,
+      taps <= Self.tapLimit
     else { return false }
     let x = channelsLast(operand, for: id)
     let y = result(output, order: [0] + Array(2..<x.shape.count) + [1])

@@ -149,7 +149,8 @@ extension Planner {
     // What the product with the state makes, and the state that is reset.
     let gates = newView(.float32, [1, batch, direction.gates * units])
     let reset = newView(.float32, [1, batch, units])
-    let zeros = newConstant(Tensor(zeros: .float32, shape: [1, batch, units]))
+    let zeros = newConstant(Tensor(zeros: .float32, shape: [1, 1, units]))
+      .broadcast(to: [1, batch, units])
     var before =
       direction.initial.map {
         $0.strides[1] == 1 ? $0 : dense($0, order: [0, 1], for: direction.node)

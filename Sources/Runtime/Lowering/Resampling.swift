@@ -6,7 +6,8 @@ extension Planner {
     _ id: NodeID, _ neighbours: [ResamplingNeighbours?]
   ) throws(CompileError) -> Bool {
     guard let operand = try operandViews(id)?[0], let output = graph[id].outputs[0],
-      (3...4).contains(operand.shape.count), neighbours[0] == nil, neighbours[1] == nil
+      (3...4).contains(operand.shape.count), neighbours[0] == nil, neighbours[1] == nil,
+      shape(of: output)[2...].allSatisfy({ $0 <= ResamplingNeighbours.extentLimit })
     else { return false }
     let x = channelsLast(operand, for: id)
     let y = result(output, order: [0] + Array(2..<x.shape.count) + [1])
