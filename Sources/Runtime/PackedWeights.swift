@@ -6,6 +6,9 @@ final class PackedWeights: @unchecked Sendable {
   struct Key: Hashable {
     var node: NodeID
     var part: Int
+    /// The last value that is computed with them, where that is not the same for all shapes of the inputs: nodes up to
+    /// there may have been taken into the weights.
+    var result: ValueID?
   }
 
   let weights: TensorStorage

@@ -100,6 +100,23 @@ import Testing
     }
   }
 
+  @Test func weightsArePackedForWhatFollowsThem() throws {
+    // The scale can be taken into the weights only where x has three axes.
+    let session = try session(
+      """
+      <ir_version: 8, opset_import: ["" : 17]>
+      main (float[] x) => (float[] y)
+      <float[2, 2] w = {1, 2, 3, 4}, float[1, 1, 2] s = {10, 100}> {
+        p = MatMul (x, w)
+        y = Mul (p, s)
+      }
+      """)
+    let expected: [Float] = [40, 600]
+    for shape in [[1, 1, 2], [1, 2], [1, 1, 1, 2], [1, 1, 2]] {
+      #expect(try session.run([Tensor([1, 1] as [Float], shape: shape)])[0].floats == expected)
+    }
+  }
+
   @Test func whatDoesNotFitIsSaid() throws {
     let session = try session(
       """

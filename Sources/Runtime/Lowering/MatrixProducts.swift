@@ -150,8 +150,9 @@ extension Planner {
     let nodes = [id] + epilogue.nodes
     if isConstant {
       let packed = weights.packed(
-        .init(node: id, part: 0), packing, of: try weights.tensor(graph[id].inputs[1]!),
-        offset: b.offset, factors: epilogue.factors, biases: epilogue.biases)
+        .init(node: id, part: 0, result: epilogue.output), packing,
+        of: try weights.tensor(graph[id].inputs[1]!), offset: b.offset, factors: epilogue.factors,
+        biases: epilogue.biases)
       addProduct(
         nodes, "matrix product", product, x: a, weights: .constant(packed), epilogue: epilogue,
         addend: addend, y: y)
