@@ -43,6 +43,8 @@ public final class ModelTimes: MeasuredTimes {
     self.threadCount = timer.threadCount
     table = LatencyTable(threadCount: timer.threadCount, evictsWeights: evictsWeights)
     self.original = Session(original, threadCount: timer.threadCount)
+    // What takes too much memory to run is refused here: parts are timed without asking how much they take.
+    _ = try self.original.memory(for: inputs)
     if let complaint = table.complaint {
       warnings.append(Diagnostic(.warning, "times are measured anew: \(complaint)"))
     }

@@ -25,6 +25,25 @@ import Testing
     }
   }
 
+  @Test func whatTakesTooMuchMemoryToRunIsRefused() throws {
+    let model = try CoupledModel(
+      """
+      main (float[1,8] x) => (float[M,4] y)
+      <float[8,64] w = {...}, float[64,4] v = {...}, int64[2] rows = {1073741824, 64}> {
+        h = MatMul (x, w)
+        g = Expand (h, rows)
+        r = Relu (g)
+        y = MatMul (r, v)
+      }
+      """)
+    let selection = try ChannelSelection(
+      model.graph, model.facts, model.coupling, ChannelScores(criterion: "test"), guards: Guards())
+    #expect(throws: CompileError.self) {
+      try ModelTimes(
+        model.graph, model.facts, model.coupling, selection, original: model.graph, threadCount: 1)
+    }
+  }
+
   private func budget(
     _ target: LatencyTarget, _ times: Times
   ) throws -> (kept: Int, report: LatencyReport) {
