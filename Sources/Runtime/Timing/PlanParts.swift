@@ -84,8 +84,8 @@ public struct PlanParts {
     case .string(let text): value = String(decoding: text, as: UTF8.self)
     default: return nil
     }
-    let plain = value.map { $0.isWhitespace ? "_" : $0 }
-    return "\(attribute.name)=\(String(plain))"
+    let text = "\(attribute.name)=\(value)"
+    return String(text.map { $0.isWhitespace ? "_" : $0 })
   }
 
   private static func description(_ value: ValueID, _ planner: Planner) -> String {
