@@ -228,6 +228,19 @@ import Testing
       "y = Transpose <perm = \(Array((0..<14).reversed()))> (x)", [normal(twos)])
   }
 
+  @Test func exponentialsAreNormalizedAlongAxesOfOneElement() throws {
+    for (opset, axis) in [(13, 0), (13, 1), (13, 2), (12, 0), (12, 1), (12, 2)] {
+      for shape in [[1, 1, 4], [1, 4, 1], [4, 1, 1], [1, 1, 1]] {
+        for operation in ["Softmax", "LogSoftmax"] {
+          let kernels = try check(
+            "(float\(shape) x) => (float\(shape) y)", "y = \(operation) <axis = \(axis)> (x)",
+            [normal(shape)], opset: opset)
+          #expect(kernels == ["softmax"])
+        }
+      }
+    }
+  }
+
   @Test func truthValuesAreConverted() throws {
     let x = Tensor([0, -0.0, 0.5, -2, .nan], shape: [5])
     let kernels = try check(

@@ -107,10 +107,10 @@ extension Softmax: KernelOperator {
   public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     let shape = call.operand(0)!.fixedShape!
     let type = signature.operation.type
+    let axes = try axes(call, rank: shape.count)
     // Axes taken together are one where all but one of them are of extent one.
-    let axes = try axes(call, rank: shape.count).filter { shape[$0] != 1 }
-    guard type != "Hardmax", axes.count <= 1 else { return nil }
-    guard let axis = axes.first ?? shape.indices.last else { return nil }
+    let wide = axes.filter { shape[$0] != 1 }
+    guard type != "Hardmax", wide.count <= 1, let axis = wide.first ?? axes.last else { return nil }
     return .softmax(axis: axis, isLogarithm: type == "LogSoftmax")
   }
 }
