@@ -35,9 +35,12 @@ final class Plan {
     memoryPlan = MemoryPlan(
       planner.steps, planner.buffers, inputs: buffers(inputs),
       outputs: buffers(outputs.map(\.place)))
-    guard memoryPlan.size <= memoryLimit else {
-      throw CompileError(
-        .unsupported, "needs \(memoryPlan.size >> 20) MiB of memory for activations")
+    let copied = max(
+      outputs.reduce(0) { $0 + $1.place.byteCount },
+      planner.steps.lazy.map(\.copiedByteCount).max() ?? 0)
+    let size = memoryPlan.size + copied
+    guard size <= memoryLimit else {
+      throw CompileError(.unsupported, "needs \(size >> 20) MiB of memory for activations")
     }
     let memory = Memory(
       planner.buffers, offsets: memoryPlan.offsets, arenaSize: memoryPlan.size,

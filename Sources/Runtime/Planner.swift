@@ -32,6 +32,11 @@ struct Planner {
     case view(View)
     /// In no buffer, but a tensor of its own.
     case box(Int)
+
+    /// What a copy of the elements takes; 0 for what is a tensor already.
+    var byteCount: Int {
+      if case .view(let view) = self { view.shape.elementCount * view.elementSize } else { 0 }
+    }
   }
 
   struct Rearrangement: Hashable {
@@ -116,10 +121,11 @@ struct Planner {
     }
     let reference = ReferenceStep(
       graph, id, operands: operands, captures: captures, results: results)
-    steps.append(
-      Step([id], "reference", reads: reads, writes: writes) { memory in
-        .reference(reference, memory)
-      })
+    var step = Step([id], "reference", reads: reads, writes: writes) { memory in
+      .reference(reference, memory)
+    }
+    step.copiedByteCount = (operands + captures).reduce(0) { $0 + ($1?.place?.byteCount ?? 0) }
+    steps.append(step)
   }
 
   private mutating func operand(

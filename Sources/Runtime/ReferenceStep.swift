@@ -4,6 +4,10 @@ struct ReferenceStep {
     case constant(Tensor)
     /// With the element type that the operator takes it as.
     case place(Planner.Place, ElementType?)
+
+    var place: Planner.Place? {
+      if case .place(let place, _) = self { place } else { nil }
+    }
   }
 
   private let graph: Graph

@@ -11,6 +11,8 @@ struct Step {
   var replaceable: [(operand: View, result: View)] = []
   /// Multiplications and additions.
   var operations = 0
+  /// How much memory outside of the arena its operands are copied to. Views of few elements can show many.
+  var copiedByteCount = 0
   /// Makes what is run, once every buffer has its place.
   let bind: (Memory) throws(CompileError) -> Bound
 

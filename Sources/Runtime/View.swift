@@ -31,7 +31,7 @@ struct View: Hashable, Sendable {
   }
 
   /// No tensor of more elements is planned for: numbers in a small file can ask for any amount of memory.
-  private static let elementLimit = 1 << 36
+  static let elementLimit = 1 << 36
 
   /// Copies of more axes would be cut into too many.
   private static let axisLimit = 12

@@ -49,6 +49,28 @@ import Testing
       y = LSTM <hidden_size = 64> (z, w, r)
     }
     """,
+    """
+    (float[1, 1] x) => (float[M, N] y)
+    <int64[2] shape = {65536, 65536}> { y = Expand (x, shape) }
+    """,
+    """
+    (float[1, 1] x) => (float[1] y)
+    <int64[2] shape = {65536, 65536}, int64[1] one = {1}, int64[1] none = {0}, int64 axis = {0}> {
+      z = Expand (x, shape)
+      c = CumSum (z, axis)
+      f = Flatten <axis = 0> (c)
+      s = Slice (f, none, one, one)
+      y = Reshape (s, one)
+    }
+    """,
+    """
+    (float[1, 1, 1, 1, 1] x) => (float[1, 1, N, M, L] y)
+    <int64[5] shape = {1, 1, 2147483647, 1, 1}> {
+      z = Expand (x, shape)
+      y = MaxPool <kernel_shape = [1, 1, 1], strides = [2147483648, 1, 1],
+                   pads = [0, 1073741824, 4, 0, 1073741824, 4]> (z)
+    }
+    """,
   ])
   func whatTakesTooMuchMemoryIsRefused(_ main: String) throws {
     let graph = try graph(main)

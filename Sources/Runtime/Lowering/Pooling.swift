@@ -75,6 +75,8 @@ extension Planner {
   ) -> Bool {
     let (depth, channels) = (x.shape[2], x.shape[1])
     let extents = [y.shape[3], y.shape[4]]
+    guard let count = ([depth, channels] + extents).checkedElementCount, count <= View.elementLimit
+    else { return false }
     // The images of one item, and the same with their pixels in one row.
     let images = newView(.float32, [depth, channels] + extents, order: [0, 2, 3, 1])
     var rows = View(
