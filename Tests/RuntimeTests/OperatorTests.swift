@@ -241,6 +241,14 @@ import Testing
     }
   }
 
+  @Test func stacksOfMatricesAreScaled() throws {
+    for node in ["Mul", "Add"] {
+      try check(
+        "(float[2, 3, 4, 5] x) => (float[2, 3, 4, 6] y) <float[3, 5, 6] w = {...}, float[6] s = {...}>",
+        "p = MatMul (x, w) y = \(node) (p, s)", [normal([2, 3, 4, 5])])
+    }
+  }
+
   @Test func truthValuesAreConverted() throws {
     let x = Tensor([0, -0.0, 0.5, -2, .nan], shape: [5])
     let kernels = try check(

@@ -34,8 +34,11 @@ extension Planner {
     let isConstant = facts.isFixed(graph[id].inputs[1]!)
     var epilogue = Epilogue(output: output, biases: biases)
     if hasPlainShape {
+      // The matrices of a stack would each need factors and biases of their own.
+      let isStack = b.shape.dropLast(2).contains { $0 != 1 }
       epilogue = try self.epilogue(
-        of: output, channelAxis: shape.count - 1, biases: biases, isFoldable: isConstant)
+        of: output, channelAxis: shape.count - 1, biases: biases,
+        isFoldable: isConstant && !isStack)
     }
 
     // K has to be adjacent in A.
@@ -80,7 +83,8 @@ extension Planner {
     let limit = isShared ? 3 : 2
     if loops.rank > limit {
       a = dense(a, order: Array(a.shape.indices), for: id)
-      return try addMatrixProductByPart(id, form, a, wideB, epilogue, addend, y, isConstant)
+      return try addMatrixProductByPart(
+        id, form, a, wideB, epilogue, addend, y, isConstant && isShared)
     }
     var product = prunec_product()
     product.batch = 1
@@ -183,7 +187,7 @@ extension Planner {
     for index in 0..<a.shape[0] {
       try addMatrixProduct(
         id, form, a.part(index), b.part(index), Array(a.shape[1..<(a.shape.count - 2)]), epilogue,
-        addend?.part(index), y.part(index), isConstant: false)
+        addend?.part(index), y.part(index), isConstant: isConstant)
     }
   }
 }
