@@ -15,6 +15,9 @@ extension Planner {
     }
   }
 
+  /// A transposed convolution of more steps is left to the reference: strides in a small file can be any numbers.
+  private static let phaseLimit = 1 << 13
+
   mutating func lowerConvolution(
     _ id: NodeID, _ convolution: ConvolutionComputation
   ) throws(CompileError) -> Bool {
@@ -33,7 +36,8 @@ extension Planner {
       dilations: two(convolution.dilations, 1), before: two(convolution.padding.map(\.before), 0),
       input: two(Array(x.shape[2...]), 1), output: two(Array(shape(of: output)[2...]), 1))
     if convolution.isTransposed {
-      guard plane.dilations == [1, 1], zip(plane.kernel, plane.strides).allSatisfy({ $0 >= $1 })
+      guard plane.dilations == [1, 1], zip(plane.kernel, plane.strides).allSatisfy({ $0 >= $1 }),
+        plane.strides.elementCount <= Self.phaseLimit
       else { return false }
     }
     var epilogue = try epilogue(of: output, channelAxis: 1, biases: biases)
@@ -80,7 +84,7 @@ extension Planner {
       biases: epilogue.biases)
     var plane = plane
     var source = x
-    if mergesRows(plane, channels: weight.shape[1], groups) {
+    if mergesRows(plane, batch: x.shape[0], channels: weight.shape[1], groups) {
       source = try padded(id, x, &plane)
     } else {
       source = channelsLast(x, for: id)
@@ -95,8 +99,8 @@ extension Planner {
   }
 
   /// Whether few channels make short runs of elements, so that it pays to put a row of taps into one.
-  private func mergesRows(_ plane: Plane, channels: Int, _ groups: Int) -> Bool {
-    let pixels = [plane.reach(0), plane.reach(1), channels].checkedElementCount ?? .max
+  private func mergesRows(_ plane: Plane, batch: Int, channels: Int, _ groups: Int) -> Bool {
+    let pixels = [batch, plane.reach(0), plane.reach(1), channels].checkedElementCount ?? .max
     return groups == 1 && channels <= 4 && plane.kernel[1] > 1 && plane.dilations[1] == 1
       && pixels < 1 << 30
   }

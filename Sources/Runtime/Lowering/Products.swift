@@ -28,14 +28,14 @@ extension Planner {
     let inputs =
       4 * product.in_channels * min(product.stride_height, product.kernel_height)
       * min(product.stride_width, product.kernel_width)
-    var blocks =
+    let (bytes, size) =
       weights > Self.lightSize
-      ? pixels * inputs / Self.blockSize.heavy
-      : pixels * (inputs + 4 * product.out_channels) / Self.blockSize.light
+      ? (inputs, Self.blockSize.heavy)
+      : (inputs + 4 * product.out_channels, Self.blockSize.light)
     let fewPixels =
       weights > Self.streamedSize ? Self.fewPixels.streamed : Self.fewPixels.resident
     let most = max(1, pixels / fewPixels)
-    blocks = min(max(1, blocks), most)
+    var blocks = Int(min(max(1, Double(pixels) * Double(bytes) / Double(size)), Double(most)))
     if threadCount > 1 {
       let panels = (product.out_channels + 63) / 64 * items
       let units = Self.unitsOfThread * threadCount
@@ -118,9 +118,12 @@ extension TensorStorage {
 }
 
 extension prunec_product {
-  /// Multiplications and additions.
+  /// Multiplications and additions; no more than an integer can say.
   var operations: Int {
-    2 * batch * groups * out_height * out_width * out_channels * in_channels * kernel_height
-      * kernel_width
+    let factors = [
+      2, batch, groups, out_height, out_width, out_channels, in_channels, kernel_height,
+      kernel_width,
+    ]
+    return factors.checkedElementCount ?? .max
   }
 }
