@@ -4,19 +4,24 @@ import Foundation
 public enum ArrayFile {
   /// The array of an `.npy` file.
   ///
-  /// Throws an input/output error where the file cannot be read, and a malformed or unsupported error for what is in it.
+  /// Throws an input/output error where the file cannot be read, and a malformed error for what is in it.
   public static func read(_ path: String) throws(CompileError) -> Tensor {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw CompileError(.inputOutput, "cannot be read")
+      let reason = access(path, R_OK) == 0 ? "it is no file" : String(cString: strerror(errno))
+      throw CompileError(.inputOutput, "cannot be read: \(reason)")
     }
     return try NumPyFormat.tensor(data)
   }
 
-  /// The arrays of an `.npz` archive, by name.
-  public static func readArchive(_ path: String) throws(CompileError) -> [String: Tensor] {
+  /// The arrays of an `.npz` archive that are asked for, by name, and the names of all. What is not asked for is not
+  /// read, whatever it is.
+  public static func readArchive(
+    _ path: String, _ isWanted: (String) -> Bool = { _ in true }
+  ) throws(CompileError) -> (arrays: [String: Tensor], names: [String]) {
     var tensors: [String: Tensor] = [:]
-    for (name, data) in try ZipArchive.read(path) {
-      let name = name.hasSuffix(".npy") ? String(name.dropLast(4)) : name
+    let archive = try ZipArchive.read(path) { isWanted(arrayName($0)) }
+    for (entry, data) in archive.entries {
+      let name = arrayName(entry)
       do throws(CompileError) {
         tensors[name] = try NumPyFormat.tensor(data)
       } catch {
@@ -28,7 +33,11 @@ public enum ArrayFile {
         throw named
       }
     }
-    return tensors
+    return (tensors, archive.names.map(arrayName))
+  }
+
+  private static func arrayName(_ entry: String) -> String {
+    entry.hasSuffix(".npy") ? String(entry.dropLast(4)) : entry
   }
 
   /// The bytes of an `.npy` file.

@@ -4,7 +4,7 @@ import Foundation
 /// The format of `.npy` files: a magic number, the version, the length of a header, the header (a literal of a Python
 /// dictionary), and the elements.
 ///
-/// After `numpy.lib.format`, versions 1.0 to 3.0: little-endian numbers and booleans, in C or Fortran order.
+/// After `numpy.lib.format`, versions 1.0 to 3.0: numbers and booleans of either byte order, in C or Fortran order.
 enum NumPyFormat {
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
   private static let types: [(description: String, type: ElementType)] = [
@@ -15,7 +15,7 @@ enum NumPyFormat {
 
   /// The tensor of a file's bytes.
   ///
-  /// Throws a malformed error where the bytes break the format, and an unsupported error for other element types.
+  /// Throws a malformed error where the bytes break the format, and for other element types.
   static func tensor(_ bytes: Data) throws(CompileError) -> Tensor {
     let bytes = Data(bytes)
     guard bytes.count >= 10, Array(bytes.prefix(6)) == magic else {
@@ -23,7 +23,7 @@ enum NumPyFormat {
     }
     let isWide = bytes[6] >= 2
     guard (1...3).contains(bytes[6]) else {
-      throw CompileError(.unsupported, "is a NumPy array of format version \(bytes[6])")
+      throw CompileError(.malformed, "is a NumPy array of format version \(bytes[6])")
     }
     let start = isWide ? 12 : 10
     guard bytes.count >= start else { throw CompileError(.malformed, "ends within its header") }
@@ -33,9 +33,7 @@ enum NumPyFormat {
     }
     let header = String(decoding: bytes[start..<(start + length)], as: UTF8.self)
     let description = try field("descr", of: header)
-    guard let type = types.first(where: { "'\($0.description)'" == description })?.type else {
-      throw CompileError(.unsupported, "has elements of type \(description)")
-    }
+    let (type, isSwapped) = try elementType(description)
     let isFortran = try field("fortran_order", of: header)
     guard ["True", "False"].contains(isFortran) else {
       throw CompileError(.malformed, "has a fortran_order of \(isFortran)")
@@ -48,10 +46,33 @@ enum NumPyFormat {
     }
     let storage = TensorStorage(byteCount: elements.count) { target in
       _ = elements.copyBytes(to: target)
+      if isSwapped { Self.reverse(target, width: target.count / max(1, count)) }
     }
     guard isFortran == "True" else { return Tensor(type, shape: shape, storage: storage) }
     let reversed = Tensor(type, shape: shape.reversed(), storage: storage)
     return reversed.transposed(Array(shape.indices.reversed()))
+  }
+
+  /// The type that a description such as `<f4` stands for, and whether its bytes come in the other order.
+  private static func elementType(
+    _ description: String
+  ) throws(CompileError) -> (type: ElementType, isSwapped: Bool) {
+    for (known, type) in types {
+      if description == "'\(known)'" { return (type, false) }
+      if known.hasPrefix("<"), description == "'>\(known.dropFirst())'" { return (type, true) }
+    }
+    guard !description.hasPrefix("[") else {
+      throw CompileError(.malformed, "has elements of several fields, not numbers")
+    }
+    throw CompileError(
+      .malformed, "has elements of type \(description), not numbers that ONNX knows")
+  }
+
+  /// Reverses the bytes of every element.
+  private static func reverse(_ bytes: UnsafeMutableRawBufferPointer, width: Int) {
+    for start in stride(from: 0, to: bytes.count, by: max(1, width)) {
+      bytes[start..<(start + width)].reverse()
+    }
   }
 
   /// The text after a key, up to the comma that ends it.
@@ -62,8 +83,8 @@ enum NumPyFormat {
     var text = ""
     var depth = 0
     for character in header[range.upperBound...] {
-      if character == "(" { depth += 1 }
-      if character == ")" { depth -= 1 }
+      if "([".contains(character) { depth += 1 }
+      if ")]".contains(character) { depth -= 1 }
       if depth == 0, character == "," || character == "}" { break }
       text.append(character)
     }
@@ -83,7 +104,7 @@ enum NumPyFormat {
       shape.append(extent)
     }
     guard shape.count <= 64 else {
-      throw CompileError(.unsupported, "has \(shape.count) axes")
+      throw CompileError(.malformed, "has \(shape.count) axes")
     }
     return shape
   }

@@ -7,8 +7,10 @@ enum ZipArchive {
   /// No array of more bytes is taken out of an archive: few bytes can stand for any number.
   private static let limit = 1 << 34
 
-  /// The entries of an archive, in their order.
-  static func read(_ path: String) throws(CompileError) -> [(name: String, data: Data)] {
+  /// The entries of an archive that are asked for by name, and the names of all, in their order.
+  static func read(
+    _ path: String, _ isWanted: (String) -> Bool
+  ) throws(CompileError) -> (entries: [(name: String, data: Data)], names: [String]) {
     var code: Int32 = 0
     guard let archive = zip_open(path, ZIP_RDONLY, &code) else {
       var error = zip_error_t()
@@ -21,19 +23,25 @@ enum ZipArchive {
     }
     defer { zip_discard(archive) }
     var entries: [(name: String, data: Data)] = []
+    var names: [String] = []
     for index in 0..<UInt64(max(0, zip_get_num_entries(archive, 0))) {
       var status = zip_stat_t()
       zip_stat_init(&status)
-      guard zip_stat_index(archive, index, 0, &status) == 0, let name = status.name,
-        let file = zip_fopen_index(archive, index, 0)
-      else {
+      guard zip_stat_index(archive, index, 0, &status) == 0, let bytes = status.name else {
         throw CompileError(
           .malformed, "entry \(index) cannot be read: \(String(cString: zip_strerror(archive)))")
       }
+      let name = String(cString: bytes)
+      names.append(name)
+      guard isWanted(name) else { continue }
+      guard let file = zip_fopen_index(archive, index, 0) else {
+        throw CompileError(
+          .malformed, "entry '\(name)' cannot be read: \(String(cString: zip_strerror(archive)))")
+      }
       defer { zip_fclose(file) }
-      entries.append((String(cString: name), try contents(of: file, name: String(cString: name))))
+      entries.append((name, try contents(of: file, name: name)))
     }
-    return entries
+    return (entries, names)
   }
 
   private static func contents(
@@ -47,7 +55,7 @@ enum ZipArchive {
       if count == 0 { return data }
       data.append(contentsOf: buffer[..<Int(count)])
       guard data.count <= limit else {
-        throw CompileError(.unsupported, "entry '\(name)' has more than \(limit) bytes")
+        throw CompileError(.malformed, "entry '\(name)' has more than \(limit) bytes")
       }
     }
   }

@@ -9,7 +9,7 @@ import Foundation
 /// | 0    | done |
 /// | 1    | a check or threshold failed |
 /// | 2    | usage |
-/// | 3    | malformed model |
+/// | 3    | malformed model or array |
 /// | 4    | unsupported, under `--strict` |
 /// | 5    | a file could not be read or written |
 public enum ExitStatus {

@@ -22,23 +22,50 @@ public struct InputOptions: ParsableArguments {
 
   public init() {}
 
+  public func validate() throws { _ = try (namedFiles(), sizes()) }
+
+  /// The files that the options name.
+  public var files: [String] {
+    archives + ((try? namedFiles()) ?? []).map(\.path)
+  }
+
   /// One tensor for each input of `graph`: as given, or made up. An extent that the model leaves open is 1 for a batch,
-  /// 224 for images and 128 for sequences.
+  /// 224 for images and 128 for sequences; those with one name are the same.
   public func tensors(for graph: Graph) throws -> [Tensor] {
     let names = graph.inputs.map { graph[$0].name }
-    var given: [String: Tensor] = [:]
-    for text in inputs {
-      if text.hasSuffix(".npz"), !text.contains("=") {
-        let archive = try LocatedError.at(text) { () throws(CompileError) in
-          try ArrayFile.readArchive(text)
-        }
-        given.merge(archive) { $1 }
-        continue
-      }
-      let (name, path) = try Self.pair(text, option: "--input")
-      given[name] = try LocatedError.at(path) { () throws(CompileError) in try ArrayFile.read(path)
-      }
+    let (given, sizes) = try (given(to: names), sizes())
+    if let name = given.keys.sorted().first(where: { sizes[$0] != nil }) {
+      throw ValidationError("input '\(name)' has an array, and a --shape too")
     }
+    for name in (Array(given.keys) + Array(sizes.keys)).sorted() where !names.contains(name) {
+      throw CompileError(
+        .usage, "the model has no input '\(name)'; its inputs are \(names.joined(separator: ", "))")
+    }
+    let isComplete = names.allSatisfy { given[$0] != nil }
+    let known = given.mapValues(\.shape).merging(sizes) { $1 }
+    let madeUp = isComplete ? [] : try madeUp(graph, known)
+    return names.enumerated().map { index, name in given[name] ?? madeUp[index] }
+  }
+
+  private var archives: [String] { inputs.filter(Self.isArchive) }
+
+  private static func isArchive(_ text: String) -> Bool {
+    text.hasSuffix(".npz") && !text.contains("=")
+  }
+
+  private func namedFiles() throws -> [(name: String, path: String)] {
+    var names: Set<String> = []
+    return try inputs.filter { !Self.isArchive($0) }.map { text in
+      let (name, path) = try Self.pair(text, option: "--input")
+      guard !path.isEmpty else {
+        throw ValidationError("'\(text)' names no file; write --input NAME=FILE.npy")
+      }
+      guard names.insert(name).inserted else { throw Self.repetition(of: name, "--input") }
+      return (name, path)
+    }
+  }
+
+  private func sizes() throws -> [String: [Int]] {
     var sizes: [String: [Int]] = [:]
     for text in shapes {
       let (name, list) = try Self.pair(text, option: "--shape")
@@ -46,22 +73,59 @@ public struct InputOptions: ParsableArguments {
       guard extents.allSatisfy({ $0 ?? -1 >= 0 }) else {
         throw ValidationError("'\(text)' is no shape; write --shape NAME=1,3,224,224")
       }
+      guard sizes[name] == nil else { throw Self.repetition(of: name, "--shape") }
       sizes[name] = extents.map { $0! }
     }
-    for name in (Array(given.keys) + Array(sizes.keys)).sorted() where !names.contains(name) {
-      throw CompileError(
-        .usage, "the model has no input '\(name)'; its inputs are \(names.joined(separator: ", "))")
-    }
-    let isComplete = names.allSatisfy { given[$0] != nil }
-    let madeUp = isComplete ? [] : try Self.madeUp(graph, sizes, seed)
-    return names.enumerated().map { index, name in given[name] ?? madeUp[index] }
+    return sizes
   }
 
-  private static func madeUp(
-    _ graph: Graph, _ sizes: [String: [Int]], _ seed: UInt64
+  /// The arrays from files. Of an archive, those that have the name of an input.
+  private func given(to names: [String]) throws -> [String: Tensor] {
+    var given: [String: Tensor] = [:]
+    for path in archives {
+      let archive = try LocatedError.at(path) { () throws(CompileError) in
+        let archive = try ArrayFile.readArchive(path) { names.contains($0) }
+        guard !archive.arrays.isEmpty || names.isEmpty else {
+          let others = archive.names.isEmpty ? "none" : archive.names.joined(separator: ", ")
+          throw CompileError(
+            .usage,
+            "has no array for an input of the model (\(names.joined(separator: ", "))), but \(others)"
+          )
+        }
+        return archive
+      }
+      for (name, tensor) in archive.arrays.sorted(by: { $0.key < $1.key }) {
+        guard given.updateValue(tensor, forKey: name) == nil else {
+          throw Self.repetition(of: name, "--input")
+        }
+      }
+    }
+    for (name, path) in try namedFiles() {
+      let tensor = try LocatedError.at(path) { () throws(CompileError) in
+        try ArrayFile.read(path)
+      }
+      guard given.updateValue(tensor, forKey: name) == nil else {
+        throw Self.repetition(of: name, "--input")
+      }
+    }
+    return given
+  }
+
+  private func madeUp(
+    _ graph: Graph, _ known: [String: [Int]]
   ) throws(CompileError) -> [Tensor] {
-    let shapes = graph.nominalShapes.merging(sizes) { $1 }
-    return try SeededInputs(seed: seed).tensors(for: graph, shapes: shapes)
+    do throws(CompileError) {
+      return try SeededInputs(seed: seed).tensors(
+        for: graph, shapes: graph.nominalShapes(given: known))
+    } catch {
+      var usage = error
+      usage.kind = .usage
+      throw usage
+    }
+  }
+
+  private static func repetition(of name: String, _ option: String) -> ValidationError {
+    ValidationError("\(option) is given twice for '\(name)'")
   }
 
   private static func pair(_ text: String, option: String) throws -> (String, String) {

@@ -33,7 +33,7 @@ public final class ModelTimes: MeasuredTimes {
   ) throws(CompileError) {
     (self.graph, self.facts, self.coupling) = (graph, facts, coupling)
     self.selection = selection
-    inputs = try SeededInputs().tensors(for: original, shapes: original.nominalShapes)
+    inputs = try SeededInputs().tensors(for: original, shapes: original.nominalShapes())
     inputTypes = inputs.map { TensorType($0.elementType, fixed: $0.shape) }
     let weightBytes = graph.initializers.reduce(0) { sum, id in
       sum + (graph[id].constant.map { $0.elementType.isFloatingPoint ? $0.count * 4 : 0 } ?? 0)

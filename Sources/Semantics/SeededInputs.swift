@@ -15,7 +15,8 @@ public struct SeededInputs: Sendable {
   /// One tensor for each input of `graph`: standard normal floats, integers 0 and 1, booleans. `shapes` says which
   /// extents an input of that name has.
   ///
-  /// Throws an unsupported error for an input that is no dense numeric tensor of known rank.
+  /// Throws an unsupported error for an input that is no dense numeric tensor of known rank, and for one that is too
+  /// large.
   public func tensors(
     for graph: Graph, shapes: [String: [Int]] = [:]
   ) throws(CompileError) -> [Tensor] {
@@ -26,23 +27,34 @@ public struct SeededInputs: Sendable {
         let extents = shapes[value.name]
           ?? type.shape?.enumerated().map({ axis, dimension in
             dimension.fixedExtent ?? (axis == 0 ? Self.batch : freeExtent)
-          }),
-        let tensor = Self.tensor(elementType, extents, &generator)
-      else {
-        throw CompileError(
-          .unsupported, "no input can be made up for its type", at: .value(value.name))
+          })
+      else { throw Self.impossible(value.name, "its type") }
+      guard Self.isSmallEnough(extents) else {
+        throw Self.impossible(
+          value.name, "shape \(extents): that has more than \(Self.elementLimit) elements")
+      }
+      guard let tensor = Self.tensor(elementType, extents, &generator) else {
+        throw Self.impossible(value.name, "its type")
       }
       return tensor
     }
+  }
+
+  private static func impossible(_ input: String, _ reason: String) -> CompileError {
+    CompileError(.unsupported, "no input can be made up for \(reason)", at: .value(input))
+  }
+
+  private static func isSmallEnough(_ extents: [Int]) -> Bool {
+    extents.allSatisfy { $0 >= 0 }
+      && extents.checkedElementCount.map { $0 <= elementLimit } ?? false
   }
 
   /// A tensor as inputs are; `nil` for types that are not numeric, and for what is too large.
   static func tensor(
     _ elementType: ElementType, _ extents: [Int], _ generator: inout SplitMix64
   ) -> Tensor? {
-    guard extents.allSatisfy({ $0 >= 0 }), let count = extents.checkedElementCount,
-      count <= Self.elementLimit
-    else { return nil }
+    guard isSmallEnough(extents) else { return nil }
+    let count = extents.elementCount
     switch elementType {
     case .float32, .float64, .float16, .bfloat16:
       return Tensor(

@@ -48,7 +48,7 @@ struct Bench: ParsableCommand {
       return (timing, steps, session.peakOperationsPerSecond(), try session.memory(for: tensors))
     }
     let report = BenchReport(
-      timing, steps, peak: peak, memory: memory, threads: loaded.session.threadCount)
+      timing, steps, peak: peak, memory: memory, loaded.session, tensors)
     if let profile {
       try LocatedError.at(profile) { () throws(CompileError) in
         try writeText(report.trace, to: profile)
@@ -75,6 +75,12 @@ struct BenchReport: Encodable {
     }
   }
 
+  struct Input: Encodable {
+    var name: String
+    var type: String
+    var shape: [Int]
+  }
+
   var medianMs: Double
   var minimumMs: Double
   /// Half of the runs lie within these.
@@ -87,10 +93,14 @@ struct BenchReport: Encodable {
   var arenaLowerBound: Int
   var gflops: Double
   var shareOfPeak: Double
+  /// What the model was run on.
+  var inputs: [Input]
   var steps: [Step]
+  /// Whether the model leaves extents of its inputs open.
+  private var isOpen: Bool
 
   private enum CodingKeys: String, CodingKey {
-    case runs, threads, gflops, steps
+    case runs, threads, gflops, inputs, steps
     case medianMs = "median_ms"
     case minimumMs = "minimum_ms"
     case quartilesMs = "quartiles_ms"
@@ -102,7 +112,7 @@ struct BenchReport: Encodable {
 
   init(
     _ timing: Timing, _ steps: [Timing.Step], peak: Double,
-    memory: (arena: Int, lowerBound: Int), threads: Int
+    memory: (arena: Int, lowerBound: Int), _ session: Session, _ tensors: [Tensor]
   ) {
     let sorted = timing.milliseconds.sorted()
     let work = Double(timing.operationCount)
@@ -110,7 +120,13 @@ struct BenchReport: Encodable {
     minimumMs = sorted[0]
     quartilesMs = [sorted[sorted.count / 4], sorted[sorted.count * 3 / 4]]
     runs = sorted.count
-    self.threads = threads
+    threads = session.threadCount
+    inputs = zip(session.inputs, tensors).map { input, tensor in
+      Input(name: input.name, type: tensor.elementType.name, shape: tensor.shape)
+    }
+    isOpen = session.inputs.contains { input in
+      input.type?.shape?.contains { $0.fixedExtent == nil } ?? true
+    }
     instructionSet = Session.instructionSet
     arenaBytes = memory.arena
     arenaLowerBound = memory.lowerBound
@@ -125,23 +141,29 @@ struct BenchReport: Encodable {
   }
 
   func text(perLayer: Bool) -> String {
-    func number(_ value: Double, _ digits: Int = 3) -> String {
+    func number(_ value: Double, _ digits: Int) -> String {
       String(format: "%.\(digits)f", value)
     }
     let share = number(shareOfPeak * 100, 0)
+    func time(_ milliseconds: Double) -> String {
+      OutputText.duration(milliseconds: milliseconds)
+    }
     var lines = [
-      "median \(number(medianMs)) ms of \(runs) runs (half within \(number(quartilesMs[0])) to "
-        + "\(number(quartilesMs[1])), least \(number(minimumMs)))",
-      "\(number(gflops, 1)) GFLOP/s, \(share) % of peak; \(threads) thread\(threads == 1 ? "" : "s"), "
-        + "\(instructionSet); \(number(Double(arenaBytes) / 1e6, 1)) MB for activations",
+      "median \(time(medianMs)) of \(OutputText.counted(runs, "run")) (half within "
+        + "\(time(quartilesMs[0])) to \(time(quartilesMs[1])), least \(time(minimumMs)))",
+      "\(number(gflops, 1)) GFLOP/s, \(share) % of peak; \(OutputText.counted(threads, "thread")), "
+        + "\(instructionSet); \(OutputText.bytes(arenaBytes)) for activations",
     ]
+    if isOpen, !inputs.isEmpty {
+      lines.append("timed for " + inputs.map { "\($0.name) \($0.shape)" }.joined(separator: ", "))
+    }
     if perLayer {
-      var table = Table(["layer", "kernel", "ms", "share", "GFLOP/s", "of peak"])
+      var table = Table(["layer", "kernel", "time", "share", "GFLOP/s", "of peak"])
       let total = steps.reduce(0) { $0 + $1.medianMs }
       for step in steps {
         let more = step.nodes.count > 1 ? " +\(step.nodes.count - 1)" : ""
         table.add([
-          (step.nodes.first ?? "") + more, step.kernel, number(step.medianMs),
+          (step.nodes.first ?? "") + more, step.kernel, time(step.medianMs),
           number(step.medianMs / max(total, 1e-9) * 100, 1) + " %", number(step.gflops, 1),
           number(step.shareOfPeak * 100, 0) + " %",
         ])

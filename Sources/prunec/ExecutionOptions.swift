@@ -13,7 +13,7 @@ struct ExecutionOptions: ParsableArguments {
   }
 
   /// Reads a model and makes it ready to run.
-  func load(_ path: String) throws -> (graph: Graph, session: Session, warnings: [Diagnostic]) {
+  func load(_ path: String) throws -> (graph: Graph, session: Session, files: [FileIdentity]) {
     let file = try LocatedError.at(path) { () throws(CompileError) in try ModelFile(path) }
     let graph = try LocatedError.at(path) { () throws(CompileError) -> Graph in
       var graph = try file.model.inPlainForm().graph
@@ -21,6 +21,6 @@ struct ExecutionOptions: ParsableArguments {
       return graph
     }
     let session = Session(graph, threadCount: threads ?? Session.processorCount)
-    return (graph, session, file.warnings)
+    return (graph, session, file.sourceFiles)
   }
 }

@@ -26,6 +26,12 @@ struct Verify: ParsableCommand {
   @Flag(help: "Print JSON instead of a table.")
   var json = false
 
+  func validate() throws {
+    guard tolerance.isFinite, tolerance >= 0 else {
+      throw ValidationError("--tolerance must be a number that is not negative")
+    }
+  }
+
   func run() throws {
     let (a, b) = (try execution.load(expected), try execution.load(actual))
     let tensors = try inputs.tensors(for: a.graph)
@@ -36,11 +42,27 @@ struct Verify: ParsableCommand {
     guard results[0].count == results[1].count else {
       throw LocatedError(
         CompileError(
-          .checkFailed, "has \(results[1].count) outputs instead of \(results[0].count)"),
+          .checkFailed,
+          "has \(OutputText.counted(results[1].count, "output")) instead of \(results[0].count)"),
+        in: actual)
+    }
+    for (name, (a, b)) in zip(names, zip(results[0], results[1]))
+    where a.elementType != b.elementType || a.shape != b.shape {
+      throw LocatedError(
+        CompileError(
+          .checkFailed,
+          "output '\(name)' is \(b.elementType.name) \(b.shape) instead of "
+            + "\(a.elementType.name) \(a.shape)"),
         in: actual)
     }
     let differences = zip(names, zip(results[0], results[1])).map {
       OutputDifference($0, expected: $1.0, actual: $1.1)
+    }
+    for (name, result) in zip(names, results[0]) where !Comparison.isConclusive([result]) {
+      let warning = Diagnostic(
+        .warning,
+        "half or more of output '\(name)' is not finite: a comparison of it says nothing")
+      ExitStatus.writeError([warning.rendered(file: expected)])
     }
     if json {
       print(try OutputText.json(differences))
@@ -69,15 +91,22 @@ struct OutputDifference: Encodable {
   /// For how many rows along the last axis the largest element is at the same place.
   var top1Agreement: Double?
 
+  private enum CodingKeys: String, CodingKey {
+    case name, cosine
+    case maxAbsolute = "max_absolute"
+    case maxRelative = "max_relative"
+    case top1Agreement = "top1_agreement"
+  }
+
   init(_ name: String, expected: Tensor, actual: Tensor) {
     let comparison = Comparison([actual], expected: [expected])
     self.name = name
     maxAbsolute = comparison.maxAbsolute
     maxRelative = comparison.maxRelative
-    guard expected.shape == actual.shape, expected.elementType.isFloatingPoint else { return }
+    guard expected.elementType.isFloatingPoint else { return }
     let (e, a) = (expected.floats.map(Double.init), actual.floats.map(Double.init))
     let norms = (e.reduce(0) { $0 + $1 * $1 } * a.reduce(0) { $0 + $1 * $1 }).squareRoot()
-    if norms > 0 { cosine = zip(e, a).reduce(0) { $0 + $1.0 * $1.1 } / norms }
+    if norms > 0, norms.isFinite { cosine = zip(e, a).reduce(0) { $0 + $1.0 * $1.1 } / norms }
     guard let classes = expected.shape.last, classes > 1, expected.rank >= 2 else { return }
     let rows = e.count / classes
     let agreeing = (0..<rows).count { row in

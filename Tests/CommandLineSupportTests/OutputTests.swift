@@ -15,6 +15,23 @@ import Testing
     #expect(OutputText.bytes(102_100_000) == "102 MB")
   }
 
+  @Test(arguments: [
+    (0.0123, "12.3 µs"), (0.9994, "999.4 µs"), (0.9996, "1.000 ms"), (12.5, "12.500 ms"),
+  ])
+  func durationsHaveAUnit(milliseconds: Double, text: String) {
+    #expect(OutputText.duration(milliseconds: milliseconds) == text)
+  }
+
+  @Test func nounsAreCounted() {
+    #expect(OutputText.counted(1, "output") == "1 output")
+    #expect(OutputText.counted(0, "output") == "0 outputs")
+  }
+
+  @Test func jsonOfWhatIsNotFinite() throws {
+    let json = try OutputText.json([Double.infinity, -.infinity, .nan], pretty: false)
+    #expect(json == #"["inf","-inf","nan"]"#)
+  }
+
   @Test func percentOfNothingIsADash() {
     #expect(OutputText.percent(0, of: 0) == "-")
     #expect(OutputText.percent(1, of: 3) == "33.3 %")

@@ -140,6 +140,12 @@ import Testing
     #expect(inputs.map(\.shape) == [[2, 3], [2], [2], [2], [2, 7]])
   }
 
+  @Test func sizeThatIsTooLargeIsTheReason() throws {
+    let graph = try parseModel("main (float[65536,65536] x) => () { }").graph
+    let error = #expect(throws: CompileError.self) { try SeededInputs().tensors(for: graph) }
+    #expect(error?.diagnostics[0].message.contains("more than 16777216 elements") == true)
+  }
+
   @Test(arguments: ["float[] x", "string[1] x", "seq(float[1]) x", "float[65536,65536] x"])
   func inputsThatCannotBeMadeUp(input: String) throws {
     let graph = try parseModel("main (\(input)) => () { }").graph
@@ -163,5 +169,27 @@ import Testing
     ).graph
     let id = graph.nodes.first { _ in true }!
     #expect(Homogeneity.holds(for: id, graph, try GraphFacts(of: graph)) == expected)
+  }
+}
+
+@Suite struct NominalShapeTests {
+  private func shapes(_ inputs: String, given: [String: [Int]] = [:]) throws -> [String: [Int]] {
+    try parseModel("main (\(inputs)) => () { }").graph.nominalShapes(given: given)
+  }
+
+  @Test func extentsOfOneNameAreTheSame() throws {
+    #expect(try shapes("float[M,K] a, float[K,N] b") == ["a": [1, 128], "b": [128, 128]])
+    #expect(
+      try shapes("float[M,K] a, float[K,N] b", given: ["b": [7, 9]]) == [
+        "a": [1, 7], "b": [7, 9],
+      ])
+  }
+
+  @Test func batchIsOneAndImagesAreLarge() throws {
+    #expect(try shapes("float[N,3,H,W] x") == ["x": [1, 3, 224, 224]])
+  }
+
+  @Test func nameForWhateverIsOpenIsNone() throws {
+    #expect(try shapes("float[N,3,N,N] x") == ["x": [1, 3, 224, 224]])
   }
 }
