@@ -86,10 +86,13 @@ public struct MaskChannels: Pass {
       let times = try ModelTimes(
         graph, facts, coupling, selection, original: context.original,
         threadCount: threads ?? Session.processorCount)
-      defer { times.save() }
-      context.warnings += times.warnings
+      defer {
+        times.save()
+        context.warnings += times.warnings
+      }
       let found = try LatencyBudget(selection, target, scope: scope, times).removed()
       (removed, context.latency) = (found.channels, found.report)
+      if let shortfall = found.report.shortfallWarning { context.warnings.append(shortfall) }
     } else {
       removed = try selection.removed(budget: budget, scope: scope)
     }

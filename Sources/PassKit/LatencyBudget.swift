@@ -27,6 +27,9 @@ public protocol MeasuredTimes: PartTimes {
 
 /// Meets a budget of time: searches widths by the times of the parts, measures the model that comes out, and searches
 /// again with the limit corrected by what the times were wrong by.
+///
+/// Where the times are so wrong that this leads far below the target, channels are given back to all groups alike, by
+/// nothing but measurements of the whole.
 public struct LatencyBudget {
   private let selection: ChannelSelection
   private let target: LatencyTarget
@@ -34,12 +37,15 @@ public struct LatencyBudget {
   private let times: any MeasuredTimes
 
   /// Measured times vary: a model is looked for that takes at most this much more than the target,
-  private static let tolerance = 1.01
+  fileprivate static let tolerance = 1.01
   /// no less than this, which would give something away,
   private static let shortfall = 0.97
   /// and one that takes this much more is let pass in the end.
   private static let lastTolerance = 1.03
-  private static let attempts = 5
+  /// What takes less than this part of the target has lost far too much.
+  fileprivate static let farBelow = 0.93
+  private static let attempts = 6
+  private static let attemptsToGiveBack = 5
 
   public init(
     _ selection: ChannelSelection, _ target: LatencyTarget, scope: Scope,
@@ -48,39 +54,104 @@ public struct LatencyBudget {
     (self.selection, self.target, self.scope, self.times) = (selection, target, scope, times)
   }
 
+  /// A network that has been measured.
+  private struct Trial {
+    var kept: [Int]
+    var report: LatencyReport
+    var loss: Double
+
+    /// What meets the target with the least loss; before that, the fastest.
+    func isBetter(than other: Trial?) -> Bool {
+      guard let other else { return true }
+      let tolerance = LatencyBudget.tolerance
+      switch (report.isMet(within: tolerance), other.report.isMet(within: tolerance)) {
+      case (true, true): return loss < other.loss
+      case (false, false): return report.afterMs < other.report.afterMs
+      case (let isMet, _): return isMet
+      }
+    }
+  }
+
   /// The channels to remove. Throws a failed check that says how far it can go, where the budget cannot be met.
   public func removed() throws(CompileError) -> (channels: [Int: Set<Int>], report: LatencyReport) {
-    let whole = selection.wholeCounts
-    let predicted = try times.seconds(keeping: whole)
+    let most = selection.mostCounts
+    if most == selection.wholeCounts {
+      // The original takes all of its time.
+      let before = try times.measureWhole()
+      if seconds(ofTotal: before) >= before { return ([:], report(before, before)) }
+    }
+    var best: Trial
+    if let found = try searched(), found.report.isMet(within: Self.lastTolerance) {
+      best = found
+    } else {
+      best = try trial(selection.leastCounts)
+      guard best.report.isMet(within: Self.lastTolerance) else { throw unreachable(best.report) }
+    }
+    if best.report.isFarBelow, best.kept != most { best = try givenBack(to: best) }
+    return (selection.removed(keeping: best.kept), best.report)
+  }
+
+  /// The best of some searches by the times of the parts.
+  private func searched() throws(CompileError) -> Trial? {
+    let most = selection.mostCounts
+    let predicted = try times.seconds(keeping: selection.wholeCounts)
     let measured = try times.measureWhole()
     var limit = seconds(ofTotal: measured) * predicted / measured
+    // The limits between which the right one has to be, as far as is known.
+    var (low, high) = (0.0, predicted)
     var last: [Int]?
-    var best: (kept: [Int], report: LatencyReport)?
+    var best: Trial?
     for _ in 0..<Self.attempts {
       guard let kept = try selection.counts(within: limit, scope: scope, times, from: last)
       else { break }
-      last = kept
-      let report = try report(kept)
-      if report.isBetter(than: best?.report, within: Self.tolerance) { best = (kept, report) }
+      let trial = try self.trial(kept)
+      if trial.isBetter(than: best) { best = trial }
+      let report = trial.report
       let reached = report.afterMs / report.targetMs
-      if reached <= Self.tolerance, reached >= Self.shortfall || kept == whole { break }
+      if reached <= Self.tolerance, reached >= Self.shortfall || kept == most { break }
+      if reached > 1 { high = min(high, limit) } else { low = max(low, limit) }
+      last = report.isFarBelow ? nil : kept
       let foreseen = try times.seconds(keeping: kept)
       // As if time fell evenly from that of the whole model.
       let slope = (report.beforeMs - report.afterMs) / (predicted - foreseen)
       let step = (report.targetMs - report.afterMs) / slope
       limit = slope > 0 && step.isFinite ? max(foreseen + step, foreseen / 2) : foreseen / reached
+      if low < high, !(limit > low && limit < high) { limit = (low + high) / 2 }
     }
-    if let best, best.report.isMet(within: Self.lastTolerance) {
-      return (selection.removed(keeping: best.kept), best.report)
+    return best
+  }
+
+  /// The best of some networks between one that is far below the target and the whole.
+  private func givenBack(to start: Trial) throws(CompileError) -> Trial {
+    var best = start
+    var (low, high) = (0.0, 1.0)
+    for _ in 0..<Self.attemptsToGiveBack {
+      let middle = (low + high) / 2
+      let trial = try self.trial(selection.counts(middle, ofTheWayFrom: start.kept))
+      let isMet = trial.report.isMet(within: Self.tolerance)
+      if isMet { low = middle } else { high = middle }
+      if trial.isBetter(than: best) { best = trial }
+      if isMet, trial.report.afterMs >= trial.report.targetMs * Self.shortfall { break }
     }
-    let least = try report(selection.leastCounts)
-    guard least.isMet(within: Self.lastTolerance) else { throw unreachable(least) }
-    return (selection.removed(keeping: selection.leastCounts), least)
+    return best
+  }
+
+  private func trial(_ kept: [Int]) throws(CompileError) -> Trial {
+    Trial(
+      kept: kept, report: try report(kept), loss: try selection.loss(keeping: kept, times))
   }
 
   private func report(_ kept: [Int]) throws(CompileError) -> LatencyReport {
+    if kept == selection.wholeCounts {
+      let before = try times.measureWhole()
+      return report(before, before)
+    }
     let (before, after) = try times.measure(keeping: kept)
-    return LatencyReport(
+    return report(before, after)
+  }
+
+  private func report(_ before: Double, _ after: Double) -> LatencyReport {
+    LatencyReport(
       beforeMs: before * 1000, afterMs: after * 1000, targetMs: seconds(ofTotal: before) * 1000,
       threads: times.threadCount)
   }
@@ -95,28 +166,40 @@ public struct LatencyBudget {
   private func unreachable(_ least: LatencyReport) -> CompileError {
     CompileError(
       .checkFailed,
-      "the time cannot be brought from \(text(least.beforeMs)) to \(text(least.targetMs)): "
-        + "\(text(least.afterMs)) is as far as it goes",
+      "the time cannot be brought from \(least.text(least.beforeMs)) to \(least.text(least.targetMs)): "
+        + "\(least.text(least.afterMs)) is as far as it goes",
       notes: [selection.guardsText])
-  }
-
-  private func text(_ milliseconds: Double) -> String {
-    let thousandths = String(Int((milliseconds * 1000).rounded()))
-    let padded = String(repeating: "0", count: max(0, 4 - thousandths.count)) + thousandths
-    return "\(padded.dropLast(3)).\(padded.suffix(3)) ms"
   }
 }
 
 extension LatencyReport {
   fileprivate func isMet(within tolerance: Double) -> Bool { afterMs <= targetMs * tolerance }
 
-  /// The slowest that meets the target has lost least; before that, the fastest.
-  fileprivate func isBetter(than other: LatencyReport?, within tolerance: Double) -> Bool {
-    guard let other else { return true }
-    switch (isMet(within: tolerance), other.isMet(within: tolerance)) {
-    case (true, true): return afterMs > other.afterMs
-    case (false, false): return afterMs < other.afterMs
-    case (let isMet, _): return isMet
+  fileprivate var isFarBelow: Bool { afterMs < targetMs * LatencyBudget.farBelow }
+
+  /// What there is to say about a model that has become faster than was asked for.
+  public var shortfallWarning: Diagnostic? {
+    guard isFarBelow, afterMs < beforeMs else { return nil }
+    return Diagnostic(
+      .warning,
+      "more has been removed than the time asks for: the model takes \(text(afterMs)), "
+        + "and may take \(text(targetMs))",
+      notes: ["widths may be too coarse, or other programs may have disturbed the measurements"])
+  }
+
+  /// A time of so many milliseconds, with three digits at least.
+  public func text(_ milliseconds: Double) -> String {
+    guard milliseconds >= 0, milliseconds < 1e12 else { return "\(milliseconds) ms" }
+    func fixed(_ value: Double, _ digits: Int) -> String {
+      let scale = [1.0, 10, 100, 1000][digits]
+      let whole = String(Int((value * scale).rounded()))
+      guard digits > 0 else { return whole }
+      let padded = String(repeating: "0", count: max(0, digits + 1 - whole.count)) + whole
+      return "\(padded.dropLast(digits)).\(padded.suffix(digits))"
     }
+    if milliseconds >= 9.9995 { return fixed(milliseconds, 1) + " ms" }
+    if milliseconds >= 0.9995 { return fixed(milliseconds, 3) + " ms" }
+    let microseconds = milliseconds * 1000
+    return fixed(microseconds, microseconds >= 99.95 ? 0 : microseconds >= 9.995 ? 1 : 2) + " µs"
   }
 }

@@ -3,6 +3,8 @@ import Runtime
 /// How long the parts of a graph take at any widths of its groups: every part is timed by itself, once for each
 /// combination of its own widths, and corrected by what it takes in the whole model at full width.
 ///
+/// What is expected of a part, and so which of its times are measured again, follows from what it takes in the model.
+///
 /// What a part takes alone is not what it takes in its model, mostly for what lies in which cache; measuring it there at
 /// full width tells by how much. What is executed by its operator's reference is not timed, but taken to be proportional to
 /// its operations.
@@ -17,9 +19,14 @@ public final class ModelTimes: MeasuredTimes {
   private let inputTypes: [TensorType]
   private let timer: PartTimer
   private let table: LatencyTable
+  private let checkedTimes: CheckedTimes
   private let partOfNode: [NodeID: Int]
   /// By which the time of a part alone is multiplied.
-  private var factors: [Double] = []
+  private var factors: [Double]
+  /// At full width: the operations of every part, and how long it may be expected to take at most.
+  private let efforts: [Int]
+  private var expectedMost: [Double]
+  private var isCalibrated = false
   private var known: [[[Int]: Double]]
   private let original: Session
   private let inputs: [Tensor]
@@ -42,11 +49,12 @@ public final class ModelTimes: MeasuredTimes {
     timer = PartTimer(threadCount: threadCount, evictsWeights: evictsWeights)
     self.threadCount = timer.threadCount
     table = LatencyTable(threadCount: timer.threadCount, evictsWeights: evictsWeights)
+    checkedTimes = CheckedTimes(table)
     self.original = Session(original, threadCount: timer.threadCount)
     // What takes too much memory to run is refused here: parts are timed without asking how much they take.
     _ = try self.original.memory(for: inputs)
     if let complaint = table.complaint {
-      warnings.append(Diagnostic(.warning, "times are measured anew: \(complaint)"))
+      warnings.append(Diagnostic(.note, "times are measured anew: \(complaint)"))
     }
 
     let plan = try timer.parts(of: Self.typed(graph, inputTypes))
@@ -73,7 +81,8 @@ public final class ModelTimes: MeasuredTimes {
     }
     known = [[[Int]: Double]](repeating: [:], count: plan.parts.count)
     factors = [Double](repeating: 1, count: plan.parts.count)
-    try calibrate()
+    efforts = plan.parts.map(\.effort)
+    expectedMost = [Double](repeating: .infinity, count: plan.parts.count)
   }
 
   /// A time for the work of parts that are not timed, before the correction.
@@ -82,8 +91,8 @@ public final class ModelTimes: MeasuredTimes {
   private static let factorRange = 0.25...4.0
 
   private func calibrate() throws(CompileError) {
+    isCalibrated = true
     let all = Array(groupsOfPart.indices)
-    let alone = try seconds(of: all, keeping: coupling.groups.map(\.count))
     let session = Session(Self.typed(graph, inputTypes), threadCount: threadCount)
     let once = try session.measure(inputs, runs: 1, warmUps: 1).medianMilliseconds / 1000
     let times = try session.seconds(
@@ -92,12 +101,24 @@ public final class ModelTimes: MeasuredTimes {
     for (node, seconds) in times {
       if let part = partOfNode[node] { measured[part] += seconds }
     }
+    for part in all where measured[part] > 0 {
+      expectedMost[part] = measured[part] * Self.factorRange.upperBound
+    }
+    let alone = try seconds(of: all, keeping: selection.wholeCounts)
     for part in all where alone[part] > 0 && measured[part] > 0 {
       let factor = measured[part] / alone[part]
       factors[part] =
         isTimed[part]
         ? min(max(factor, Self.factorRange.lowerBound), Self.factorRange.upperBound) : factor
+      expectedMost[part] = alone[part]
     }
+  }
+
+  /// How long a part may be expected to take alone at most when so many operations are left of it: in proportion to
+  /// them, but for what narrow layers do not use and what every call costs.
+  private func expectedMost(_ part: Int, effort: Int) -> Double {
+    let share = Double(effort) / Double(max(1, efforts[part]))
+    return 1.3 * expectedMost[part] * min(1, share + 0.25) + 5e-6
   }
 
   /// Whether the kernels compute a part.
@@ -122,34 +143,36 @@ public final class ModelTimes: MeasuredTimes {
   public func seconds(
     of parts: [Int], keeping kept: [Int]
   ) throws(CompileError) -> [Double] {
+    if !isCalibrated { try calibrate() }
     func key(_ part: Int) -> [Int] { groupsOfPart[part].map { kept[$0] } }
     let missing = Set(parts.filter { known[$0][key($0)] == nil })
     if !missing.isEmpty {
       let plan = try timer.parts(of: cut(kept))
+      let asked = plan.parts.compactMap { part in
+        part.nodes.lazy.compactMap { self.partOfNode[$0] }.first
+          .flatMap { missing.contains($0) ? (part: part, index: $0) : nil }
+      }
+      let found = checkedTimes.seconds(
+        of: asked.map {
+          CheckedTimes.Part(
+            $0.part.signature, expectedMost: expectedMost($0.index, effort: $0.part.effort))
+        }
+      ) { timer.seconds(of: asked[$0].part, in: plan, isConfirmation: $1) }
       var sums: [Int: Double] = [:]
-      for part in plan.parts {
-        guard let index = part.nodes.lazy.compactMap({ self.partOfNode[$0] }).first,
-          missing.contains(index)
-        else { continue }
-        sums[index, default: 0] += secondsAlone(part, index, plan)
+      for ((part, index), seconds) in zip(asked, found) {
+        if seconds == nil { isTimed[index] = false }
+        sums[index, default: 0] +=
+          seconds ?? Double(part.effort) * Self.referenceSecondsPerOperation
       }
       for index in missing { known[index][key(index)] = sums[index] ?? 0 }
     }
     return parts.map { known[$0][key($0)]! * factors[$0] }
   }
 
-  private func secondsAlone(_ part: PlanParts.Part, _ index: Int, _ plan: PlanParts) -> Double {
-    if let known = table[part.signature] { return known }
-    guard let measured = timer.seconds(of: part, in: plan) else {
-      isTimed[index] = false
-      return Double(part.effort) * Self.referenceSecondsPerOperation
-    }
-    table[part.signature] = measured
-    return measured
-  }
-
   /// Keeps what has been measured of parts for later runs.
-  public func save() { table.save() }
+  public func save() {
+    if let failure = table.save() { warnings.append(Diagnostic(.note, failure)) }
+  }
 
   /// For how many seconds a measurement goes on, and how many runs of a model it takes at least and at most.
   private static let patience = 1.5

@@ -17,16 +17,43 @@ extension ChannelSelection {
     coupling.groups.indices.map { settled(fixed[$0] ?? floors[$0], $0) }
   }
 
+  /// As little as possible.
+  public var mostCounts: [Int] {
+    coupling.groups.indices.map { settled(fixed[$0] ?? coupling.groups[$0].count, $0) }
+  }
+
+  /// Counts that have that share of the way from `kept` to `mostCounts` behind them.
+  public func counts(_ share: Double, ofTheWayFrom kept: [Int]) -> [Int] {
+    zip(kept, mostCounts).enumerated().map { index, counts in
+      let (low, high) = counts
+      guard fixed[index] == nil, low < high else { return low }
+      let between = low + Int((share * Double(high - low)).rounded(.down))
+      return max(low, settled(aligned(between, index), index))
+    }
+  }
+
+  /// What keeping so many channels gives up of their importance, counted as by the search.
+  public func loss(keeping kept: [Int], _ times: any PartTimes) throws(CompileError) -> Double {
+    let seconds = try groupSeconds(times)
+    return kept.indices.reduce(0) { $0 + seconds[$1] * share(lostByKeeping: kept[$1], of: $1) }
+  }
+
+  /// For each group the time that the parts take which depend on it.
+  private func groupSeconds(_ times: any PartTimes) throws(CompileError) -> [Double] {
+    let whole = try times.seconds(of: Array(times.groupsOfPart.indices), keeping: wholeCounts)
+    var seconds = [Double](repeating: 0, count: coupling.groups.count)
+    for (part, groups) in times.groupsOfPart.enumerated() {
+      for group in groups { seconds[group] += whole[part] }
+    }
+    return seconds
+  }
+
   private func search(
     _ limit: Double, _ scope: Scope, _ times: any PartTimes, _ start: [Int]?
   ) throws(CompileError) -> [Int]? {
     guard scope == .global else { return try uniform(limit, times) }
     let widths = coupling.groups.indices.map(self.widths)
-    let whole = try times.seconds(of: Array(times.groupsOfPart.indices), keeping: wholeCounts)
-    var seconds = [Double](repeating: 0, count: widths.count)
-    for (part, groups) in times.groupsOfPart.enumerated() {
-      for group in groups { seconds[group] += whole[part] }
-    }
+    let seconds = try groupSeconds(times)
     let losses = widths.indices.map { group in
       widths[group].map { seconds[group] * share(lostByKeeping: $0, of: group) }
     }

@@ -158,7 +158,7 @@ public struct ChannelSelection {
   }
 
   /// `kept` at the nearest multiple that the group is aligned to, at least one.
-  private func aligned(_ kept: Int, _ index: Int) -> Int {
+  func aligned(_ kept: Int, _ index: Int) -> Int {
     let multiple = multiples[index]
     let count = coupling.groups[index].count
     if kept >= count { return count }

@@ -32,7 +32,7 @@ struct ReportTable {
     ])
     if let latency = report.latency {
       table.add([
-        "time", Self.milliseconds(latency.beforeMs), Self.milliseconds(latency.afterMs),
+        "time", latency.text(latency.beforeMs), latency.text(latency.afterMs),
         String(format: "%.1f %%", 100 * latency.afterMs / latency.beforeMs),
       ])
     }
@@ -44,12 +44,8 @@ struct ReportTable {
     guard let latency = report.latency else { return "" }
     let threads = latency.threads == 1 ? "1 thread" : "\(latency.threads) threads"
     return
-      "measured on \(threads): \(Self.milliseconds(latency.afterMs)), "
-      + "target \(Self.milliseconds(latency.targetMs))"
-  }
-
-  private static func milliseconds(_ value: Double) -> String {
-    String(format: value < 10 ? "%.3f ms" : "%.1f ms", value)
+      "measured on \(threads): \(latency.text(latency.afterMs)), "
+      + "target \(latency.text(latency.targetMs))"
   }
 
   private var layers: String {

@@ -9,12 +9,19 @@ import Testing
     let groupsOfPart = [[0]]
     let threadCount = 3
     private let measured: (Double) -> Double
+    private let foreseen: (Double) -> Double
     private(set) var measurements = 0
+    private(set) var questions = 0
 
-    init(_ measured: @escaping (Double) -> Double) { self.measured = measured }
+    init(
+      foreseen: @escaping (Double) -> Double = { $0 }, _ measured: @escaping (Double) -> Double
+    ) {
+      (self.foreseen, self.measured) = (foreseen, measured)
+    }
 
     func seconds(of parts: [Int], keeping kept: [Int]) -> [Double] {
-      parts.map { _ in Double(kept[0]) / 64 }
+      questions += 1
+      return parts.map { _ in foreseen(Double(kept[0]) / 64) }
     }
 
     func measureWhole() -> Double { measured(1) }
@@ -87,6 +94,55 @@ import Testing
     let times = Times { 0.008 * $0 }
     #expect(try budget(.fraction(1), times).kept == 64)
     #expect(try budget(.seconds(1), times).kept == 64)
+  }
+
+  /// The original meets the target by definition: there is nothing to search, and no other time to report.
+  @Test func allOfTheTime() throws {
+    var calls = 0
+    let times = Times { share in
+      calls += 1
+      return 0.008 * share * (calls % 2 == 0 ? 0.9 : 1)
+    }
+    for target in [LatencyTarget.fraction(1), .seconds(0.5)] {
+      let (kept, report) = try budget(target, times)
+      #expect(kept == 64)
+      #expect(report.afterMs == report.beforeMs)
+      #expect(report.shortfallWarning == nil)
+    }
+    #expect(times.questions == 0)
+    #expect(times.measurements == 0)
+  }
+
+  /// Outliers make everything but the least widths seem as slow as the whole, or slower.
+  @Test func channelsComeBackWhereTimesAreWrong() throws {
+    for foreseen: (Double) -> Double in [
+      { $0 > 0.6 ? 100 : $0 }, { $0 == 1 ? 1 : $0 > 0.55 ? 50 : 0.01 }, { $0 == 1 ? 1 : 0 },
+      { $0 == 1 ? 1e-9 : $0 },
+    ] {
+      let (kept, report) = try budget(.fraction(0.9), Times(foreseen: foreseen) { 0.008 * $0 })
+      #expect(kept >= 54 && kept <= 58)
+      #expect(report.shortfallWarning == nil)
+    }
+  }
+
+  @Test func whatStaysFarBelowTheTargetIsSaid() throws {
+    // One channel less, and half of the time is gone.
+    let (kept, report) = try budget(.fraction(0.9), Times { $0 == 1 ? 0.008 : 0.004 * $0 })
+    #expect(kept >= 60)
+    let warning = report.shortfallWarning
+    #expect(warning?.severity == .warning)
+    #expect(warning?.message.contains("more has been removed than the time asks for") == true)
+  }
+
+  @Test func textsHaveThreeDigits() throws {
+    let report = try budget(.fraction(1), Times { 0.008 * $0 }).report
+    for (time, text) in [
+      (123.44, "123.4 ms"), (10, "10.0 ms"), (9.9996, "10.0 ms"), (1.5, "1.500 ms"),
+      (0.9999, "1.000 ms"), (0.5, "500 µs"), (0.0162, "16.2 µs"), (0.001, "1.00 µs"),
+      (0.000_08, "0.08 µs"), (0, "0.00 µs"),
+    ] {
+      #expect(report.text(time) == text)
+    }
   }
 
   @Test func aTimeOutOfReach() throws {

@@ -47,7 +47,7 @@ import Testing
       let title = "prunec latency table: a"
       for (text, count) in [
         ("\(title)\n12\tconv\nhello\n", 1), ("\(title)\n-3\tconv\n", 0),
-        ("\(title)\nnan\tconv\n", 0),
+        ("\(title)\nnan\tconv\n", 0), ("\(title)\n0\tconv\n", 0), ("\(title)\n1e99\tconv\n", 0),
         ("\u{0}\u{1}\n12\tconv\n", 0),
       ] {
         try text.write(toFile: path, atomically: true, encoding: .utf8)
@@ -63,7 +63,23 @@ import Testing
   @Test func whatCannotBeWrittenIsNoFailure() {
     let table = LatencyTable(path: "/proc/no/such/table.tsv", title: "prunec latency table: a")
     table["conv"] = 1
-    table.save()
+    #expect(table.save()?.contains("/proc/no/such/table.tsv cannot be written") == true)
     #expect(table["conv"] == 1)
+  }
+
+  @Test func whatIsNoRegularFileIsLeftAlone() throws {
+    try withFolder { folder in
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let pipe = folder + "/table.tsv"
+      #expect(mkfifo(pipe, 0o644) == 0)
+      for path in [pipe, folder] {
+        let table = LatencyTable(path: path, title: "prunec latency table: a")
+        #expect(table.complaint == "\(path) is no regular file")
+        table["conv"] = 1
+        #expect(table.save() == nil)
+      }
+      var status = stat()
+      #expect(stat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+    }
   }
 }

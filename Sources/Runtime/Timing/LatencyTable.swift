@@ -14,6 +14,9 @@ public final class LatencyTable {
   /// What is wrong with the file, if anything.
   public private(set) var complaint: String?
 
+  /// What is no file at all is left alone.
+  private var isReplaceable = true
+
   private static let sizeLimit = 1 << 28
 
   /// The table in the user's cache folder (`$XDG_CACHE_HOME/prunec`, or `~/.cache/prunec`) for so many threads and that
@@ -23,8 +26,10 @@ public final class LatencyTable {
     let title =
       "prunec latency table 1: \(Self.processor), \(Session.instructionSet), \(threadCount) threads, "
       + "weights \(state), program \(String(Self.programHash, radix: 16))"
+    // The specification of XDG_CACHE_HOME wants relative paths ignored.
     let folder =
-      Self.environment("XDG_CACHE_HOME") ?? Self.environment("HOME").map { $0 + "/.cache" }
+      Self.environment("XDG_CACHE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
+      ?? Self.environment("HOME").map { $0 + "/.cache" }
     let name = "latency-\(Session.instructionSet)-\(threadCount)-\(state).tsv"
     self.init(path: folder.map { "\($0)/prunec/\(name)" }, title: title)
   }
@@ -49,7 +54,20 @@ public final class LatencyTable {
   // MARK: File
 
   private func read() {
-    guard let path, let file = fopen(path, "r") else { return }
+    guard let path else { return }
+    // To open a pipe would wait for somebody to write.
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    // A socket cannot be opened so. What else cannot be read is seen when it is written.
+    guard descriptor >= 0 || errno == ENXIO else { return }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      let file = fdopen(descriptor, "r")
+    else {
+      close(descriptor)
+      complaint = "\(path) is no regular file"
+      isReplaceable = false
+      return
+    }
     defer { fclose(file) }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
@@ -70,7 +88,7 @@ public final class LatencyTable {
       let fields = line.split(separator: UInt8(ascii: "\t"), maxSplits: 1)
       guard fields.count == 2,
         let nanoseconds = Double(String(decoding: fields[0], as: UTF8.self)),
-        nanoseconds >= 0, nanoseconds < 1e15
+        nanoseconds > 0, nanoseconds < 1e15
       else {
         complaint = "\(path) is damaged"
         continue
@@ -79,25 +97,28 @@ public final class LatencyTable {
     }
   }
 
-  /// Writes the file, whole or not at all, if there is something new in the table.
-  public func save() {
-    guard isChanged, let path else { return }
+  /// Writes the file, whole or not at all, if there is something new in the table. Returns what is wrong where that
+  /// cannot be done.
+  @discardableResult public func save() -> String? {
+    guard isChanged, isReplaceable, let path else { return nil }
     var text = title + "\n"
     for signature in seconds.keys.sorted() {
-      text += "\(Int((seconds[signature]! * 1e9).rounded()))\t\(signature)\n"
+      text += "\(max(1, Int((seconds[signature]! * 1e9).rounded())))\t\(signature)\n"
     }
     for (index, character) in path.utf8.enumerated()
     where index > 0 && character == UInt8(ascii: "/") {
       mkdir(String(decoding: path.utf8.prefix(index), as: UTF8.self), 0o755)
     }
     let temporary = "\(path).\(getpid())"
-    guard let file = fopen(temporary, "w") else { return }
+    let failure = "times cannot be kept for later runs: \(path) cannot be written"
+    guard let file = fopen(temporary, "w") else { return failure }
     let written = text.withCString { fputs($0, file) }
     guard fclose(file) == 0, written >= 0, rename(temporary, path) == 0 else {
       unlink(temporary)
-      return
+      return failure
     }
     isChanged = false
+    return nil
   }
 
   // MARK: Machine

@@ -47,18 +47,23 @@ public final class PartTimer {
     try PlanParts(graph, threadCount: threadCount, numbers)
   }
 
-  /// Between how many runs the shortest is taken, and for how long more than the fewest are made.
-  private static let runs = 4...15
-  private static let patience = Duration.milliseconds(8)
+  /// Of at least and at most how many runs the shortest is taken, and for how long more than the fewest are made.
+  private static let runs = 2...8
+  private static let patience = Duration.milliseconds(4)
+  private static let confirmationRuns = 1...2
 
   /// The shortest time of some runs, in seconds; `nil` for a part that is executed by its operator's reference.
-  public func seconds(of part: PlanParts.Part, in plan: PlanParts) -> Double? {
+  /// A confirmation of what is known makes fewer.
+  public func seconds(
+    of part: PlanParts.Part, in plan: PlanParts, isConfirmation: Bool = false
+  ) -> Double? {
     guard let work = try? bind(part, plan) else { return nil }
+    let runs = isConfirmation ? Self.confirmationRuns : Self.runs
     let clock = ContinuousClock()
     let begin = clock.now
     var least = Double.infinity
     // The first run finds memory that has never been touched.
-    for run in 0...Self.runs.upperBound {
+    for run in 0...runs.upperBound {
       eviction?.run(on: pool)
       prepareOperands(work)
       let start = clock.now
@@ -71,7 +76,7 @@ public final class PartTimer {
         }
       }
       if run > 0 { least = min(least, (clock.now - start) / .seconds(1)) }
-      if run >= Self.runs.lowerBound, clock.now - begin > Self.patience { break }
+      if run >= runs.lowerBound, clock.now - begin > Self.patience { break }
     }
     return least
   }
