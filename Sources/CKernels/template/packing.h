@@ -18,8 +18,7 @@ static void pack_adjacent_outputs(
     const prunec_packing *a, const float *w, long count, float *y, long pitch) {
   vector scale = vector_broadcast(a->scale);
   for (long c = 0; c < a->in_channels; c++) {
-    vector x = count == width ? vector_load(w + c * a->input) : vector_load_partial(w + c * a->input, count);
-    vector_store(y + c * pitch, x * scale);
+    vector_store(y + c * pitch, vector_load_up_to(w + c * a->input, count) * scale);
   }
 }
 

@@ -54,11 +54,6 @@ static inline vector vector_load_apart(const float *x, long stride, long count) 
   return vector_load(lanes);
 }
 
-/// The first `count` elements: a constant `width` costs nothing.
-static inline vector vector_load_up_to(const float *x, long count) {
-  return count == width ? vector_load(x) : vector_load_partial(x, count);
-}
-
 /// Reduces a row into the lanes of a vector: what is beyond the row counts as `identity`. Long rows are
 /// reduced in parts, which keeps the errors of sums small.
 static inline __attribute__((always_inline)) vector reduce_row_by(

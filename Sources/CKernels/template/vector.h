@@ -116,6 +116,20 @@ static inline void vector_store_partial(float *y, vector x, long count) {
 #endif
 }
 
+/// The first `count` elements, then zeros: a constant `width` costs nothing.
+static inline vector vector_load_up_to(const float *x, long count) {
+  return count == width ? vector_load(x) : vector_load_partial(x, count);
+}
+
+/// Stores the first `count` lanes: a constant `width` costs nothing.
+static inline void vector_store_up_to(float *y, vector x, long count) {
+  if (count == width) {
+    vector_store(y, x);
+  } else {
+    vector_store_partial(y, x, count);
+  }
+}
+
 /// a b + c, rounded once where the processor can.
 static inline vector vector_multiply_add(vector a, vector b, vector c) {
 #if defined PRUNEC_AVX512

@@ -19,8 +19,7 @@ static inline __attribute__((always_inline)) void winograd_transform_input(
   vector d[tile_side][tile_side], t[tile_side][tile_side];
   PRUNEC_UNROLL for (long i = 0; i < tile_parts; i++) {
     const float *source = x[i];
-    d[i / tile_side][i % tile_side] = !source ? (vector){}
-        : lanes == width ? vector_load(source + channel) : vector_load_partial(source + channel, lanes);
+    d[i / tile_side][i % tile_side] = source ? vector_load_up_to(source + channel, lanes) : (vector){};
   }
   PRUNEC_UNROLL for (long j = 0; j < tile_side; j++) {
     t[0][j] = d[0][j] - d[2][j];
@@ -30,14 +29,8 @@ static inline __attribute__((always_inline)) void winograd_transform_input(
   }
   PRUNEC_UNROLL for (long i = 0; i < tile_side; i++) {
     vector parts[tile_side] = {t[i][0] - t[i][2], t[i][1] + t[i][2], t[i][2] - t[i][1], t[i][1] - t[i][3]};
-    PRUNEC_UNROLL for (long j = 0; j < tile_side; j++) {
-      float *y = v + (i * tile_side + j) * pitch + channel;
-      if (lanes == width) {
-        vector_store(y, parts[j]);
-      } else {
-        vector_store_partial(y, parts[j], lanes);
-      }
-    }
+    PRUNEC_UNROLL for (long j = 0; j < tile_side; j++)
+      vector_store_up_to(v + (i * tile_side + j) * pitch + channel, parts[j], lanes);
   }
 }
 
@@ -75,10 +68,6 @@ typedef struct {
   float *y[tile_outputs * tile_outputs];
 } tile_results;
 
-static inline vector load_lanes(const float *x, long lanes) {
-  return lanes == width ? vector_load(x) : vector_load_partial(x, lanes);
-}
-
 /// A^T m A of some channels of one tile, and what follows.
 static inline __attribute__((always_inline)) void winograd_transform_output(
     const prunec_winograd_output *a, const epilogue *e, const tile_results *r, const float *m, long pitch,
@@ -87,11 +76,11 @@ static inline __attribute__((always_inline)) void winograd_transform_output(
   PRUNEC_UNROLL for (long j = 0; j < tile_side; j++) {
     vector s[tile_side];
     PRUNEC_UNROLL for (long i = 0; i < tile_side; i++)
-      s[i] = load_lanes(m + (i * tile_side + j) * pitch + channel, lanes);
+      s[i] = vector_load_up_to(m + (i * tile_side + j) * pitch + channel, lanes);
     t[0][j] = s[0] + s[1] + s[2];
     t[1][j] = s[1] - s[2] - s[3];
   }
-  vector bias = a->bias ? load_lanes(a->bias + channel, lanes) : (vector){};
+  vector bias = a->bias ? vector_load_up_to(a->bias + channel, lanes) : (vector){};
   PRUNEC_UNROLL for (long i = 0; i < tile_outputs; i++) {
     sums[i * tile_outputs] = t[i][0] + t[i][1] + t[i][2] + bias;
     sums[i * tile_outputs + 1] = t[i][1] - t[i][2] - t[i][3] + bias;
@@ -100,13 +89,8 @@ static inline __attribute__((always_inline)) void winograd_transform_output(
     vector low = vector_broadcast(e->low), high = vector_broadcast(e->high);
     for (long p = 0; p < r->count; p++) {
       vector sum = sums[r->part[p]];
-      if (a->addend) sum += load_lanes(r->addend[p] + channel, lanes);
-      sum = vector_clamp(sum, low, high);
-      if (lanes == width) {
-        vector_store(r->y[p] + channel, sum);
-      } else {
-        vector_store_partial(r->y[p] + channel, sum, lanes);
-      }
+      if (a->addend) sum += vector_load_up_to(r->addend[p] + channel, lanes);
+      vector_store_up_to(r->y[p] + channel, vector_clamp(sum, low, high), lanes);
     }
     return;
   }

@@ -86,15 +86,8 @@ extension Planner {
       return try addMatrixProductByPart(
         id, form, a, wideB, epilogue, addend, y, isConstant && isShared)
     }
-    var product = prunec_product()
-    product.batch = 1
-    product.groups = 1
-    (product.in_height, product.out_height, product.in_width, product.out_width) = (1, 1, 1, 1)
-    (product.kernel_height, product.kernel_width) = (1, 1)
-    (product.stride_height, product.stride_width) = (1, 1)
-    (product.dilation_height, product.dilation_width) = (1, 1)
-    product.in_channels = a.shape[rank + 1]
-    product.out_channels = y.shape[rank + 1]
+    var product = prunec_product(
+      inChannels: a.shape[rank + 1], outChannels: y.shape[rank + 1])
     var stackStrides = (batch: 0, group: 0)
     let strides = { (loop: Int) in loops.strides.map { $0[loop] } }
     if isShared {

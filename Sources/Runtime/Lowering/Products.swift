@@ -118,6 +118,17 @@ extension TensorStorage {
 }
 
 extension prunec_product {
+  /// A product of single pixels, one of them, with a matrix.
+  init(inChannels: Int, outChannels: Int) {
+    self.init()
+    (batch, groups) = (1, 1)
+    (in_channels, out_channels) = (inChannels, outChannels)
+    (in_height, in_width, out_height, out_width) = (1, 1, 1, 1)
+    (kernel_height, kernel_width) = (1, 1)
+    (stride_height, stride_width) = (1, 1)
+    (dilation_height, dilation_width) = (1, 1)
+  }
+
   /// Multiplications and additions; no more than an integer can say.
   var operations: Int {
     let factors = [

@@ -120,12 +120,7 @@ extension Planner {
     let packed = weights.packed(
       .init(node: id, part: part), packing, of: try weights.tensor(weight), offset: offset,
       biases: biases)
-    var product = prunec_product()
-    (product.batch, product.groups) = (1, 1)
-    (product.kernel_height, product.kernel_width) = (1, 1)
-    (product.stride_height, product.stride_width) = (1, 1)
-    (product.dilation_height, product.dilation_width) = (1, 1)
-    (product.in_channels, product.out_channels) = (shape[2], rows.count)
+    var product = prunec_product(inChannels: shape[2], outChannels: rows.count)
     (product.in_height, product.in_width) = (x.shape[0], x.shape[1])
     (product.out_height, product.out_width) = (x.shape[0], x.shape[1])
     (product.x_row, product.x_pixel) = (x.strides[0], x.strides[1])

@@ -4,7 +4,8 @@ import CKernels
 /// Networks, 2015, section 4.1. Tiles of 2 x 2 outputs take 16 multiplications for a channel instead of 36: the tiles
 /// are transformed, 16 matrix products sum over the channels, and what they give is transformed back.
 ///
-/// Errors are about twice those of the plain sum. Larger tiles would take fewer multiplications, and lose digits.
+/// Each sum has a ninth of the terms, which makes up for what the transforms round: the largest error on layers of
+/// networks is 0.3 to 1.1 times that of the plain sum. Larger tiles would take fewer multiplications, and lose digits.
 extension Planner {
   /// The side of a tile's outputs, and how many numbers it is transformed to.
   private static let tileSide = 2
@@ -150,16 +151,11 @@ extension Planner {
     channels: Int, filters: Int
   ) {
     let count = lines * columns
-    var product = prunec_product()
+    var product = prunec_product(inChannels: channels, outChannels: filters)
     product.batch = lines % threadCount == 0 ? threadCount : 1
     product.groups = Self.partCount
-    (product.in_channels, product.out_channels) = (channels, filters)
-    (product.in_height, product.out_height) = (1, 1)
     product.in_width = count / product.batch
     product.out_width = product.in_width
-    (product.kernel_height, product.kernel_width) = (1, 1)
-    (product.stride_height, product.stride_width) = (1, 1)
-    (product.dilation_height, product.dilation_width) = (1, 1)
     (product.x_pixel, product.y_pixel) = (channels, filters)
     (product.x_row, product.y_row) = (product.in_width * channels, product.in_width * filters)
     (product.x_batch, product.y_batch) = (product.x_row, product.y_row)
