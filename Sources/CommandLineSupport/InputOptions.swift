@@ -29,6 +29,17 @@ public struct InputOptions: ParsableArguments {
     archives + ((try? namedFiles()) ?? []).map(\.path)
   }
 
+  /// Throws a usage error where `output`, which `option` names, is one of the model's `files` or of the inputs'.
+  public func refuseToReplace(
+    _ modelFiles: [FileIdentity], by output: String, option: String
+  ) throws {
+    guard let identity = FileIdentity(path: output),
+      (modelFiles + files.compactMap { FileIdentity(path: $0) }).contains(identity)
+    else { return }
+    throw LocatedError(
+      CompileError(.usage, "is what this run reads; choose another file for \(option)"), in: output)
+  }
+
   /// One tensor for each input of `graph`: as given, or made up. An extent that the model leaves open is 1 for a batch,
   /// 224 for images and 128 for sequences; those with one name are the same.
   public func tensors(for graph: Graph) throws -> [Tensor] {

@@ -13,16 +13,11 @@ public struct ModelFile {
   /// Reads `path`: ONNX's textual syntax if it ends in `.onnxtxt` or `.txt`, a protobuf otherwise.
   public init(_ path: String, allowAbsentExternalData: Bool = false) throws(CompileError) {
     if path.hasSuffix(".onnxtxt") || path.hasSuffix(".txt") {
-      guard let data = FileManager.default.contents(atPath: path) else {
-        throw CompileError(.inputOutput, "cannot be read")
-      }
-      guard let text = String(data: data, encoding: .utf8) else {
-        throw CompileError(.malformed, "is not UTF-8 text")
-      }
-      model = try parseModel(text)
+      let file = try TextFile(path: path)
+      model = try parseModel(file.text)
       warnings = []
-      sourceFiles = []
-      byteCount = data.count
+      sourceFiles = [file.identity]
+      byteCount = file.text.utf8.count
     } else {
       var options = ImportOptions()
       options.allowAbsentExternalData = allowAbsentExternalData

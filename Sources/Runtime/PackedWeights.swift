@@ -1,6 +1,8 @@
 import CKernels
 
-/// The constant weights of a product in the kernels' own order, and its biases.
+/// The constant weights of a product in the kernels' own order, and its biases: packed when they are first used.
+///
+/// Unchecked: steps are bound on one thread.
 final class PackedWeights: @unchecked Sendable {
   /// Which node's they are, and of what shape: a node that becomes several products has several.
   struct Key: Hashable {
@@ -11,35 +13,55 @@ final class PackedWeights: @unchecked Sendable {
     var result: ValueID?
   }
 
-  let weights: TensorStorage
-  let biases: TensorStorage?
+  private let make: () -> Contents
+  private var made: Contents?
 
-  init(weights: TensorStorage, biases: TensorStorage?) {
-    (self.weights, self.biases) = (weights, biases)
-  }
+  /// The numbers in the kernels' order.
+  struct Contents {
+    let weights: TensorStorage
+    let biases: TensorStorage?
 
-  /// Packs `elements` as the strides of `packing` say, whose addresses are filled in here: of each
-  /// output channel times its factor. `offset` is that of the first element.
-  convenience init(
-    _ packing: prunec_packing, _ elements: [Float], offset: Int = 0, factors: [Float]?,
-    biases: [Float]?
-  ) {
-    var packing = packing
-    var elements = elements
-    if let factors {
-      Self.multiply(&elements, offset: offset, packing, factors)
+    init(weights: TensorStorage, biases: TensorStorage?) {
+      (self.weights, self.biases) = (weights, biases)
     }
-    let weights = TensorStorage(byteCount: 4 * Kernels.packedCount(packing)) { bytes in
-      elements.withUnsafeBufferPointer { source in
-        packing.w = source.baseAddress! + offset
-        packing.packed = bytes.bindMemory(to: Float.self).baseAddress!
-        let call = KernelCall(
-          packing, units: Kernels.table.pointee.packing_units, Kernels.table.pointee.packing)
-        call.run(0..<call.units)
+
+    /// Packs `elements` as the strides of `packing` say, whose addresses are filled in here: of each
+    /// output channel times its factor. `offset` is that of the first element.
+    init(
+      _ packing: prunec_packing, _ elements: [Float], offset: Int = 0, factors: [Float]?,
+      biases: [Float]?
+    ) {
+      var packing = packing
+      var elements = elements
+      if let factors {
+        PackedWeights.multiply(&elements, offset: offset, packing, factors)
       }
+      weights = TensorStorage(byteCount: 4 * Kernels.packedCount(packing)) { bytes in
+        elements.withUnsafeBufferPointer { source in
+          packing.w = source.baseAddress! + offset
+          packing.packed = bytes.bindMemory(to: Float.self).baseAddress!
+          let call = KernelCall(
+            packing, units: Kernels.table.pointee.packing_units, Kernels.table.pointee.packing)
+          call.run(0..<call.units)
+        }
+      }
+      self.biases = biases.map(PackedWeights.storage)
     }
-    self.init(weights: weights, biases: biases.map(Self.storage))
   }
+
+  /// What `make` gives, which is called when a kernel first asks for it: a plan that takes too much memory is given
+  /// up before.
+  init(_ make: @escaping () -> Contents) { self.make = make }
+
+  private var contents: Contents {
+    if let made { return made }
+    let contents = make()
+    made = contents
+    return contents
+  }
+
+  var weights: TensorStorage { contents.weights }
+  var biases: TensorStorage? { contents.biases }
 
   static func storage(_ numbers: [Float]) -> TensorStorage {
     // A vector may be read at once, beyond the last number.
@@ -49,7 +71,7 @@ final class PackedWeights: @unchecked Sendable {
     }
   }
 
-  private static func multiply(
+  fileprivate static func multiply(
     _ elements: inout [Float], offset: Int, _ packing: prunec_packing, _ factors: [Float]
   ) {
     let filters = packing.out_channels

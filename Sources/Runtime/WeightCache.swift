@@ -74,24 +74,27 @@ final class WeightCache: @unchecked Sendable {
     factors: [Float]? = nil, biases: [Float]?
   ) -> PackedWeights {
     packed(key, count: Kernels.packedCount(packing), hasBiases: biases != nil) {
-      let packed = PackedWeights(
+      let contents = PackedWeights.Contents(
         packing, tensor.floats, offset: offset, factors: factors, biases: biases)
       tensor.giveBack()
-      return packed
+      return contents
     }
   }
 
-  /// What `make` gives, which is called once for each key: `count` numbers, and biases where there are some.
+  /// What `make` gives, which is called at most once for each key: `count` numbers, and biases where there are some.
   func packed(
-    _ key: PackedWeights.Key, count: Int, hasBiases: Bool, _ make: () -> PackedWeights
+    _ key: PackedWeights.Key, count: Int, hasBiases: Bool,
+    _ make: @escaping () -> PackedWeights.Contents
   ) -> PackedWeights {
     if let known = packed[key] { return known }
-    let made =
+    let weights =
       if let numbers = standIns?.numbers {
-        PackedWeights(
-          weights: numbers.storage(count), biases: hasBiases ? numbers.storage(count) : nil)
-      } else { make() }
-    packed[key] = made
-    return made
+        PackedWeights {
+          PackedWeights.Contents(
+            weights: numbers.storage(count), biases: hasBiases ? numbers.storage(count) : nil)
+        }
+      } else { PackedWeights(make) }
+    packed[key] = weights
+    return weights
   }
 }

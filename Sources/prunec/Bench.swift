@@ -37,6 +37,7 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     let loaded = try execution.load(model)
+    if let profile { try inputs.refuseToReplace(loaded.files, by: profile, option: "--profile") }
     let tensors = try inputs.tensors(for: loaded.graph)
     let (timing, steps, peak, memory) = try LocatedError.at(model) {
       () throws(CompileError) in

@@ -30,13 +30,7 @@ struct Run: ParsableCommand {
 
   func run() throws {
     let loaded = try execution.load(model)
-    if let output, let identity = FileIdentity(path: output) {
-      let sources = loaded.files + ([model] + inputs.files).compactMap { FileIdentity(path: $0) }
-      guard !sources.contains(identity) else {
-        throw LocatedError(
-          CompileError(.usage, "is what this run reads; choose another file for -o"), in: output)
-      }
-    }
+    if let output { try inputs.refuseToReplace(loaded.files, by: output, option: "-o") }
     let tensors = try inputs.tensors(for: loaded.graph)
     let results = try LocatedError.at(model) { () throws(CompileError) in
       try loaded.session.run(tensors)

@@ -154,7 +154,7 @@ extension Planner {
           arranged[tap * channels + channel] = elements[channel * taps + tap] * factor
         }
       }
-      return PackedWeights(
+      return PackedWeights.Contents(
         weights: PackedWeights.storage(arranged), biases: epilogue.biases.map(PackedWeights.storage)
       )
     }

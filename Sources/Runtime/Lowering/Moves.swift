@@ -74,6 +74,8 @@ extension Planner {
       let output = graph[id].outputs[0], indices.type == .int64 || indices.type == .int32,
       data.shape.elementCount > 0
     else { return false }
+    let y = result(output)
+    guard y.isRowMajor else { return false }
     let source = dense(data, order: Array(data.shape.indices), for: id)
     let count = indices.shape.elementCount
     let places = newView(.int64, [count])
@@ -93,8 +95,6 @@ extension Planner {
             }
           }, memory)
       })
-    let y = result(output)
-    guard y.isRowMajor else { return false }
     let size = data.elementSize
     var gather = prunec_gather()
     gather.outer = data.shape[..<axis].reduce(1, *)

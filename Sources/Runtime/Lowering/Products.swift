@@ -48,7 +48,7 @@ extension Planner {
 
   /// Where the packed weights of a product are.
   enum Weights {
-    case constant(PackedWeights)
+    case constant(PackedWeights, hasBiases: Bool = true)
     /// Packed by an earlier step.
     case view(View, biases: TensorStorage?)
   }
@@ -75,9 +75,9 @@ extension Planner {
       product.addend = addend.map { UnsafePointer(memory.floats($0)) }
       product.zeros = zeros.map { UnsafePointer(memory.floats($0)) }
       switch weights {
-      case .constant(let packed):
+      case .constant(let packed, let hasBiases):
         product.weights = packed.weights.floats
-        product.bias = packed.biases?.floats
+        product.bias = hasBiases ? packed.biases?.floats : nil
       case .view(let view, let biases):
         product.weights = UnsafePointer(memory.floats(view))
         product.bias = biases?.floats

@@ -61,9 +61,7 @@ extension Planner {
           if place > 0 { Self.fillAddend(&product, Planar(sums)) }
           addProduct(
             [id] + epilogue.nodes, "convolution", product, x: images,
-            weights: .constant(
-              place == 0
-                ? packed[tap] : PackedWeights(weights: packed[tap].weights, biases: nil)),
+            weights: .constant(packed[tap], hasBiases: place == 0),
             epilogue: part, addend: place > 0 ? sums : nil, y: sums, zeros: border)
         }
       }

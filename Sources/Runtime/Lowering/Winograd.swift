@@ -77,11 +77,11 @@ extension Planner {
       .init(node: id, part: -1), count: Kernels.packedCount(packing),
       hasBiases: epilogue.biases != nil
     ) {
-      let packed = PackedWeights(
+      let contents = PackedWeights.Contents(
         packing, Self.transformed(weight.floats, filters, channels, epilogue.factors),
         factors: nil, biases: epilogue.biases)
       weight.giveBack()
-      return packed
+      return contents
     }
   }
 
@@ -163,7 +163,7 @@ extension Planner {
     product.weights_group = Kernels.table.pointee.packed_size(filters, channels, 1)
     addProduct(
       [id], "winograd product", product, x: tiles,
-      weights: .constant(PackedWeights(weights: packed.weights, biases: nil)),
+      weights: .constant(packed, hasBiases: false),
       epilogue: Epilogue(output: graph[id].outputs[0]!), addend: nil, y: sums)
   }
 

@@ -103,6 +103,7 @@ public final class PartTimer {
       // Not at the same place of a page: that slows down what reads one and writes another.
       size += (count + 63) / 64 * 64 + 17 * 64
     }
+    guard size <= Session.defaultMemoryLimit else { return nil }
     if size > arenaSize {
       arena.deallocate()
       arena = .allocate(byteCount: size, alignment: 64)

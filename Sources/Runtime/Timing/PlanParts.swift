@@ -8,7 +8,7 @@ public struct PlanParts {
     public let node: NodeID
     /// All nodes that it computes.
     public let nodes: [NodeID]
-    /// All that its time depends on, but for the machine: kernels, operators with their attributes, and of every
+    /// All that its time depends on, but for the machine: kernels, operators with opset and attributes, and of every
     /// operand and result the type, the extents and the order of the axes in memory. How far apart the rows of a value
     /// lie that is a part of another is left out, but that it is one is not.
     public let signature: String
@@ -64,6 +64,7 @@ public struct PlanParts {
     for id in nodes {
       let node = planner.graph[id]
       var text = "\(node.operation)"
+      if case .understood(_, let opset) = planner.facts.resolution(of: id) { text += "-\(opset)" }
       let attributes = node.attributes.sorted { $0.name < $1.name }.compactMap(description)
       if !attributes.isEmpty { text += "{\(attributes.joined(separator: ","))}" }
       let operands = node.inputs.map { $0.map { description($0, planner) } ?? "-" }
