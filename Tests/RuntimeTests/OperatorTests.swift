@@ -249,6 +249,14 @@ import Testing
     }
   }
 
+  @Test func rowsOfManyAxesMeetOneMatrix() throws {
+    let kernels = try check(
+      "(float[2, 3, 4, 5, 2, 6] x) => (float[2, 3, 5, 4, 2, 7] y) <float[6, 7] w = {...}, float[7] s = {...}>",
+      "t = Transpose <perm = [0, 1, 3, 2, 4, 5]> (x) p = MatMul (t, w) y = Add (p, s)",
+      [normal([2, 3, 4, 5, 2, 6])])
+    #expect(!kernels.contains("elementwise"))
+  }
+
   @Test func truthValuesAreConverted() throws {
     let x = Tensor([0, -0.0, 0.5, -2, .nan], shape: [5])
     let kernels = try check(

@@ -84,7 +84,7 @@ extension Planner {
     if loops.rank > limit {
       a = dense(a, order: Array(a.shape.indices), for: id)
       return try addMatrixProductByPart(
-        id, form, a, wideB, epilogue, addend, y, isConstant && isShared)
+        id, form, a, isShared ? b.matrix : wideB, epilogue, addend, y, isConstant && isShared)
     }
     var product = prunec_product(
       inChannels: a.shape[rank + 1], outChannels: y.shape[rank + 1])
@@ -172,14 +172,15 @@ extension Planner {
       epilogue: epilogue, addend: addend, y: y)
   }
 
-  /// One product for each index of the outermost axis of a stack that the kernel's loops do not cover.
+  /// One product for each index of the outermost axis of a stack that the kernel's loops do not cover. Where B is one
+  /// matrix it is that of all of them.
   private mutating func addMatrixProductByPart(
     _ id: NodeID, _ form: MatrixComputation, _ a: View, _ b: View, _ epilogue: Epilogue,
     _ addend: View?, _ y: View, _ isConstant: Bool
   ) throws(CompileError) {
     for index in 0..<a.shape[0] {
       try addMatrixProduct(
-        id, form, a.part(index), b.part(index), Array(a.shape[1..<(a.shape.count - 2)]), epilogue,
+        id, form, a.part(index), b.shape.count == 2 ? b : b.part(index), Array(a.shape[1..<(a.shape.count - 2)]), epilogue,
         addend?.part(index), y.part(index), isConstant: isConstant)
     }
   }
@@ -192,6 +193,14 @@ extension View {
     let last = shape.count - 1
     view.shape.swapAt(last, last - 1)
     view.strides.swapAt(last, last - 1)
+    return view
+  }
+
+  /// The one matrix of a stack.
+  fileprivate var matrix: View {
+    var view = self
+    view.shape = shape.suffix(2)
+    view.strides = strides.suffix(2)
     return view
   }
 
