@@ -54,7 +54,6 @@ OLD_PRELU = "before opset 7 slopes did not broadcast, which onnx's converter lea
 EVALUATION_EXCEPTIONS = {
     "test_attention_4d_causal_fp16_expanded":
         "over the tolerance by the rounding of intermediate results to float16",
-    "test_batchnorm_*_training_mode": "training is not evaluated",
     "test_PReLU_?d_multiparam": OLD_PRELU,
     "test_training_dropout*": "training draws random numbers",
 }

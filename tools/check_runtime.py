@@ -36,7 +36,6 @@ MAIN_TYPES = {TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64, TensorPro
 STORED_TYPES = node_tests.COMPUTED_TYPES - {TensorProto.BFLOAT16, TensorProto.STRING}
 BEYOND_SINGLE = "its numbers are of double precision, and beyond the range of single"
 EXCEPTIONS = {
-    "test_batchnorm_*_training_mode": "training is not evaluated",
     "test_PReLU_?d_multiparam": node_tests.OLD_PRELU,
     "test_operator_add_broadcast": BEYOND_SINGLE,
     "test_operator_add_size1_right_broadcast": BEYOND_SINGLE,

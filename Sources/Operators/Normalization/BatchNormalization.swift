@@ -3,7 +3,9 @@
 /// `[C, D1 ... Dn]`. An X of one axis has one channel.
 ///
 /// Training (`training_mode` since opset 14, the presence of further results before) takes the
-/// statistics from X; such a node is inferred but neither cut nor evaluated.
+/// statistics from X, over all axes but that of the channels, and gives
+/// `running_mean = mean * momentum + mean(X) * (1 - momentum)` and `running_var` likewise. Such a node is
+/// not cut, and before opset 14 not evaluated.
 ///
 /// Channels: axis 0 of the parameters is the channel axis, and everything is computed element by
 /// element.
@@ -69,28 +71,75 @@ public struct BatchNormalization: Operator {
   public func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
-    _ = try resolve(call, on: operands)
-    guard !isTraining(call) else {
+    let resolved = try resolve(call, on: operands)
+    let x = operands[0]!
+    let given = (mean: operands[3]!.floats, variance: operands[4]!.floats)
+    guard isTraining(call) else { return [normalized(call, operands, given)] }
+    guard call.opset >= 14 else {
       throw CompileError(.unsupported, "batch normalisation is in training", at: call.location)
     }
-    let x = operands[0]!
-    let (scale, bias) = (operands[1]!.floats, operands[2]!.floats)
-    let (mean, variance) = (operands[3]!.floats, operands[4]!.floats)
-    let epsilon = call.float("epsilon")!
-    let factors = zip(scale, variance).map { $0 / ($1 + epsilon).squareRoot() }
+    let own = statistics(of: x, channels: given.mean.count)
+    let momentum = call.float("momentum")!
+    func running(_ old: [Float], _ new: [Float], _ type: ElementType) -> Tensor {
+      Tensor(
+        rounding: zip(old, new).map { $0 * momentum + $1 * (1 - momentum) }, to: type,
+        shape: [old.count])
+    }
+    let results = [
+      normalized(call, operands, own),
+      running(given.mean, own.mean, operands[3]!.elementType),
+      running(given.variance, own.variance, operands[4]!.elementType),
+    ]
+    return Array(results.prefix(resolved.results.count))
+  }
+
+  /// How the elements of X lie: for each item of the batch and each channel so many, one after the other.
+  private func planes(of x: Tensor, channels: Int) -> (batch: Int, size: Int) {
     // Without `spatial` each position has parameters of its own, as if it were a channel.
     let batch = x.rank > 1 ? x.shape[0] : 1
-    let count = scale.isEmpty || batch == 0 ? 0 : x.count / batch / scale.count
+    return (batch, channels == 0 || batch == 0 ? 0 : x.count / batch / channels)
+  }
+
+  /// Mean and variance of each channel.
+  private func statistics(
+    of x: Tensor, channels: Int
+  ) -> (mean: [Float], variance: [Float]) {
+    let elements = x.floats
+    let (batch, size) = planes(of: x, channels: channels)
+    func means(_ term: (Float, _ channel: Int) -> Double) -> [Double] {
+      (0..<channels).map { channel in
+        let sum = (0..<batch).reduce(0.0) { sum, item in
+          let start = (item * channels + channel) * size
+          return elements[start..<(start + size)].reduce(sum) { $0 + term($1, channel) }
+        }
+        return sum / Double(batch * size)
+      }
+    }
+    let mean = means { element, _ in Double(element) }
+    let variance = means { element, channel in
+      (Double(element) - mean[channel]) * (Double(element) - mean[channel])
+    }
+    return (mean.map(Float.init), variance.map(Float.init))
+  }
+
+  private func normalized(
+    _ call: Invocation, _ operands: [Tensor?], _ statistics: (mean: [Float], variance: [Float])
+  ) -> Tensor {
+    let x = operands[0]!
+    let (scale, bias) = (operands[1]!.floats, operands[2]!.floats)
+    let epsilon = call.float("epsilon")!
+    let factors = zip(scale, statistics.variance).map { $0 / ($1 + epsilon).squareRoot() }
+    let (batch, count) = planes(of: x, channels: scale.count)
     var y = x.floats
     y.withUnsafeMutableBufferPointer { y in
       for plane in 0..<(batch * scale.count) {
         let channel = plane % scale.count
-        let (center, factor, shift) = (mean[channel], factors[channel], bias[channel])
+        let (center, factor, shift) = (statistics.mean[channel], factors[channel], bias[channel])
         let start = y.baseAddress! + plane * count
         for index in 0..<count { start[index] = (start[index] - center) * factor + shift }
       }
     }
-    return [Tensor(rounding: y, to: x.elementType, shape: x.shape)]
+    return Tensor(rounding: y, to: x.elementType, shape: x.shape)
   }
 
   public func macs(_ call: Invocation) -> Int { 0 }
