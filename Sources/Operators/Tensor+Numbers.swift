@@ -46,7 +46,7 @@ extension Tensor {
 
 extension ElementType {
   /// Least and greatest value of an integer type or of booleans, as far as `Int` reaches.
-  var integerRange: ClosedRange<Int> {
+  public var integerRange: ClosedRange<Int> {
     switch self {
     case .bool: 0...1
     case .uint2: 0...3

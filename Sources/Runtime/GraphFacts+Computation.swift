@@ -5,6 +5,11 @@ extension GraphFacts {
     guard let (found, call) = invocation(of: id), let found = found as? any KernelOperator,
       (call.operands.compactMap { $0 } + call.results).allSatisfy(View.holds)
     else { return nil }
-    return try found.computation(call)
+    let computation = try found.computation(call)
+    if case .elementwise(let formula)? = computation {
+      let values = call.operands.prefix(formula.operandCount).compactMap { $0 } + call.results
+      guard values.allSatisfy({ formula.takes($0.elementType!) }) else { return nil }
+    }
+    return computation
   }
 }

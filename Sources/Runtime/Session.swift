@@ -22,7 +22,7 @@ public final class Session {
 
   public let inputs: [Signature]
   public let outputs: [Signature]
-  private let graph: Graph
+  private let expanded: ExpandedGraph
   private let memoryLimit: Int
   private let weights: WeightCache
   let pool: ThreadPool
@@ -44,9 +44,9 @@ public final class Session {
   public init(
     _ graph: Graph, threadCount: Int = processorCount, memoryLimit: Int = defaultMemoryLimit
   ) {
-    self.graph = graph
+    expanded = ExpandedGraph(graph)
     self.memoryLimit = memoryLimit
-    weights = WeightCache(graph)
+    weights = WeightCache(expanded.graph)
     pool = ThreadPool(threadCount: threadCount)
     inputs = graph.inputs.map { Signature(name: graph[$0].name, type: graph[$0].tensorType) }
     outputs = graph.outputs.map {
@@ -86,14 +86,13 @@ public final class Session {
     try plan.run(tensors, on: pool, observe: body)
   }
 
-  /// How a node is called, or its first result where it has no name.
-  func name(of node: NodeID) -> String {
-    let name = graph[node].name
-    return name.isEmpty
-      ? graph[node].outputs.compactMap { $0 }.first.map { graph[$0].name } ?? "" : name
-  }
+  /// The node of the model that a node of a plan is or is part of.
+  func origin(of node: NodeID) -> NodeID { expanded.origin(of: node) }
 
-  func operation(of node: NodeID) -> String { graph[node].operation.description }
+  /// How the node of the model is called, or a result where it has no name.
+  func name(of node: NodeID) -> String { expanded.name(of: node) }
+
+  func operation(of node: NodeID) -> String { expanded.operation(of: node).description }
 
   /// The plan for tensors of these types and shapes.
   func plan(for tensors: [Tensor]) throws(CompileError) -> Plan {
@@ -104,7 +103,7 @@ public final class Session {
     let key = tensors.map { TensorType($0.elementType, fixed: $0.shape) }
     if let plan = plans[key] { return plan }
     let plan = try Plan(
-      graph, inputs: key, threadCount: pool.threadCount, memoryLimit: memoryLimit,
+      expanded.graph, inputs: key, threadCount: pool.threadCount, memoryLimit: memoryLimit,
       weights: weights)
     plans[key] = plan
     return plan

@@ -44,6 +44,12 @@ static double operated(const prunec_instruction *instruction, const double *regi
   case prunec_op_sign: return isnan(a) ? a : (a > 0) - (a < 0);
   case prunec_op_softplus: return a > 50 ? a : log1p(exp(a));
   case prunec_op_elu: return a < 0 ? instruction->value * expm1(a) : a;
+  case prunec_op_to_int8: return a > -128 ? fmin(a, 127) : -128;
+  case prunec_op_to_uint8: return a > 0 ? fmin(a, 255) : 0;
+  // Registers with the bits of int32 are checked apart.
+  case prunec_op_to_int32:
+  case prunec_op_from_int32:
+  case prunec_op_add_int32: break;
   }
   return NAN;
 }
@@ -68,7 +74,9 @@ static void check_function(const prunec_kernels *kernels, prunec_instruction ins
   };
   CHECK_RUN(kernels, program, &program);
   for (long i = 0; i < count; i++) {
-    double expected = isnan(x[i]) ? NAN : (float)operated(&instruction, (double[]){x[i]});
+    bool saturates = instruction.operation >= prunec_op_to_int8;
+    double expected =
+        isnan(x[i]) && !saturates ? NAN : (float)operated(&instruction, (double[]){x[i]});
     // x times a gate of zero: not a number, or the limit.
     bool is_limit = isinf(x[i]) && instruction.operation == prunec_op_activate;
     if (is_limit && (isnan(expected) || expected == 0)) continue;
@@ -82,7 +90,7 @@ static void check_function(const prunec_kernels *kernels, prunec_instruction ins
 
 const char *prunec_check_functions(const prunec_kernels *kernels) {
   check_begin();
-  for (prunec_operation operation = prunec_op_negate; operation <= prunec_op_elu; operation++)
+  for (prunec_operation operation = prunec_op_negate; operation <= prunec_op_to_uint8; operation++)
     check_function(kernels, (prunec_instruction){.operation = operation, .value = 1.5f});
   for (prunec_function function = prunec_identity; function <= prunec_gelu_tanh; function++) {
     prunec_activation activation = {function, 0.25f, 0.5f};
@@ -97,7 +105,7 @@ const char *prunec_check_functions(const prunec_kernels *kernels) {
 /// An operation that keeps its operands' numbers in bounds.
 static prunec_instruction random_instruction(long registers) {
   prunec_instruction instruction = {
-    .operation = (prunec_operation)check_random(0, prunec_op_elu),
+    .operation = (prunec_operation)check_random(0, prunec_op_to_uint8),
     .a = (uint8_t)check_random(0, registers - 1), .b = (uint8_t)check_random(0, registers - 1),
     .c = (uint8_t)check_random(0, registers - 1), .value = 2 * check_random_float(),
     .activation = {(prunec_function)check_random(0, prunec_gelu_tanh), 0.25f, 0.75f},
@@ -123,8 +131,12 @@ static void run_plainly(const prunec_program *p, float *y) {
     for (long k = 0; k < p->operand_count; k++) {
       long offset = check_offset(place, p->rank, p->shape, p->operands[k].strides);
       const void *x = p->operands[k].elements;
-      bool is_byte = p->operands[k].storage == prunec_byte;
-      registers[k] = is_byte ? ((const uint8_t *)x)[offset] : ((const float *)x)[offset];
+      switch (p->operands[k].storage) {
+      case prunec_word: registers[k] = ((const float *)x)[offset]; break;
+      case prunec_int8: registers[k] = ((const int8_t *)x)[offset]; break;
+      case prunec_bool:
+      case prunec_uint8: registers[k] = ((const uint8_t *)x)[offset]; break;
+      }
     }
     for (long k = 0; k < p->instruction_count; k++)
       registers[p->operand_count + k] = operated(&p->instructions[k], registers);
@@ -152,9 +164,11 @@ static void check_program(const prunec_kernels *kernels) {
     long operand_span = 1;
     for (long axis = 0; axis < p.rank; axis++) operand_span += operand->strides[axis] * (p.shape[axis] - 1);
     if (has_bytes && check_random(0, 1)) {
-      operand->storage = prunec_byte;
+      operand->storage = (prunec_storage)check_random(prunec_bool, prunec_uint8);
       operand->elements = check_buffer((size_t)operand_span);
-      for (long i = 0; i < operand_span; i++) ((uint8_t *)operand->elements)[i] = (uint8_t)check_random(0, 1);
+      long least = operand->storage == prunec_int8 ? -3 : 0, most = operand->storage == prunec_bool ? 1 : 3;
+      for (long i = 0; i < operand_span; i++)
+        ((int8_t *)operand->elements)[i] = (int8_t)check_random(least, most);
     } else {
       operand->elements = check_buffer_between(operand_span, -3, 3);
     }
@@ -177,7 +191,7 @@ static void check_program(const prunec_kernels *kernels) {
   if (gives_bytes) {
     bytes = check_buffer((size_t)span);
     memset(bytes, 77, (size_t)span);
-    p.y.storage = prunec_byte;
+    p.y.storage = prunec_bool;
     p.y.elements = bytes;
     CHECK_RUN(kernels, program, &p);
     for (long i = 0; i < span; i++)
@@ -188,7 +202,7 @@ static void check_program(const prunec_kernels *kernels) {
     check_agreement("program", y, expected, span, 2e-5);
     // In the place of an operand that has y's strides.
     for (long k = 0; k < p.operand_count; k++)
-      if (p.operands[k].storage == prunec_float32
+      if (p.operands[k].storage == prunec_word
           && memcmp(p.operands[k].strides, p.y.strides, (size_t)p.rank * sizeof(long)) == 0) {
         for (long i = 0; i < span; i++)
           if (check_is_blank(expected[i])) expected[i] = ((const float *)p.operands[k].elements)[i];
@@ -238,10 +252,74 @@ static void check_operation(const prunec_kernels *kernels, prunec_operation oper
   for (long k = 0; k < 3; k++) check_free(p.operands[k].elements);
 }
 
+/// Operations on registers with the bits of int32.
+static void check_integers(const prunec_kernels *kernels) {
+  enum { count = 39 };
+  float x[count];
+  int32_t a[count], b[count], sums[count], integers[count];
+  for (long i = 0; i < count; i++) {
+    x[i] = i < special_count ? special_numbers[i] : 1e6f * check_random_float();
+    a[i] = (int32_t)(0x9e3779b9u * (uint32_t)i);
+    b[i] = (int32_t)(0x85ebca6bu * (uint32_t)(i + 1));
+  }
+  prunec_program p = {
+    .rank = 1, .shape = {count}, .operand_count = 2, .instruction_count = 1,
+    .operands = {{.elements = a, .strides = {1}}, {.elements = b, .strides = {1}}},
+    .instructions = {{.operation = prunec_op_add_int32, .a = 0, .b = 1}},
+    .y = {.elements = sums, .strides = {1}},
+  };
+  CHECK_RUN(kernels, program, &p);
+  p.operand_count = 1;
+  p.instructions[0].operation = prunec_op_from_int32;
+  float numbers[count];
+  p.y.elements = numbers;
+  CHECK_RUN(kernels, program, &p);
+  p.instructions[0].operation = prunec_op_to_int32;
+  p.operands[0].elements = x;
+  p.y.elements = integers;
+  CHECK_RUN(kernels, program, &p);
+  for (long i = 0; i < count; i++) {
+    if (sums[i] != (int32_t)((uint32_t)a[i] + (uint32_t)b[i])) check_fail("%d + %d is %d", a[i], b[i], sums[i]);
+    if (numbers[i] != (float)a[i]) check_fail("%d as a float is %.9g", a[i], (double)numbers[i]);
+    double whole = isnan(x[i]) ? 0 : fmax(INT32_MIN, fmin(INT32_MAX, trunc(x[i])));
+    if (integers[i] != whole) check_fail("%.9g as an integer is %d", (double)x[i], integers[i]);
+  }
+}
+
+/// Elements of 8 bits, written and read again.
+static void check_bytes(const prunec_kernels *kernels, prunec_storage storage) {
+  enum { most = 300 };
+  float x[most], z[most];
+  uint8_t y[2 * most];
+  double least = storage == prunec_int8 ? -128 : 0, greatest = storage == prunec_int8 ? 127 : 255;
+  for (long count = 1; count <= most; count += count < 70 ? 1 : 115)
+    for (long stride = 1; stride <= 2; stride++) {
+      for (long i = 0; i < count; i++)
+        x[i] = i % 7 == 3 && i < special_count ? special_numbers[i] : 200 * check_random_float();
+      prunec_program p = {
+        .rank = 1, .shape = {count}, .operand_count = 1, .instruction_count = 1,
+        .operands = {{.elements = x, .strides = {1}}},
+        .instructions = {{.operation = prunec_op_activate}},
+        .y = {.elements = y, .storage = storage, .strides = {stride}},
+      };
+      CHECK_RUN(kernels, program, &p);
+      p.operands[0] = p.y;
+      p.y = (prunec_operand){.elements = z, .strides = {1}};
+      CHECK_RUN(kernels, program, &p);
+      for (long i = 0; i < count; i++) {
+        double expected = x[i] > least ? nearbyint(fmin(x[i], greatest)) : least;
+        if (z[i] != expected) check_fail("%.9g in 8 bits is %g, not %g", (double)x[i], (double)z[i], expected);
+      }
+    }
+}
+
 const char *prunec_check_programs(const prunec_kernels *kernels) {
   check_begin();
   for (prunec_operation operation = prunec_op_number; operation <= prunec_op_select; operation++)
     check_operation(kernels, operation);
+  check_integers(kernels);
+  check_bytes(kernels, prunec_int8);
+  check_bytes(kernels, prunec_uint8);
   for (long i = 0; i < 600; i++) check_program(kernels);
   return check_result();
 }

@@ -189,6 +189,12 @@ typedef enum {
   prunec_op_sign,
   prunec_op_softplus,                    ///< log(1 + exp(a))
   prunec_op_elu,                         ///< a < 0 ? value (exp(a) - 1) : a
+  /// The nearest of what 8 bits hold; the least one where a is NaN.
+  prunec_op_to_int8, prunec_op_to_uint8,
+  /// Registers may hold the bits of int32. From float32 what is after the point is cut off, the nearest is
+  /// taken of what does not fit, and 0 for NaN.
+  prunec_op_to_int32, prunec_op_from_int32,
+  prunec_op_add_int32,                   ///< wraps around
 } prunec_operation;
 
 typedef struct {
@@ -199,8 +205,10 @@ typedef struct {
   prunec_activation activation;
 } prunec_instruction;
 
-/// The element types that programs read and write. Bytes are 0 or 1 (bool).
-typedef enum { prunec_float32, prunec_byte } prunec_storage;
+/// The element types that programs read and write: of 32 bits, which registers keep as they are (float32, int32), and
+/// of 8, which they hold as float32. What 8 bits do not hold is written as by `prunec_op_to_int8` and
+/// `prunec_op_to_uint8`; of bool anything but 0 is 1.
+typedef enum { prunec_word, prunec_bool, prunec_int8, prunec_uint8 } prunec_storage;
 
 typedef struct {
   void *elements;

@@ -49,6 +49,11 @@ static inline vector vector_operate(prunec_operation operation, vector a, vector
   }
   case prunec_op_softplus: return vector_softplus(a);
   case prunec_op_elu: return vector_select(a < 0.0f, value * vector_exponential_minus_one(a), a);
+  case prunec_op_to_int8: return vector_saturate(a, -128, 127);
+  case prunec_op_to_uint8: return vector_saturate(a, 0, 255);
+  case prunec_op_to_int32: return (vector)vector_truncate_to_integers(a);
+  case prunec_op_from_int32: return integers_to_vector((integers)a);
+  case prunec_op_add_int32: return (vector)integers_add((integers)a, (integers)b);
   }
   return a;
 }
@@ -137,6 +142,11 @@ static void operate_on_rows(const prunec_instruction *instruction, const program
   CASE1(prunec_op_sign)
   CASE1(prunec_op_softplus)
   CASE1(prunec_op_elu)
+  CASE1(prunec_op_to_int8)
+  CASE1(prunec_op_to_uint8)
+  CASE1(prunec_op_to_int32)
+  CASE1(prunec_op_from_int32)
+  CASE2(prunec_op_add_int32)
 #undef CASE1
 #undef CASE2
   }
@@ -145,13 +155,13 @@ static void operate_on_rows(const prunec_instruction *instruction, const program
 /// How a program is cut into blocks. The two innermost axes are called rows and elements.
 typedef struct {
   axes axes;  ///< of the operands in their order, then of y
-  bool reads_directly;  ///< All operands are rows of float32, or constants: no block has to be buffered.
+  bool reads_directly;  ///< All operands are rows of words, or constants: no block has to be buffered.
   long block_rows, block_length, row_blocks, length_blocks;
 } program_plan;
 
 /// Whether the rows of a set lie in memory as kernels like them.
 static bool is_direct(const prunec_operand *operand, const axes *axes, long set) {
-  return operand->storage == prunec_float32 && axes->strides[set][axes->rank - 1] == 1;
+  return operand->storage == prunec_word && axes->strides[set][axes->rank - 1] == 1;
 }
 
 /// Whether an operand is one number.
@@ -197,26 +207,65 @@ static long program_units(const prunec_program *p) {
 static void program_read(const prunec_operand *operand, long offset, long row_stride, long stride,
     long rows, long count, float *y, long pitch) {
   for (long row = 0; row < rows; row++, offset += row_stride, y += pitch) {
-    if (operand->storage == prunec_byte) {
-      const uint8_t *x = (const uint8_t *)operand->elements + offset;
-      for (long i = 0; i < count; i++) y[i] = x[i * stride];
-    } else {
+    long i = 0;
+    switch (operand->storage) {
+    case prunec_word: {
       const float *x = (const float *)operand->elements + offset;
-      for (long i = 0; i < count; i++) y[i] = x[i * stride];
+      for (; i < count; i++) y[i] = x[i * stride];
+      break;
+    }
+    case prunec_int8: {
+      const int8_t *x = (const int8_t *)operand->elements + offset;
+      for (; stride == 1 && i + width <= count; i += width) vector_store(y + i, vector_load_int8(x + i));
+      for (; i < count; i++) y[i] = x[i * stride];
+      break;
+    }
+    case prunec_bool:
+    case prunec_uint8: {
+      const uint8_t *x = (const uint8_t *)operand->elements + offset;
+      for (; stride == 1 && i + width <= count; i += width) vector_store(y + i, vector_load_uint8(x + i));
+      for (; i < count; i++) y[i] = x[i * stride];
+      break;
+    }
     }
   }
+}
+
+/// The whole number that 8 bits hold and x is nearest to.
+static inline float saturate(float x, float least, float most) {
+  return nearbyintf(x > least ? x < most ? x : most : least);
 }
 
 /// Copies rows to elements with any strides and of any storage.
 static void program_write(const prunec_operand *operand, long offset, long row_stride, long stride,
     long rows, long count, const float *x, long pitch) {
   for (long row = 0; row < rows; row++, offset += row_stride, x += pitch) {
-    if (operand->storage == prunec_byte) {
-      uint8_t *y = (uint8_t *)operand->elements + offset;
-      for (long i = 0; i < count; i++) y[i * stride] = x[i] != 0;
-    } else {
+    long i = 0;
+    switch (operand->storage) {
+    case prunec_word: {
       float *y = (float *)operand->elements + offset;
-      for (long i = 0; i < count; i++) y[i * stride] = x[i];
+      for (; i < count; i++) y[i * stride] = x[i];
+      break;
+    }
+    case prunec_int8: {
+      int8_t *y = (int8_t *)operand->elements + offset;
+      for (; stride == 1 && i + width <= count; i += width)
+        vector_store_int8(y + i, vector_saturate(vector_load(x + i), -128, 127));
+      for (; i < count; i++) y[i * stride] = (int8_t)saturate(x[i], -128, 127);
+      break;
+    }
+    case prunec_uint8: {
+      uint8_t *y = (uint8_t *)operand->elements + offset;
+      for (; stride == 1 && i + width <= count; i += width)
+        vector_store_uint8(y + i, vector_saturate(vector_load(x + i), 0, 255));
+      for (; i < count; i++) y[i * stride] = (uint8_t)saturate(x[i], 0, 255);
+      break;
+    }
+    case prunec_bool: {
+      uint8_t *y = (uint8_t *)operand->elements + offset;
+      for (; i < count; i++) y[i * stride] = x[i] != 0;
+      break;
+    }
     }
   }
 }

@@ -264,6 +264,54 @@ static inline vector integers_to_vector(integers x) {
   return __builtin_convertvector(x, vector);
 }
 
+/// What is before the point; the nearest integer of those that do not fit, and 0 for NaN.
+static inline integers vector_truncate_to_integers(vector x) {
+  vector limit = vector_broadcast(2147483648.0f);
+  vector fitting = vector_select(vector_absolute(x) < limit, x, (vector){});
+  vector y = (vector)__builtin_convertvector(fitting, integers);
+  y = vector_select(x >= limit, (vector)integers_broadcast(INT32_MAX), y);
+  return (integers)vector_select(x <= -limit, (vector)integers_broadcast(INT32_MIN), y);
+}
+
+/// The nearest number from `least` to `most`; `least` for NaN.
+static inline vector vector_saturate(vector x, float least, float most) {
+  vector low = vector_broadcast(least), high = vector_broadcast(most);
+  x = vector_select(x > low, x, low);
+  return vector_select(x < high, x, high);
+}
+
+typedef int8_t signed_bytes __attribute__((vector_size(PRUNEC_WIDTH)));
+typedef uint8_t unsigned_bytes __attribute__((vector_size(PRUNEC_WIDTH)));
+
+static inline vector vector_load_int8(const int8_t *x) {
+  signed_bytes bytes;
+  memcpy(&bytes, x, sizeof bytes);
+  return __builtin_convertvector(bytes, vector);
+}
+
+static inline vector vector_load_uint8(const uint8_t *x) {
+  unsigned_bytes bytes;
+  memcpy(&bytes, x, sizeof bytes);
+  return __builtin_convertvector(bytes, vector);
+}
+
+/// Stores whole numbers that fit.
+static inline void vector_store_int8(int8_t *y, vector x) {
+  signed_bytes bytes = __builtin_convertvector(vector_to_integers(x), signed_bytes);
+  memcpy(y, &bytes, sizeof bytes);
+}
+
+static inline void vector_store_uint8(uint8_t *y, vector x) {
+  unsigned_bytes bytes = __builtin_convertvector(vector_to_integers(x), unsigned_bytes);
+  memcpy(y, &bytes, sizeof bytes);
+}
+
+/// The sums of integers, which wrap around.
+static inline integers integers_add(integers a, integers b) {
+  typedef uint32_t naturals __attribute__((vector_size(4 * PRUNEC_WIDTH)));
+  return (integers)((naturals)a + (naturals)b);
+}
+
 static inline bool integers_any(integers mask) {
 #if defined PRUNEC_AVX512
   return _mm512_movepi32_mask((__m512i)mask) != 0;

@@ -59,6 +59,11 @@ public struct ElementwiseFormula: Sendable {
     case softplus
     /// `alpha (exp(x) - 1)` below zero
     case elu(alpha: Float)
+    /// The nearest of what 8 bits hold; the least one where x is NaN.
+    case toInt8, toUInt8
+    /// To and from registers that hold int32; what is after the point is cut off.
+    case toInt32, fromInt32
+    case addInt32
   }
 
   public struct Instruction: Sendable, Hashable {
@@ -74,22 +79,36 @@ public struct ElementwiseFormula: Sendable {
   /// float32 tensors that broadcast like the operands, whose registers they follow.
   public var constants: [Tensor]
   public var instructions: [Instruction]
+  /// Whether operands and result may be integers: of 8 bits, which registers hold as floating point numbers, or int32.
+  public var takesIntegers: Bool
 
   public init(
-    operandCount: Int, constants: [Tensor] = [], _ instructions: [Instruction]
+    operandCount: Int, constants: [Tensor] = [], _ instructions: [Instruction],
+    takesIntegers: Bool = false
   ) {
     self.operandCount = operandCount
     self.constants = constants
     self.instructions = instructions
+    self.takesIntegers = takesIntegers
   }
 
   /// One operation of all operands in their order.
-  public init(_ operation: Operation, operandCount: Int) {
-    self.init(operandCount: operandCount, [Instruction(operation, Array(0..<operandCount))])
+  public init(_ operation: Operation, operandCount: Int, takesIntegers: Bool = false) {
+    self.init(
+      operandCount: operandCount, [Instruction(operation, Array(0..<operandCount))],
+      takesIntegers: takesIntegers)
   }
 
-  public static func unary(_ operation: Operation) -> ElementwiseFormula {
-    ElementwiseFormula(operation, operandCount: 1)
+  public static func unary(
+    _ operation: Operation, takesIntegers: Bool = false
+  ) -> ElementwiseFormula {
+    ElementwiseFormula(operation, operandCount: 1, takesIntegers: takesIntegers)
+  }
+
+  /// Whether elements of a type can be operands or results.
+  public func takes(_ type: ElementType) -> Bool {
+    type.isFloatingPoint || type == .bool
+      || takesIntegers && [.int8, .uint8, .int32].contains(type)
   }
 
   public static func activation(

@@ -66,13 +66,21 @@ extension Computation {
   /// Kernels compute in single precision, whatever the floating point type.
   static func conversion(from source: ElementType, to target: ElementType) -> Computation? {
     if source.isFloatingPoint && target.isFloatingPoint { return .views([[]]) }
-    if source == .bool, target.isFloatingPoint {
-      return .elementwise(.unary(.activate(.identity)))
+    switch (source, target) {
+    case (.bool, _) where target.isFloatingPoint, (.int8, _) where target.isFloatingPoint,
+      (.uint8, _) where target.isFloatingPoint:
+      return .elementwise(.unary(.activate(.identity), takesIntegers: true))
+    case (.int32, _) where target.isFloatingPoint:
+      return .elementwise(.unary(.fromInt32, takesIntegers: true))
+    case (.bool, .int32), (.int8, .int32), (.uint8, .int32),
+      (_, .int32) where source.isFloatingPoint:
+      return .elementwise(.unary(.toInt32, takesIntegers: true))
+    case (_, .bool) where source.isFloatingPoint:
+      return .elementwise(
+        ElementwiseFormula(
+          operandCount: 1, [.init(.number(0), []), .init(.equal, [0, 1]), .init(.not, [2])]))
+    default: return nil
     }
-    guard source.isFloatingPoint, target == .bool else { return nil }
-    return .elementwise(
-      ElementwiseFormula(
-        operandCount: 1, [.init(.number(0), []), .init(.equal, [0, 1]), .init(.not, [2])]))
   }
 }
 

@@ -66,3 +66,27 @@ struct DequantizeLinear: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension DequantizeLinear: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(1)!.isFloatingPoint, call.results[0].elementType!.isFloatingPoint,
+      let type = call.elementType(0),
+      let (operandCount, constants) = try Quantization.formulaParameters(call)
+    else { return nil }
+    let first = operandCount + constants.count
+    var instructions: [ElementwiseFormula.Instruction] = []
+    switch type {
+    case .int8, .uint8:
+      if call.operand(2) != nil { instructions.append(.init(.subtract, [0, 2])) }
+    case .int32:
+      // What the zero point is taken from has to be exact.
+      guard ZeroPoints.uniform(call, 2) == 0 else { return nil }
+      instructions.append(.init(.fromInt32, [0]))
+    default: return nil
+    }
+    instructions.append(.init(.multiply, [instructions.isEmpty ? 0 : first, 1]))
+    return .elementwise(
+      ElementwiseFormula(
+        operandCount: operandCount, constants: constants, instructions, takesIntegers: true))
+  }
+}

@@ -130,6 +130,32 @@ enum Quantization {
     return (scale, call.operand(2) == nil ? nil : try Granularity(call, parameter: 2))
   }
 
+  /// Scale and zero point as the registers after x's: operands where they are single numbers, and else constants that
+  /// broadcast to x; `nil` where they are of blocks, or differ along an axis and are not known.
+  static func formulaParameters(
+    _ call: Invocation
+  ) throws(CompileError) -> (operandCount: Int, constants: [Tensor])? {
+    let (scale, zeroPoint) = try granularities(call)
+    let rank = call.shape(0)!.count
+    let places = zeroPoint == nil ? 1...1 : 1...2
+    if scale == .tensor, zeroPoint ?? .tensor == .tensor {
+      guard places.allSatisfy({ call.shape($0)!.count <= rank }) else { return nil }
+      return (1 + places.count, [])
+    }
+    var constants: [Tensor] = []
+    for (place, granularity) in zip(places, [scale, zeroPoint]) {
+      guard let tensor = call.operand(place)?.constant else { return nil }
+      switch granularity {
+      case .tensor?: constants.append(Tensor(tensor.floats, shape: []))
+      case .axis(let axis)?:
+        let ones = [Int](repeating: 1, count: rank - 1 - axis)
+        constants.append(Tensor(tensor.floats, shape: [tensor.count] + ones))
+      default: return nil
+      }
+    }
+    return (1, constants)
+  }
+
   static func relate(_ call: Invocation, _ relations: inout Relations) {
     guard call.hasAllRanks, let shape = call.shape(0),
       let (scale, zeroPoint) = try? granularities(call)

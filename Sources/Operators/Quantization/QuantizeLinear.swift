@@ -92,3 +92,25 @@ struct QuantizeLinear: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension QuantizeLinear: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    let precision = try Quantization.type(call, attribute: "precision")
+    guard call.elementType(0)!.isFloatingPoint, call.elementType(1) == .float32,
+      precision ?? .float32 == .float32, let type = call.results[0].elementType,
+      type == .int8 || type == .uint8,
+      let (operandCount, constants) = try Quantization.formulaParameters(call)
+    else { return nil }
+    let hasZeroPoint = call.operand(2) != nil
+    let first = operandCount + constants.count
+    var instructions: [ElementwiseFormula.Instruction] = [
+      .init(.divide, [0, 1]), .init(.round, [first]),
+    ]
+    if hasZeroPoint { instructions.append(.init(.add, [first + 1, 2])) }
+    instructions.append(
+      .init(type == .int8 ? .toInt8 : .toUInt8, [first + instructions.count - 1]))
+    return .elementwise(
+      ElementwiseFormula(
+        operandCount: operandCount, constants: constants, instructions, takesIntegers: true))
+  }
+}

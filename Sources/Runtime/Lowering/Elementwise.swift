@@ -74,7 +74,6 @@ extension Planner {
         views.append(view)
       }
     }
-    guard views.allSatisfy({ $0.type == .float32 || $0.type == .bool }) else { return false }
     let shape = shape(of: chain.output)
     // The layout is that of what there is most of.
     let leading = views.filter { $0.shape == shape }
@@ -216,7 +215,13 @@ extension prunec_operand {
   init(_ elements: UnsafeMutableRawPointer, _ type: ElementType, _ strides: [Int]) {
     self.init()
     self.elements = elements
-    storage = type == .bool ? prunec_byte : prunec_float32
+    storage =
+      switch type {
+      case .bool: prunec_bool
+      case .int8: prunec_int8
+      case .uint8: prunec_uint8
+      default: prunec_word
+      }
     fill(&self.strides, strides)
   }
 }
@@ -282,6 +287,11 @@ extension prunec_instruction {
     case .sign: operation = prunec_op_sign
     case .softplus: operation = prunec_op_softplus
     case .elu(let alpha): (operation, value) = (prunec_op_elu, alpha)
+    case .toInt8: operation = prunec_op_to_int8
+    case .toUInt8: operation = prunec_op_to_uint8
+    case .toInt32: operation = prunec_op_to_int32
+    case .fromInt32: operation = prunec_op_from_int32
+    case .addInt32: operation = prunec_op_add_int32
     }
   }
 }

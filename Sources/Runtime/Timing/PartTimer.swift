@@ -131,7 +131,7 @@ public final class PartTimer {
 }
 
 extension Session {
-  /// How long the steps take that begin with each node, in seconds, when the whole model runs: medians.
+  /// How long the steps take that begin with each node of the model, in seconds, when the whole model runs: medians.
   public func seconds(
     ofNodesFor tensors: [Tensor], runs: Int, warmUps: Int = 2
   ) throws(CompileError) -> [NodeID: Double] {
@@ -149,7 +149,7 @@ extension Session {
     }
     var sums: [NodeID: Double] = [:]
     for (bound, times) in zip(plan.steps, times) {
-      sums[bound.step.nodes[0], default: 0] += Timing.undisturbedMedian(times)
+      sums[origin(of: bound.step.nodes[0]), default: 0] += Timing.undisturbedMedian(times)
     }
     return sums
   }

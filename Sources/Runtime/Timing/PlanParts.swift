@@ -4,7 +4,7 @@
 /// reads it, the packing of a matrix and the product.
 public struct PlanParts {
   public struct Part {
-    /// The first node that it computes.
+    /// The first node of the model that it computes.
     public let node: NodeID
     /// All nodes that it computes.
     public let nodes: [NodeID]
@@ -25,6 +25,8 @@ public struct PlanParts {
   init(
     _ graph: Graph, threadCount: Int, _ numbers: StandInNumbers
   ) throws(CompileError) {
+    let expanded = ExpandedGraph(graph)
+    let graph = expanded.graph
     let facts = try GraphFacts(of: graph)
     weights = WeightCache(graph, facts, standIns: numbers)
     let planner = try Planner(graph, facts, threadCount: threadCount, weights: weights)
@@ -33,14 +35,16 @@ public struct PlanParts {
     var order: [NodeID] = []
     var steps: [NodeID: [Step]] = [:]
     for step in planner.steps {
-      if steps[step.nodes[0]] == nil { order.append(step.nodes[0]) }
-      steps[step.nodes[0], default: []].append(step)
+      let node = expanded.origin(of: step.nodes[0])
+      if steps[node] == nil { order.append(node) }
+      steps[node, default: []].append(step)
     }
     parts = order.map { node in
       let own = steps[node]!
-      let nodes = own.max { $0.nodes.count < $1.nodes.count }!.nodes
+      let nodes = own.flatMap(\.nodes).uniqued()
       return Part(
-        node: node, nodes: nodes, signature: Self.signature(own, nodes, planner),
+        node: node, nodes: nodes.map(expanded.origin).uniqued(),
+        signature: Self.signature(own, nodes, planner),
         effort: Self.effort(nodes, graph, facts), steps: own)
     }
   }
@@ -100,5 +104,13 @@ public struct PlanParts {
       text += "@" + order.map(String.init).joined(separator: ".")
     }
     return view.isDense(inOrder: order) ? text : text + "~"
+  }
+}
+
+extension [NodeID] {
+  /// Each of them once, in the order in which they come first.
+  fileprivate func uniqued() -> [NodeID] {
+    var seen: Set<NodeID> = []
+    return filter { seen.insert($0).inserted }
   }
 }

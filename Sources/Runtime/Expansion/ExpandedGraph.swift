@@ -1,0 +1,98 @@
+/// A graph whose products of quantised numbers are spelled out in operators that have kernels.
+///
+/// What becomes of each operator its own file says. An operator that takes a form with which that does not give the
+/// same numbers stays as it is, for its reference.
+struct ExpandedGraph {
+  private(set) var graph: Graph
+  /// For each node that is new here the one that it is part of.
+  private(set) var origins: [NodeID: NodeID] = [:]
+  /// The operators of the nodes that are no longer there.
+  private var replaced: [NodeID: OperationName] = [:]
+  private var one: ValueID?
+
+  /// What takes the place of a node's results; `nil` where the node stays.
+  private typealias Expansion = @Sendable (inout ExpandedGraph, NodeID, Invocation) -> [ValueID?]?
+
+  private static let expansions: [String: Expansion] = [
+    "ConvInteger": { $0.expandConvInteger($1, $2) },
+    "DynamicQuantizeLinear": { graph, node, _ in graph.expandDynamicQuantizeLinear(node) },
+    "MatMulInteger": { $0.expandMatMulInteger($1, $2) },
+    "QLinearConv": { $0.expandQLinearConv($1, $2) },
+    "QLinearMatMul": { $0.expandQLinearMatMul($1, $2) },
+  ]
+
+  init(_ graph: Graph) {
+    self.graph = graph
+    let nodes = graph.nodes.filter { Self.expansion(of: graph[$0].operation) != nil }
+    // What is wrong with the graph is said when it is planned.
+    guard !nodes.isEmpty, let facts = try? GraphFacts(of: graph) else { return }
+    for node in nodes {
+      let operation = graph[node].operation
+      guard let (_, call) = facts.invocation(of: node),
+        let results = Self.expansion(of: operation)!(&self, node, call)
+      else { continue }
+      for (old, new) in zip(graph[node].outputs, results) {
+        if let old, let new { self.graph.replaceAllUses(of: old, with: new) }
+      }
+      replaced[node] = operation
+      self.graph.erase(node)
+    }
+  }
+
+  private static func expansion(of operation: OperationName) -> Expansion? {
+    operation.domain.isEmpty ? expansions[operation.type] : nil
+  }
+
+  // MARK: Names
+
+  /// The node of the original graph that a node is or is part of.
+  func origin(of node: NodeID) -> NodeID { origins[node] ?? node }
+
+  /// How the node that a node is part of is called, or a result where it has no name.
+  func name(of node: NodeID) -> String {
+    let name = graph[node].name
+    return name.isEmpty
+      ? graph[node].outputs.compactMap { $0 }.first.map { graph[$0].name } ?? "" : name
+  }
+
+  /// The operator of the node that a node is part of.
+  func operation(of node: NodeID) -> OperationName {
+    replaced[origin(of: node)] ?? graph[node].operation
+  }
+
+  // MARK: Building
+
+  /// Inserts a node before `node`, which it is part of, and returns its result.
+  mutating func add(
+    _ type: String, _ operands: [ValueID?], _ attributes: [Attribute] = [], for node: NodeID
+  ) -> ValueID {
+    let new = graph.insert(
+      OperationName(type), name: graph[node].name, inputs: operands,
+      outputs: [(newName(type, node), nil)], attributes: attributes, at: .before(node))
+    origins[new] = node
+    return graph[new].outputs[0]!
+  }
+
+  mutating func addConstant(_ tensor: Tensor, for node: NodeID) -> ValueID {
+    graph.addInitializer(name: newName("constant", node), tensor)
+  }
+
+  private func newName(_ stem: String, _ node: NodeID) -> String {
+    let output = graph[node].outputs.compactMap { $0 }.first.map { graph[$0].name } ?? ""
+    return graph.uniqueName("\(output)/\(stem)")
+  }
+
+  /// The number 1 as a scalar.
+  mutating func addOne(for node: NodeID) -> ValueID {
+    if let one { return one }
+    let value = addConstant(Tensor([1], shape: []), for: node)
+    one = value
+    return value
+  }
+
+  /// A whole constant with its data.
+  func constant(_ value: ValueID?) -> Tensor? {
+    guard let value, let tensor = graph[value].constant, tensor.hasData else { return nil }
+    return tensor
+  }
+}

@@ -1,0 +1,81 @@
+/// MatMulInteger and QLinearMatMul as MatMul.
+extension ExpandedGraph {
+  mutating func expandMatMulInteger(_ node: NodeID, _ call: Invocation) -> [ValueID?]? {
+    addMatrixSums(node, call, a: 0, aZeroPoint: 2, b: 1, bZeroPoint: 3).map { [$0] }
+  }
+
+  mutating func expandQLinearMatMul(_ node: NodeID, _ call: Invocation) -> [ValueID?]? {
+    let inputs = graph[node].inputs
+    guard call.results[0].elementType == .int8 || call.results[0].elementType == .uint8,
+      let columns = call.shape(3)?.last?.fixedExtent,
+      let factors = factors(inputs[1], inputs[4], inputs[6], filters: columns, trailingAxes: 0),
+      isSingle(inputs[7], call, 7),
+      let sums = addMatrixSums(node, call, a: 0, aZeroPoint: 2, b: 3, bZeroPoint: 5)
+    else { return nil }
+    return [addRequantized(sums, by: factors, zeroPoint: inputs[7]!, for: node)]
+  }
+
+  /// Whether an operand is known to be one number.
+  func isSingle(_ value: ValueID?, _ call: Invocation, _ index: Int) -> Bool {
+    value != nil && call.shape(index)?.allSatisfy { $0.fixedExtent == 1 } == true
+  }
+
+  /// The sums of a product of matrices, as int32; the numbers are places of operands.
+  private mutating func addMatrixSums(
+    _ node: NodeID, _ call: Invocation, a: Int, aZeroPoint: Int, b: Int, bZeroPoint: Int
+  ) -> ValueID? {
+    let inputs = graph[node].inputs
+    func input(_ index: Int) -> ValueID? { index < inputs.count ? inputs[index] : nil }
+    let (left, right) = (input(a)!, input(b)!)
+    let (leftZero, rightZero) = (input(aZeroPoint), input(bZeroPoint))
+    guard let rank = call.shape(a)?.count, rank >= 2,
+      let inner = call.shape(b)?.dropLast().last?.fixedExtent, inner > 0,
+      leftZero == nil || isSingle(leftZero, call, aZeroPoint),
+      let reach = IntegerSums.reach(
+        call.elementType(a), zeroPoint: constant(leftZero), isPresent: leftZero != nil)
+    else { return nil }
+
+    let parts: [Range<Int>]
+    var weights: [Int16]?
+    let columns = call.shape(b)!.last!.fixedExtent
+    if let matrix = constant(right), matrix.rank == 2, let columns, columns > 0,
+      rightZero == nil || constant(rightZero) != nil
+    {
+      let zeros = constant(rightZero)
+      guard [nil, 1, columns].contains(zeros?.count),
+        zeros?.shape.dropLast().allSatisfy({ $0 == 1 }) ?? true
+      else { return nil }
+      let shifted = IntegerSums.shifted(matrix, zeros) { $0 % columns }
+      let found = IntegerSums.parts(inner, sums: columns, reach: reach) { row, totals in
+        for column in 0..<columns { totals[column] += abs(Int(shifted[row * columns + column])) }
+      }
+      guard let found else { return nil }
+      (parts, weights) = (found, shifted)
+    } else {
+      guard rightZero == nil || isSingle(rightZero, call, bZeroPoint),
+        let weightReach = IntegerSums.reach(
+          call.elementType(b), zeroPoint: constant(rightZero), isPresent: rightZero != nil),
+        let found = IntegerSums.parts(inner, reach: reach, weightReach: weightReach)
+      else { return nil }
+      parts = found
+    }
+
+    let wholeA = addShifted(left, zeroPoint: leftZero, for: node)
+    let wholeB = weights == nil ? addShifted(right, zeroPoint: rightZero, for: node) : nil
+    let products = parts.map { part in
+      let isWhole = parts.count == 1
+      let partA = isWhole ? wholeA : addSlice(wholeA, axis: rank - 1, part, for: node)
+      let partB: ValueID
+      if let weights, let columns {
+        let elements = weights[(part.lowerBound * columns)..<(part.upperBound * columns)]
+        partB = addConstant(
+          Tensor(elements.map(Float.init), shape: [part.count, columns]), for: node)
+      } else {
+        partB =
+          isWhole ? wholeB! : addSlice(wholeB!, axis: call.shape(b)!.count - 2, part, for: node)
+      }
+      return add("MatMul", [partA, partB], for: node)
+    }
+    return addSum(of: products, for: node)
+  }
+}

@@ -1,0 +1,116 @@
+/// Sums of products of integers of 8 bits, each less its zero point, as float32 products.
+///
+/// float32 holds every integer up to 2^24, so a product in which no sum can come to more is exact, in whatever order
+/// its terms are added. Where the weights' own sums do not rule that out the inner axis is divided, and the parts'
+/// sums are added as int32.
+struct IntegerSums {
+  /// No partial sum is greater.
+  private static let exactLimit = 1 << 24
+  /// More parts than these are left to the reference.
+  private static let partLimit = 8
+
+  /// How far elements of a type may lie from their zero point, which may not be known.
+  static func reach(_ type: ElementType?, zeroPoint: Tensor?, isPresent: Bool) -> Int? {
+    guard type == .int8 || type == .uint8, let range = type?.integerRange else { return nil }
+    guard isPresent else { return max(-range.lowerBound, range.upperBound) }
+    guard let zeros = zeroPoint?.integers, let least = zeros.min(), let greatest = zeros.max()
+    else { return range.upperBound - range.lowerBound }
+    return max(range.upperBound - least, greatest - range.lowerBound)
+  }
+
+  /// Where the inner axis, of `count` indices, is divided, so that sums over a part stay exact: `magnitudes` gives the
+  /// magnitudes of the weights at an inner index, one for each sum. `nil` where that takes too many parts.
+  static func parts(
+    _ count: Int, sums: Int, reach: Int, magnitudes: (_ inner: Int, inout [Int]) -> Void
+  ) -> [Range<Int>]? {
+    var parts: [Range<Int>] = []
+    var start = 0
+    var totals = [Int](repeating: 0, count: sums)
+    for inner in 0..<count {
+      let before = totals
+      magnitudes(inner, &totals)
+      guard (totals.max() ?? 0) * reach > exactLimit else { continue }
+      guard inner > start else { return nil }
+      parts.append(start..<inner)
+      guard parts.count < partLimit else { return nil }
+      start = inner
+      for index in totals.indices { totals[index] -= before[index] }
+      guard (totals.max() ?? 0) * reach <= exactLimit else { return nil }
+    }
+    parts.append(start..<count)
+    return parts
+  }
+
+  /// Where the inner axis is divided when nothing is known of the weights but how far they reach.
+  static func parts(_ count: Int, reach: Int, weightReach: Int) -> [Range<Int>]? {
+    let size = exactLimit / max(1, reach * weightReach)
+    guard size > 0, (count + size - 1) / size <= partLimit else { return nil }
+    return stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+  }
+
+  /// The elements of a tensor, each less the zero point of its filter: `filter` gives it for a place in row-major order.
+  static func shifted(
+    _ tensor: Tensor, _ zeroPoint: Tensor?, filter: (Int) -> Int
+  ) -> [Int16] {
+    let zeros = zeroPoint.map { $0.integers.map(Int16.init) } ?? [0]
+    func shifted<Element: BinaryInteger & BitwiseCopyable>(_ type: Element.Type) -> [Int16] {
+      let elements = tensor.array(of: type)
+      if zeros.count == 1 { return elements.map { Int16($0) - zeros[0] } }
+      return elements.enumerated().map { Int16($1) - zeros[filter($0)] }
+    }
+    return tensor.elementType == .int8 ? shifted(Int8.self) : shifted(UInt8.self)
+  }
+}
+
+extension ExpandedGraph {
+  /// A quantised value less its zero point, which is one number, as float32.
+  mutating func addShifted(_ value: ValueID, zeroPoint: ValueID?, for node: NodeID) -> ValueID {
+    let scale = addOne(for: node)
+    return add(
+      "DequantizeLinear", [value, scale] + (zeroPoint.map { [$0] } ?? []), for: node)
+  }
+
+  /// The sum of the parts' sums, as int32.
+  mutating func addSum(of parts: [ValueID], for node: NodeID) -> ValueID {
+    let type = [Attribute("to", Int(ElementType.int32.rawValue))]
+    let sums = parts.map { add("Cast", [$0], type, for: node) }
+    return sums.dropFirst().reduce(sums[0]) { add("Add", [$0, $1], for: node) }
+  }
+
+  /// Indices `range` of the axis `axis` of a value.
+  mutating func addSlice(
+    _ value: ValueID, axis: Int, _ range: Range<Int>, for node: NodeID
+  ) -> ValueID {
+    func vector(_ number: Int) -> Tensor { Tensor(.int64, shape: [1], elements: [Int64(number)]) }
+    let start = addConstant(vector(range.lowerBound), for: node)
+    let end = addConstant(vector(range.upperBound), for: node)
+    let axes = addConstant(vector(axis), for: node)
+    return add("Slice", [value, start, end, axes], for: node)
+  }
+
+  /// int32 sums times `left right / divisor` quantised: operands' scales, a result's scale and its zero point.
+  /// Factors are constants in the shape in which they broadcast to the sums.
+  mutating func addRequantized(
+    _ sums: ValueID, by factors: Tensor, zeroPoint: ValueID, for node: NodeID
+  ) -> ValueID {
+    let type = [Attribute("to", Int(ElementType.float32.rawValue))]
+    let numbers = add("Cast", [sums], type, for: node)
+    let scaled = add("Mul", [numbers, addConstant(factors, for: node)], for: node)
+    return add("QuantizeLinear", [scaled, addOne(for: node), zeroPoint], for: node)
+  }
+
+  /// The factors of sums: constants `left` (one number), `right` (one, or one for each filter) and `divisor` (one).
+  func factors(
+    _ left: ValueID?, _ right: ValueID?, _ divisor: ValueID?, filters: Int, trailingAxes: Int
+  ) -> Tensor? {
+    guard let left = constant(left), let right = constant(right), let divisor = constant(divisor),
+      [left, right, divisor].allSatisfy({ $0.elementType == .float32 }),
+      left.count == 1, divisor.count == 1, [1, filters].contains(right.count),
+      right.shape.dropLast().allSatisfy({ $0 == 1 })
+    else { return nil }
+    let numbers = right.floats.map { left.floats[0] * $0 / divisor.floats[0] }
+    guard numbers.count > 1 else { return Tensor(numbers, shape: []) }
+    return Tensor(
+      numbers, shape: [numbers.count] + [Int](repeating: 1, count: trailingAxes))
+  }
+}
