@@ -10,7 +10,7 @@ import Glibc
 /// ```
 ///
 /// Extents that the model leaves open are those of the tensors that it is given: for each combination of shapes the
-/// graph is planned once. Floating point numbers are computed in single precision, whatever their type. A
+/// graph is planned once, and the plans of the last sixteen are kept. Floating point numbers are computed in single precision, whatever their type. A
 /// session runs one call at a time.
 public final class Session {
   /// A graph input or output.
@@ -26,7 +26,10 @@ public final class Session {
   private let memoryLimit: Int
   private let weights: WeightCache
   let pool: ThreadPool
-  private var plans: [[TensorType]: Plan] = [:]
+  /// For the types of inputs that have been asked for last, the latest at the end.
+  private var plans: [(types: [TensorType], plan: Plan)] = []
+  /// Each has an arena of its own.
+  private static let planLimit = 16
 
   /// The number of processors that are online.
   public static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
@@ -100,12 +103,16 @@ public final class Session {
       throw CompileError(.usage, "\(tensors.count) tensors are given for \(inputs.count) inputs")
     }
     for (input, tensor) in zip(inputs, tensors) { try check(tensor, input) }
-    let key = tensors.map { TensorType($0.elementType, fixed: $0.shape) }
-    if let plan = plans[key] { return plan }
+    let types = tensors.map { TensorType($0.elementType, fixed: $0.shape) }
+    if let index = plans.firstIndex(where: { $0.types == types }) {
+      plans.append(plans.remove(at: index))
+      return plans.last!.plan
+    }
     let plan = try Plan(
-      expanded.graph, inputs: key, threadCount: pool.threadCount, memoryLimit: memoryLimit,
+      expanded.graph, inputs: types, threadCount: pool.threadCount, memoryLimit: memoryLimit,
       weights: weights)
-    plans[key] = plan
+    if plans.count == Self.planLimit { plans.removeFirst() }
+    plans.append((types, plan))
     return plan
   }
 

@@ -117,6 +117,19 @@ import Testing
     }
   }
 
+  @Test func moreShapesAreRunThanArePlannedAtATime() throws {
+    let session = try session(
+      """
+      <ir_version: 8, opset_import: ["" : 17]>
+      main (float[n, 2] x) => (float[n, 1] y) <float[2, 1] w = {1, 10}> { y = MatMul (x, w) }
+      """)
+    for rows in Array(1...20) + [1, 20, 2] {
+      let x = Tensor((0..<(2 * rows)).map { Float($0) }, shape: [rows, 2])
+      let expected = (0..<rows).map { Float(22 * $0 + 10) }
+      #expect(try session.run([x])[0].floats == expected)
+    }
+  }
+
   @Test func whatDoesNotFitIsSaid() throws {
     let session = try session(
       """

@@ -172,15 +172,16 @@ extension Planner {
       epilogue: epilogue, addend: addend, y: y)
   }
 
-  /// One product for each index of the outermost axis of a stack that the kernel's loops do not cover. Where B is one
-  /// matrix it is that of all of them.
+  /// One product for each index of the outermost axis of a stack that the kernel's loops do not cover. B is a stack too, or
+  /// the matrix of all of them.
   private mutating func addMatrixProductByPart(
     _ id: NodeID, _ form: MatrixComputation, _ a: View, _ b: View, _ epilogue: Epilogue,
     _ addend: View?, _ y: View, _ isConstant: Bool
   ) throws(CompileError) {
     for index in 0..<a.shape[0] {
       try addMatrixProduct(
-        id, form, a.part(index), b.shape.count == 2 ? b : b.part(index), Array(a.shape[1..<(a.shape.count - 2)]), epilogue,
+        id, form, a.part(index), b.shape.count == 2 ? b : b.part(index),
+        Array(a.shape[1..<(a.shape.count - 2)]), epilogue,
         addend?.part(index), y.part(index), isConstant: isConstant)
     }
   }
