@@ -2,17 +2,24 @@ import CommandLineSupport
 
 /// How much is to be removed.
 struct AmountOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Fraction of the MACs to keep (default 0.5).", valueName: "fraction"))
+  // What begins with a dash is a value too: a wrong one, of which validation says so.
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Fraction of the MACs to keep (default 0.5).", valueName: "fraction"))
   var macs: Double?
 
-  @Option(help: ArgumentHelp("Fraction of the parameters to keep.", valueName: "fraction"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Fraction of the parameters to keep.", valueName: "fraction"))
   var params: Double?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Fraction of channels to remove in every group.", valueName: "fraction"))
   var ratio: Double?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       """
       Time that a run may take, as measured here: a fraction of what it takes now, or a time such as \
@@ -32,7 +39,9 @@ struct AmountOptions: ParsableArguments {
     help: ArgumentHelp("Round channel counts to multiples: auto or a number.", valueName: "n"))
   var align: String = "auto"
 
-  @Option(help: ArgumentHelp("Most that a budget takes from a group.", valueName: "fraction"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Most that a budget takes from a group.", valueName: "fraction"))
   var maxRatio: Double = Guards().maxRatio
 
   @Option(

@@ -273,6 +273,8 @@ class CommandsTests(unittest.TestCase):
             (5, "archive", ["evaluate", path, "--data", self.folder / "no.npz"]),
             (2, "must end in", ["run", path, "-o", self.folder / "out.txt"]),
             (2, "--runs", ["bench", path, "--runs", "0"]),
+            (2, "--ratio -0.5 is not a fraction",
+             [path, "-o", self.folder / "no.onnx", "--ratio", "-0.5"]),
         ]
         for code, message, arguments in cases:
             with self.subTest(message=message, arguments=arguments):

@@ -1,4 +1,3 @@
-import ONNXText
 import Runtime
 import Testing
 
@@ -10,12 +9,7 @@ import Testing
     _ signature: String, _ body: String, _ inputs: [Tensor], opset: Int = 20,
     tolerance: Double = 1e-5
   ) throws -> [String] {
-    let graph = try parseModel(
-      """
-      <ir_version: 8, opset_import: ["" : \(opset)]>
-      main \(signature) { \(body) }
-      """
-    ).graph
+    let graph = try graph(signature, body, opset: opset)
     let expected = try ReferenceEvaluator(graph).run(inputs)
     for threadCount in 1...2 {
       let session = Session(graph, threadCount: threadCount)

@@ -1,19 +1,12 @@
-import ONNXText
 import Runtime
 import Testing
 
 /// Quantised operators in the runtime against the reference: they are to be equal, and to have kernels.
 @Suite struct QuantizationTests {
   private func check(
-    _ signature: String, _ body: String, _ inputs: [Tensor], opset: Int = 21,
-    isByKernels: Bool = true
+    _ signature: String, _ body: String, _ inputs: [Tensor], isByKernels: Bool = true
   ) throws {
-    let graph = try parseModel(
-      """
-      <ir_version: 10, opset_import: ["" : \(opset)]>
-      main \(signature) { \(body) }
-      """
-    ).graph
+    let graph = try graph(signature, body, opset: 21)
     let expected = try ReferenceEvaluator(graph).run(inputs)
     for threadCount in 1...2 {
       let session = Session(graph, threadCount: threadCount)
