@@ -75,7 +75,10 @@ public struct EquivalenceCheck: Sendable {
     private static let activationLimit = 1 << 30
 
     private static func suits(_ graph: Graph) -> Bool {
-      let bytes = graph.initializers.reduce(0) { $0 + (graph[$1].constant?.byteCount ?? 0) }
+      let bytes = graph.initializers.reduce(0) { sum, id in
+        // Whatever their type, weights are packed as float32.
+        sum + (graph[id].constant.map { max($0.byteCount, 4 * $0.count) } ?? 0)
+      }
       return bytes <= weightLimit
     }
 

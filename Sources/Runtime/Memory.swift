@@ -9,7 +9,7 @@ final class Memory: @unchecked Sendable {
   private let buffers: [Buffer]
   private let offsets: [Int]
   private let weights: WeightCache
-  /// The constants that have been asked for.
+  /// The constants that steps read.
   private var constants: [Int: TensorStorage] = [:]
   /// Tensors that are in no buffer: strings, packed elements, and what has no fixed shape.
   var boxes: [Tensor?]
@@ -40,13 +40,28 @@ final class Memory: @unchecked Sendable {
     base(of: view.buffer) + view.offset * view.elementSize
   }
 
-  /// Where a buffer begins. Constants are made ready when they are first asked for: weights that are packed never
-  /// are.
   private func base(of buffer: Int) -> UnsafeMutableRawPointer {
-    guard let constant = buffers[buffer].constant else { return arena + offsets[buffer] }
-    let storage = constants[buffer] ?? weights.storage(of: constant)
-    constants[buffer] = storage
+    guard buffers[buffer].constant != nil else { return arena + offsets[buffer] }
+    guard let storage = constants[buffer] else {
+      preconditionFailure("the constant of buffer \(buffer) is read and has not been prepared")
+    }
     return UnsafeMutableRawPointer(mutating: storage.bytes.baseAddress!)
+  }
+
+  /// Makes what a step runs, with the constants that it reads: weights that are packed are none of them.
+  func bind(_ step: Step) throws(CompileError) -> Step.Bound {
+    for buffer in step.reads { try prepare(buffer) }
+    return try step.bind(self)
+  }
+
+  /// Evaluates a buffer's constant, if it has one, for views of it to be read.
+  func prepare(_ buffer: Int) throws(CompileError) {
+    guard constants[buffer] == nil, let constant = buffers[buffer].constant else { return }
+    constants[buffer] = try weights.storage(of: constant)
+  }
+
+  func contents(of packed: PackedWeights) throws(CompileError) -> PackedWeights.Contents {
+    try packed.contents(weights)
   }
 
   func floats(_ view: View) -> UnsafeMutablePointer<Float> {
@@ -95,8 +110,10 @@ struct Buffer {
 }
 
 /// Elements that are the same in every run.
-struct Constant {
-  var tensor: Tensor
-  /// Whose they are, where they are those of a value: what is made of them is then shared by all plans.
-  var value: ValueID?
+enum Constant {
+  case tensor(Tensor)
+  /// Those of a fixed value: they are evaluated once they are read, and what is made of them is shared by all plans.
+  case value(ValueID)
+  /// Those that a view shows of others, in an order of its axes and without gaps.
+  indirect case rearranged(Constant, View, order: [Int])
 }

@@ -13,7 +13,7 @@ final class PackedWeights: @unchecked Sendable {
     var result: ValueID?
   }
 
-  private let make: () -> Contents
+  private var make: ((WeightCache) throws(CompileError) -> Contents)?
   private var made: Contents?
 
   /// The numbers in the kernels' order.
@@ -50,18 +50,16 @@ final class PackedWeights: @unchecked Sendable {
   }
 
   /// What `make` gives, which is called when a kernel first asks for it: a plan that takes too much memory is given
-  /// up before.
-  init(_ make: @escaping () -> Contents) { self.make = make }
+  /// up before, and weights that are computed are needed no longer than that.
+  init(_ make: @escaping (WeightCache) throws(CompileError) -> Contents) { self.make = make }
 
-  private var contents: Contents {
+  func contents(_ cache: WeightCache) throws(CompileError) -> Contents {
     if let made { return made }
-    let contents = make()
+    let contents = try make!(cache)
     made = contents
+    make = nil
     return contents
   }
-
-  var weights: TensorStorage { contents.weights }
-  var biases: TensorStorage? { contents.biases }
 
   static func storage(_ numbers: [Float]) -> TensorStorage {
     // A vector may be read at once, beyond the last number.

@@ -15,15 +15,16 @@ final class Plan {
 
   /// Plans `graph`, whose inputs have the types that are given, one for each.
   init(
-    _ original: Graph, inputs types: [TensorType], threadCount: Int, memoryLimit: Int,
+    _ expanded: ExpandedGraph, inputs types: [TensorType], threadCount: Int, memoryLimit: Int,
     weights: WeightCache
   ) throws(CompileError) {
-    var graph = original
+    var graph = expanded.graph
     for (input, type) in zip(graph.inputs, types) {
       graph.setType(of: input, to: ValueType(.tensor(type)))
     }
     let facts = try GraphFacts(of: graph)
-    var planner = try Planner(graph, facts, threadCount: threadCount, weights: weights)
+    var planner = try Planner(
+      graph, facts, exactSums: expanded.exactSums, threadCount: threadCount, weights: weights)
     let inputs = graph.inputs.map { planner.places[$0]! }
     var outputs: [(place: Planner.Place, type: ElementType?)] = []
     for output in graph.outputs {
@@ -47,8 +48,12 @@ final class Plan {
       boxCount: planner.boxCount, weights: weights)
     for (box, tensor) in planner.boxed { memory.boxes[box] = tensor }
     steps = try planner.steps.map { (step) throws(CompileError) in
-      BoundStep(step: step, work: try step.bind(memory))
+      let bound = BoundStep(step: step, work: try memory.bind(step))
+      // Weights that are computed are large, and packed now.
+      weights.forgetEvaluated()
+      return bound
     }
+    for buffer in buffers(outputs.map(\.place)) { try memory.prepare(buffer) }
     self.memory = memory
     self.graph = graph
     self.inputs = inputs

@@ -8,6 +8,8 @@ import CKernels
 struct Planner {
   let graph: Graph
   let facts: GraphFacts
+  /// The nodes whose sums are to be those of their terms as they are.
+  let exactSums: Set<NodeID>
   let threadCount: Int
   /// What has been evaluated and packed for another plan of the same model.
   let weights: WeightCache
@@ -45,10 +47,12 @@ struct Planner {
   }
 
   init(
-    _ graph: Graph, _ facts: GraphFacts, threadCount: Int, weights: WeightCache
+    _ graph: Graph, _ facts: GraphFacts, exactSums: Set<NodeID>, threadCount: Int,
+    weights: WeightCache
   ) throws(CompileError) {
     self.graph = graph
     self.facts = facts
+    self.exactSums = exactSums
     self.threadCount = threadCount
     self.weights = weights
     slots = try ConcatenationSlot.slots(of: graph, facts)
@@ -152,18 +156,20 @@ struct Planner {
   /// Where a value is; constants get a buffer when they are first asked for.
   mutating func place(of value: ValueID) throws(CompileError) -> Place {
     if let place = places[value] { return place }
-    let tensor = try tensor(of: value)
     let place: Place
-    if let type = View.storage(of: tensor.elementType) {
-      buffers.append(
-        Buffer(
-          byteCount: 0,
-          constant: Constant(tensor: tensor, value: facts.isFixed(value) ? value : nil)))
-      place = .view(View(buffer: buffers.count - 1, type: type, shape: tensor.shape))
+    if facts.isFixed(value), View.holds(facts[value]) {
+      let type = View.storage(of: facts[value].elementType!)!
+      buffers.append(Buffer(byteCount: 0, constant: .value(value)))
+      place = .view(View(buffer: buffers.count - 1, type: type, shape: shape(of: value)))
     } else {
-      place = .box(boxCount)
-      boxCount += 1
-      boxed.append((boxCount - 1, tensor))
+      let tensor = try tensor(of: value)
+      if View.storage(of: tensor.elementType) != nil {
+        place = .view(newConstant(tensor))
+      } else {
+        place = .box(boxCount)
+        boxCount += 1
+        boxed.append((boxCount - 1, tensor))
+      }
     }
     places[value] = place
     return place
@@ -216,8 +222,9 @@ struct Planner {
   }
 
   mutating func newConstant(_ tensor: Tensor) -> View {
-    buffers.append(Buffer(byteCount: 0, constant: Constant(tensor: tensor)))
-    return View(buffer: buffers.count - 1, type: tensor.elementType, shape: tensor.shape)
+    buffers.append(Buffer(byteCount: 0, constant: .tensor(tensor)))
+    let type = View.storage(of: tensor.elementType)!
+    return View(buffer: buffers.count - 1, type: type, shape: tensor.shape)
   }
 
   /// A view for the result of a step: of elements in the given order, in a part of a concatenation's buffer where the
@@ -238,28 +245,14 @@ struct Planner {
     if let known = rearranged[key] { return known }
     let copy: View
     if let constant = buffers[view.buffer].constant {
-      copy = newConstant(view, in: weights.storage(of: constant), order: order)
+      copy = View(buffer: buffers.count, type: view.type, shape: view.shape, order: order)
+      buffers.append(
+        Buffer(byteCount: 0, constant: .rearranged(constant, view, order: order)))
     } else {
       copy = newView(view.type, view.shape, order: order)
       addCopy(id, from: view, to: copy)
     }
     rearranged[key] = copy
-    return copy
-  }
-
-  /// A constant with the elements of a view of another, in the given order.
-  private mutating func newConstant(
-    _ view: View, in storage: TensorStorage, order: [Int]
-  ) -> View {
-    let copy = View(buffer: buffers.count, type: view.type, shape: view.shape, order: order)
-    let count = view.shape.elementCount
-    let elements = TensorStorage(byteCount: count * view.elementSize) { bytes in
-      guard count > 0 else { return }
-      let source = storage.bytes.baseAddress! + view.offset * view.elementSize
-      KernelCall.copyNow(from: source, view, to: bytes.baseAddress!, copy)
-    }
-    let tensor = Tensor(view.type, shape: [count], storage: elements)
-    buffers.append(Buffer(byteCount: 0, constant: Constant(tensor: tensor)))
     return copy
   }
 

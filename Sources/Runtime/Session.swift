@@ -109,7 +109,7 @@ public final class Session {
       return plans.last!.plan
     }
     let plan = try Plan(
-      expanded.graph, inputs: types, threadCount: pool.threadCount, memoryLimit: memoryLimit,
+      expanded, inputs: types, threadCount: pool.threadCount, memoryLimit: memoryLimit,
       weights: weights)
     if plans.count == Self.planLimit { plans.removeFirst() }
     plans.append((types, plan))

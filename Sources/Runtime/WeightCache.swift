@@ -49,9 +49,28 @@ final class WeightCache: @unchecked Sendable {
   }
 
   /// The elements of a constant as views store them: floating point numbers as float32, in one aligned piece.
-  func storage(of constant: Constant) -> TensorStorage {
-    if let value = constant.value, let known = converted[value] { return known }
-    var tensor = constant.tensor.contiguous
+  func storage(of constant: Constant) throws(CompileError) -> TensorStorage {
+    switch constant {
+    case .tensor(let tensor): return Self.storage(of: tensor)
+    case .value(let value):
+      if let known = converted[value] { return known }
+      let storage = Self.storage(of: try tensor(value))
+      converted[value] = storage
+      return storage
+    case .rearranged(let whole, let view, let order):
+      let source = try storage(of: whole)
+      let copy = View(buffer: view.buffer, type: view.type, shape: view.shape, order: order)
+      let count = view.shape.elementCount
+      return TensorStorage(byteCount: count * view.elementSize) { bytes in
+        guard count > 0 else { return }
+        let first = source.bytes.baseAddress! + view.offset * view.elementSize
+        KernelCall.copyNow(from: first, view, to: bytes.baseAddress!, copy)
+      }
+    }
+  }
+
+  private static func storage(of tensor: Tensor) -> TensorStorage {
+    var tensor = tensor.contiguous
     if tensor.elementType.isFloatingPoint, tensor.elementType != .float32 {
       tensor = Tensor(tensor.floats, shape: tensor.shape)
     }
@@ -62,18 +81,18 @@ final class WeightCache: @unchecked Sendable {
     if !isAligned {
       tensor.withUnsafeMutableBytes { _ in }
     }
-    let storage = tensor.storage!
-    if let value = constant.value { converted[value] = storage }
-    return storage
+    return tensor.storage!
   }
 
-  /// Weights packed as `packing` says, whose addresses are filled in here: each output channel times its factor.
-  /// `offset` is that of the first element. Packed once for each key.
+  /// Weights packed as `packing` says, whose addresses are filled in here: those of a fixed value, each output channel
+  /// times its factor. `offset` is that of the first element. Packed once for each key.
   func packed(
-    _ key: PackedWeights.Key, _ packing: prunec_packing, of tensor: Tensor, offset: Int = 0,
+    _ key: PackedWeights.Key, _ packing: prunec_packing, of value: ValueID, offset: Int = 0,
     factors: [Float]? = nil, biases: [Float]?
   ) -> PackedWeights {
     packed(key, count: Kernels.packedCount(packing), hasBiases: biases != nil) {
+      (cache) throws(CompileError) in
+      let tensor = try cache.tensor(value)
       let contents = PackedWeights.Contents(
         packing, tensor.floats, offset: offset, factors: factors, biases: biases)
       tensor.giveBack()
@@ -84,12 +103,12 @@ final class WeightCache: @unchecked Sendable {
   /// What `make` gives, which is called at most once for each key: `count` numbers, and biases where there are some.
   func packed(
     _ key: PackedWeights.Key, count: Int, hasBiases: Bool,
-    _ make: @escaping () -> PackedWeights.Contents
+    _ make: @escaping (WeightCache) throws(CompileError) -> PackedWeights.Contents
   ) -> PackedWeights {
     if let known = packed[key] { return known }
     let weights =
       if let numbers = standIns?.numbers {
-        PackedWeights {
+        PackedWeights { (_) throws(CompileError) in
           PackedWeights.Contents(
             weights: numbers.storage(count), biases: hasBiases ? numbers.storage(count) : nil)
         }
@@ -97,4 +116,7 @@ final class WeightCache: @unchecked Sendable {
     packed[key] = weights
     return weights
   }
+
+  /// Lets go of what has been evaluated: what steps need of it they hold, packed or as it is.
+  func forgetEvaluated() { evaluated = [:] }
 }

@@ -35,7 +35,7 @@ import Testing
 
   @Test func constantsTakeNothing() {
     let constant = Buffer(
-      byteCount: 0, constant: Constant(tensor: Tensor(zeros: .float32, shape: [25])))
+      byteCount: 0, constant: .tensor(Tensor(zeros: .float32, shape: [25])))
     let plan = MemoryPlan(
       [step([0, 1], [2])], [Buffer(byteCount: 64), constant, Buffer(byteCount: 64)], inputs: [0],
       outputs: [2])

@@ -94,6 +94,32 @@ import Testing
       [image])
   }
 
+  @Test func largeSumsOfConvolutionsAreExact() throws {
+    // Winograd's transforms would take more digits than float32 has.
+    let image = Tensor(
+      wrapping: bytes(.uint8, [1, 57, 12, 12]).integers.map { 200 + $0 % 56 }, to: .uint8,
+      shape: [1, 57, 12, 12])
+    let weights = Tensor(
+      wrapping: bytes(.uint8, [32, 57, 3, 3]).integers.map { 100 + $0 % 28 }, to: .int8,
+      shape: [32, 57, 3, 3])
+    try check(
+      "(uint8[1, 57, 12, 12] x) => (int32[1, 32, 12, 12] y) <int8[32, 57, 3, 3] w = \(list(weights))>",
+      "y = ConvInteger <pads = [1, 1, 1, 1]> (x, w)", [image])
+  }
+
+  @Test func floatsOf8BitsAreLeftToTheReference() throws {
+    let graph = try graph(
+      """
+      (uint8[2, 3] a) => (uint8[2, 2] y)
+      <float8e4m3fn[3, 2] b = {1, 2, 3, 4, 5, 6}, float as = {1}, uint8 az = {1}, float bs = {1}, float8e4m3fn bz = {0}, float ys = {1},
+      uint8 yz = {1}>
+      """,
+      "y = QLinearMatMul (a, as, az, b, bs, bz, ys, yz)", opset: 21)
+    #expect(throws: CompileError.self) {
+      _ = try Session(graph).run([bytes(.uint8, [2, 3])])
+    }
+  }
+
   @Test func productsAreQuantised() throws {
     try check(
       """

@@ -50,9 +50,12 @@ struct DequantizeLinear: Operator {
         "a dequantization of \(x.elementType.name) by \(scale.elementType.name) is not evaluated")
     }
     let (own, zeroGranularity) = try Quantization.granularities(resolved)
+    let zeroPoint = zeroGranularity == nil ? nil : try call.tensor(2, of: operands)
+    if let elements = Self.bytes(x, own, scale, zeroGranularity, zeroPoint) {
+      return [Tensor(rounding: elements, to: type, shape: x.shape)]
+    }
     var integers = x.integers
-    if let zeroGranularity {
-      let zeroPoint = try call.tensor(2, of: operands)
+    if let zeroGranularity, let zeroPoint {
       let zeros = zeroPoint.integers
       let offsets = zeroGranularity.offsets(of: zeroPoint.shape, in: x.shape)
       for index in integers.indices { integers[index] -= zeros[offsets[index]] }
@@ -62,6 +65,41 @@ struct DequantizeLinear: Operator {
       Float($0) * scales[$1]
     }
     return [Tensor(rounding: elements, to: type, shape: x.shape)]
+  }
+
+  /// Integers of 8 bits, of which there are many where they are weights, as numbers; `nil` for others, and where
+  /// parameters are of blocks.
+  private static func bytes(
+    _ x: Tensor, _ granularity: Granularity, _ scale: Tensor, _ zeroGranularity: Granularity?,
+    _ zeroPoint: Tensor?
+  ) -> [Float]? {
+    guard let own = granularity.runs(in: x.shape),
+      let other = (zeroGranularity ?? .tensor).runs(in: x.shape)
+    else { return nil }
+    let (count, size) = own.count > 1 ? own : other
+    let scales = scale.floats
+    let zeros = zeroPoint?.integers.map(Int32.init) ?? [0]
+    func numbers<Element: BinaryInteger & BitwiseCopyable>(_ type: Element.Type) -> [Float] {
+      x.withElements(as: type) { integers in
+        [Float](unsafeUninitializedCapacity: integers.count) { elements, initialized in
+          for start in stride(from: 0, to: integers.count, by: max(size, 1)) {
+            let run = start / size % count
+            let (factor, zero) = (
+              scales[scales.count > 1 ? run : 0], zeros[zeros.count > 1 ? run : 0]
+            )
+            for index in start..<(start + size) {
+              elements[index] = Float(Int32(truncatingIfNeeded: integers[index]) - zero) * factor
+            }
+          }
+          initialized = integers.count
+        }
+      }
+    }
+    switch x.elementType {
+    case .int8: return numbers(Int8.self)
+    case .uint8: return numbers(UInt8.self)
+    default: return nil
+    }
   }
 
   func macs(_ call: Invocation) -> Int { 0 }

@@ -80,6 +80,15 @@ enum Granularity: Equatable {
     }
   }
 
+  /// A tensor of `shape` is runs of `size` elements, each of which has one parameter, of `count` in turn; `nil` for blocks.
+  func runs(in shape: [Int]) -> (count: Int, size: Int)? {
+    switch self {
+    case .tensor: (1, shape.elementCount)
+    case .axis(let axis): (shape[axis], shape[(axis + 1)...].reduce(1, *))
+    case .blocks, .unknown: nil
+    }
+  }
+
   /// For each element of a tensor of `shape`, in order, the offset of what belongs to it in a scale or
   /// zero point of shape `own`.
   func offsets(of own: [Int], in shape: [Int]) -> [Int] {

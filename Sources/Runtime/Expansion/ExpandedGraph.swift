@@ -6,6 +6,8 @@ struct ExpandedGraph {
   private(set) var graph: Graph
   /// For each node that is new here the one that it is part of.
   private(set) var origins: [NodeID: NodeID] = [:]
+  /// New nodes whose sums are exact in whatever order their terms are added, but not by other formulas.
+  private(set) var exactSums: Set<NodeID> = []
   /// The operators of the nodes that are no longer there.
   private var replaced: [NodeID: OperationName] = [:]
   private var one: ValueID?
@@ -71,6 +73,15 @@ struct ExpandedGraph {
       outputs: [(newName(type, node), nil)], attributes: attributes, at: .before(node))
     origins[new] = node
     return graph[new].outputs[0]!
+  }
+
+  /// Adds a node in the same way, whose sums have to be exact.
+  mutating func addExact(
+    _ type: String, _ operands: [ValueID?], _ attributes: [Attribute] = [], for node: NodeID
+  ) -> ValueID {
+    let result = add(type, operands, attributes, for: node)
+    if let new = graph[result].definingNode { exactSums.insert(new) }
+    return result
   }
 
   mutating func addConstant(_ tensor: Tensor, for node: NodeID) -> ValueID {

@@ -32,39 +32,34 @@ extension ExpandedGraph {
     let (xZero, wZero) = (input(xZeroPoint), input(wZeroPoint))
     guard let weight = constant(input(w)), weight.rank >= 3, weight.count > 0,
       xZero == nil || isSingle(xZero, call, xZeroPoint),
-      wZero == nil || constant(wZero) != nil,
+      isZeroPoint(wZero, filters: weight.shape[0], call),
       let reach = IntegerSums.reach(
         call.elementType(x), zeroPoint: constant(xZero), isPresent: xZero != nil)
     else { return nil }
     let (filters, channels) = (weight.shape[0], weight.shape[1])
     let zeros = constant(wZero)
-    guard [nil, 1, filters].contains(zeros?.count) else { return nil }
     let taps = weight.shape[2...].reduce(1, *)
-    let shifted = IntegerSums.shifted(weight, zeros) { $0 / (channels * taps) }
+    let magnitudes = IntegerSums.magnitudes(weight, zeros) { $0 / (channels * taps) }
     let parts = IntegerSums.parts(channels, sums: filters, reach: reach) { channel, totals in
       for filter in 0..<filters {
         let first = (filter * channels + channel) * taps
-        for tap in first..<(first + taps) { totals[filter] += abs(Int(shifted[tap])) }
+        for tap in first..<(first + taps) { totals[filter] += Int(magnitudes[tap]) }
       }
     }
     // The channels of groups do not lie side by side.
     guard let parts, parts.count == 1 || call.int("group") == 1 else { return nil }
 
-    let whole = addShifted(input(x)!, zeroPoint: xZero, for: node)
+    let image = addShifted(input(x)!, zeroPoint: xZero, for: node)
+    let weights = addShifted(
+      input(w)!, zeroPoint: wZero, axis: zeros.flatMap { $0.count > 1 ? 0 : nil }, for: node)
     let attributes = graph[node].attributes
+    guard parts.count > 1 else {
+      return addSum(of: [addExact("Conv", [image, weights], attributes, for: node)], for: node)
+    }
     let products = parts.map { part in
-      let image = parts.count == 1 ? whole : addSlice(whole, axis: 1, part, for: node)
-      var elements: [Float] = []
-      elements.reserveCapacity(filters * part.count * taps)
-      for filter in 0..<filters {
-        let first = filter * channels * taps
-        let range = (first + part.lowerBound * taps)..<(first + part.upperBound * taps)
-        elements += shifted[range].lazy.map(Float.init)
-      }
-      let shape = [filters, part.count] + weight.shape[2...]
-      return add(
-        "Conv", [image, addConstant(Tensor(elements, shape: shape), for: node)], attributes,
-        for: node)
+      let partX = addSlice(image, axis: 1, part, for: node)
+      let partW = addSlice(weights, axis: 1, part, for: node)
+      return addExact("Conv", [partX, partW], attributes, for: node)
     }
     return addSum(of: products, for: node)
   }

@@ -32,49 +32,38 @@ extension ExpandedGraph {
       let inner = call.shape(b)?.dropLast().last?.fixedExtent, inner > 0,
       leftZero == nil || isSingle(leftZero, call, aZeroPoint),
       let reach = IntegerSums.reach(
-        call.elementType(a), zeroPoint: constant(leftZero), isPresent: leftZero != nil)
+        call.elementType(a), zeroPoint: constant(leftZero), isPresent: leftZero != nil),
+      let weightReach = IntegerSums.reach(
+        call.elementType(b), zeroPoint: constant(rightZero), isPresent: rightZero != nil)
     else { return nil }
 
-    let parts: [Range<Int>]
-    var weights: [Int16]?
     let columns = call.shape(b)!.last!.fixedExtent
-    if let matrix = constant(right), matrix.rank == 2, let columns, columns > 0,
-      rightZero == nil || constant(rightZero) != nil
+    let found: [Range<Int>]?
+    var axis: Int?
+    if let matrix = constant(right), matrix.rank == 2, let columns,
+      isZeroPoint(rightZero, filters: columns, call)
     {
       let zeros = constant(rightZero)
-      guard [nil, 1, columns].contains(zeros?.count),
-        zeros?.shape.dropLast().allSatisfy({ $0 == 1 }) ?? true
-      else { return nil }
-      let shifted = IntegerSums.shifted(matrix, zeros) { $0 % columns }
-      let found = IntegerSums.parts(inner, sums: columns, reach: reach) { row, totals in
-        for column in 0..<columns { totals[column] += abs(Int(shifted[row * columns + column])) }
+      if let zeros, zeros.count > 1 { axis = 1 }
+      let magnitudes = IntegerSums.magnitudes(matrix, zeros) { $0 % columns }
+      found = IntegerSums.parts(inner, sums: columns, reach: reach) { row, totals in
+        for column in 0..<columns { totals[column] += Int(magnitudes[row * columns + column]) }
       }
-      guard let found else { return nil }
-      (parts, weights) = (found, shifted)
     } else {
-      guard rightZero == nil || isSingle(rightZero, call, bZeroPoint),
-        let weightReach = IntegerSums.reach(
-          call.elementType(b), zeroPoint: constant(rightZero), isPresent: rightZero != nil),
-        let found = IntegerSums.parts(inner, reach: reach, weightReach: weightReach)
-      else { return nil }
-      parts = found
+      guard rightZero == nil || isSingle(rightZero, call, bZeroPoint) else { return nil }
+      found = IntegerSums.parts(inner, reach: reach, weightReach: weightReach)
     }
+    guard let parts = found else { return nil }
 
     let wholeA = addShifted(left, zeroPoint: leftZero, for: node)
-    let wholeB = weights == nil ? addShifted(right, zeroPoint: rightZero, for: node) : nil
+    let wholeB = addShifted(right, zeroPoint: rightZero, axis: axis, for: node)
+    guard parts.count > 1 else {
+      return addSum(of: [addExact("MatMul", [wholeA, wholeB], for: node)], for: node)
+    }
     let products = parts.map { part in
-      let isWhole = parts.count == 1
-      let partA = isWhole ? wholeA : addSlice(wholeA, axis: rank - 1, part, for: node)
-      let partB: ValueID
-      if let weights, let columns {
-        let elements = weights[(part.lowerBound * columns)..<(part.upperBound * columns)]
-        partB = addConstant(
-          Tensor(elements.map(Float.init), shape: [part.count, columns]), for: node)
-      } else {
-        partB =
-          isWhole ? wholeB! : addSlice(wholeB!, axis: call.shape(b)!.count - 2, part, for: node)
-      }
-      return add("MatMul", [partA, partB], for: node)
+      let partA = addSlice(wholeA, axis: rank - 1, part, for: node)
+      let partB = addSlice(wholeB, axis: call.shape(b)!.count - 2, part, for: node)
+      return addExact("MatMul", [partA, partB], for: node)
     }
     return addSum(of: products, for: node)
   }

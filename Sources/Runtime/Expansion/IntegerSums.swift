@@ -1,7 +1,7 @@
 /// Sums of products of integers of 8 bits, each less its zero point, as float32 products.
 ///
 /// float32 holds every integer up to 2^24, so a product in which no sum can come to more is exact, in whatever order
-/// its terms are added. Where the weights' own sums do not rule that out the inner axis is divided, and the parts'
+/// its terms are added: not by Winograd's formulas, whose terms are others. Where the weights' own sums do not rule that out the inner axis is divided, and the parts'
 /// sums are added as int32.
 struct IntegerSums {
   /// No partial sum is greater.
@@ -48,26 +48,38 @@ struct IntegerSums {
     return stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
   }
 
-  /// The elements of a tensor, each less the zero point of its filter: `filter` gives it for a place in row-major order.
-  static func shifted(
+  /// How far the elements of a tensor are from the zero points of their filters: `filter` gives it for a place in row-major
+  /// order.
+  static func magnitudes(
     _ tensor: Tensor, _ zeroPoint: Tensor?, filter: (Int) -> Int
   ) -> [Int16] {
     let zeros = zeroPoint.map { $0.integers.map(Int16.init) } ?? [0]
-    func shifted<Element: BinaryInteger & BitwiseCopyable>(_ type: Element.Type) -> [Int16] {
+    func magnitudes<Element: BinaryInteger & BitwiseCopyable>(_ type: Element.Type) -> [Int16] {
       let elements = tensor.array(of: type)
-      if zeros.count == 1 { return elements.map { Int16($0) - zeros[0] } }
-      return elements.enumerated().map { Int16($1) - zeros[filter($0)] }
+      if zeros.count == 1 { return elements.map { abs(Int16($0) - zeros[0]) } }
+      return elements.enumerated().map { abs(Int16($1) - zeros[filter($0)]) }
     }
-    return tensor.elementType == .int8 ? shifted(Int8.self) : shifted(UInt8.self)
+    return tensor.elementType == .int8 ? magnitudes(Int8.self) : magnitudes(UInt8.self)
   }
 }
 
 extension ExpandedGraph {
-  /// A quantised value less its zero point, which is one number, as float32.
-  mutating func addShifted(_ value: ValueID, zeroPoint: ValueID?, for node: NodeID) -> ValueID {
+  /// A quantised value less its zero point as float32. Constants are computed when they are packed, one after the other.
+  mutating func addShifted(
+    _ value: ValueID, zeroPoint: ValueID?, axis: Int? = nil, for node: NodeID
+  ) -> ValueID {
     let scale = addOne(for: node)
     return add(
-      "DequantizeLinear", [value, scale] + (zeroPoint.map { [$0] } ?? []), for: node)
+      "DequantizeLinear", [value, scale] + (zeroPoint.map { [$0] } ?? []),
+      axis.map { [Attribute("axis", $0)] } ?? [], for: node)
+  }
+
+  /// Whether a zero point is left out, or a constant that DequantizeLinear takes: one number, or one for each of so many
+  /// filters.
+  func isZeroPoint(_ value: ValueID?, filters: Int, _ call: Invocation) -> Bool {
+    guard let value else { return true }
+    guard let tensor = constant(value) else { return false }
+    return tensor.count == 1 || tensor.shape == [filters] && call.opset >= 13
   }
 
   /// The sum of the parts' sums, as int32.

@@ -46,19 +46,18 @@ extension Planner {
     }
     let shape = shape(of: output)
     let order = [0] + Array(2..<shape.count) + [1]
-    let tensor = try weights.tensor(weight)
     let y = result(epilogue.output, order: order)
     absorbed.formUnion(epilogue.nodes)
     if convolution.isTransposed {
-      try addTransposed(id, convolution.groups, plane, x, tensor, epilogue, y)
+      try addTransposed(id, convolution.groups, plane, x, weight, epilogue, y)
     } else if convolution.groups == x.shape[1], convolution.groups == shape[1], x.shape[1] > 1 {
-      try addDepthwise(id, plane, x, tensor, epilogue, y)
-    } else if convolution.groups == 1,
+      try addDepthwise(id, plane, x, weight, epilogue, y)
+    } else if convolution.groups == 1, !exactSums.contains(id),
       usesWinograd(plane, batch: x.shape[0], channels: x.shape[1], filters: shape[1])
     {
-      addWinograd(id, plane, x, tensor, epilogue, y)
+      addWinograd(id, plane, x, weight, epilogue, y)
     } else {
-      try addConvolution(id, convolution.groups, plane, x, tensor, epilogue, y)
+      try addConvolution(id, convolution.groups, plane, x, weight, epilogue, y)
     }
     return true
   }
@@ -66,13 +65,14 @@ extension Planner {
   // MARK: Dense and grouped
 
   private mutating func addConvolution(
-    _ id: NodeID, _ groups: Int, _ plane: Plane, _ x: View, _ weight: Tensor, _ epilogue: Epilogue,
+    _ id: NodeID, _ groups: Int, _ plane: Plane, _ x: View, _ weight: ValueID, _ epilogue: Epilogue,
     _ y: View
   ) throws(CompileError) {
-    let filters = weight.shape[0] / groups
-    var packing = Self.packing(weight, groups: groups, filters: filters, channels: weight.shape[1])
+    let channels = shape(of: weight)[1]
+    let filters = shape(of: weight)[0] / groups
+    var packing = Self.packing(groups: groups, filters: filters, channels: channels)
     let taps = plane.kernel.elementCount
-    packing.output = weight.shape[1] * taps
+    packing.output = channels * taps
     packing.input = taps
     packing.kernel_row = plane.kernel[1]
     packing.kernel_column = 1
@@ -84,18 +84,18 @@ extension Planner {
       biases: epilogue.biases)
     var plane = plane
     var source = x
-    if mergesRows(plane, batch: x.shape[0], channels: weight.shape[1], groups) {
+    if mergesRows(plane, batch: x.shape[0], channels: channels, groups) {
       source = try padded(id, x, &plane)
     } else {
       source = channelsLast(x, for: id)
     }
-    var product = Self.product(plane, groups, weight.shape[1], filters, source, y)
+    var product = Self.product(plane, groups, channels, filters, source, y)
     let addend = addendView(epilogue)
     if let addend { Self.fillAddend(&product, Planar(addend)) }
     addProduct(
       [id] + epilogue.nodes, "convolution", product, x: source, weights: .constant(packed),
       epilogue: epilogue, addend: addend, y: y,
-      zeros: plane.before == [0, 0] && Self.isInside(plane) ? nil : zeros(weight.shape[1]))
+      zeros: plane.before == [0, 0] && Self.isInside(plane) ? nil : zeros(channels))
   }
 
   /// Whether few channels make short runs of elements, so that it pays to put a row of taps into one.
@@ -139,14 +139,14 @@ extension Planner {
   // MARK: Depthwise
 
   private mutating func addDepthwise(
-    _ id: NodeID, _ plane: Plane, _ x: View, _ weight: Tensor, _ epilogue: Epilogue, _ y: View
+    _ id: NodeID, _ plane: Plane, _ x: View, _ weight: ValueID, _ epilogue: Epilogue, _ y: View
   ) throws(CompileError) {
     let channels = x.shape[1]
     let taps = plane.kernel.elementCount
     let packed = weights.packed(
       .init(node: id, part: 0), count: taps * channels, hasBiases: epilogue.biases != nil
-    ) {
-      let elements = weight.floats
+    ) { (cache) throws(CompileError) in
+      let elements = try cache.tensor(weight).floats
       var arranged = [Float](repeating: 0, count: elements.count)
       for channel in 0..<channels {
         let factor = epilogue.factors?[channel] ?? 1
@@ -186,13 +186,14 @@ extension Planner {
         [id] + epilogue.nodes, "depthwise",
         reads: [source.buffer] + (addend.map { [$0.buffer] } ?? []), writes: [y.buffer],
         operations: 2 * y.shape.elementCount * taps
-      ) { memory in
+      ) { (memory) throws(CompileError) in
         var depthwise = arguments
         depthwise.x = UnsafePointer(memory.floats(source))
         depthwise.y = memory.floats(y)
         depthwise.addend = addend.map { UnsafePointer(memory.floats($0)) }
-        depthwise.weights = packed.weights.floats
-        depthwise.bias = packed.biases?.floats
+        let contents = try memory.contents(of: packed)
+        depthwise.weights = contents.weights.floats
+        depthwise.bias = contents.biases?.floats
         return .kernel(
           KernelCall(
             depthwise, units: Kernels.table.pointee.depthwise_units,
@@ -205,11 +206,11 @@ extension Planner {
   /// The transpose of a convolution with strides is a convolution for each place within a stride, with those of the
   /// taps that reach the place, in reverse.
   private mutating func addTransposed(
-    _ id: NodeID, _ groups: Int, _ plane: Plane, _ x: View, _ weight: Tensor, _ epilogue: Epilogue,
+    _ id: NodeID, _ groups: Int, _ plane: Plane, _ x: View, _ weight: ValueID, _ epilogue: Epilogue,
     _ y: View
   ) throws(CompileError) {
-    let channels = weight.shape[0] / groups
-    let filters = weight.shape[1]
+    let channels = shape(of: weight)[0] / groups
+    let filters = shape(of: weight)[1]
     let taps = plane.kernel.elementCount
     let source = channelsLast(x, for: id)
     let addend = addendView(epilogue)
@@ -221,7 +222,7 @@ extension Planner {
         let columns = Phase(plane, 1, columnPhase)
         defer { part += 1 }
         guard rows.count > 0, columns.count > 0 else { continue }
-        var packing = Self.packing(weight, groups: groups, filters: filters, channels: channels)
+        var packing = Self.packing(groups: groups, filters: filters, channels: channels)
         packing.output = taps
         packing.input = filters * taps
         packing.w_group = channels * filters * taps
@@ -285,7 +286,7 @@ extension Planner {
   // MARK: Arguments
 
   static func packing(
-    _ weight: Tensor, groups: Int, filters: Int, channels: Int
+    groups: Int, filters: Int, channels: Int
   ) -> prunec_packing {
     var packing = prunec_packing()
     packing.batch = 1

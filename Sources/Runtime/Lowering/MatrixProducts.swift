@@ -148,7 +148,7 @@ extension Planner {
     if isConstant {
       let packed = weights.packed(
         .init(node: id, part: 0, result: epilogue.output), packing,
-        of: try weights.tensor(graph[id].inputs[1]!), offset: b.offset, factors: epilogue.factors,
+        of: graph[id].inputs[1]!, offset: b.offset, factors: epilogue.factors,
         biases: epilogue.biases)
       addProduct(
         nodes, "matrix product", product, x: a, weights: .constant(packed), epilogue: epilogue,

@@ -68,7 +68,7 @@ extension Planner {
     if case .view(let view, _) = weights { reads.append(view.buffer) }
     var step = Step(
       nodes, kernel, reads: reads, writes: [y.buffer], operations: product.operations
-    ) { memory in
+    ) { (memory) throws(CompileError) in
       var product = arguments
       product.x = UnsafePointer(memory.floats(x))
       product.y = memory.floats(y)
@@ -76,8 +76,9 @@ extension Planner {
       product.zeros = zeros.map { UnsafePointer(memory.floats($0)) }
       switch weights {
       case .constant(let packed, let hasBiases):
-        product.weights = packed.weights.floats
-        product.bias = hasBiases ? packed.biases?.floats : nil
+        let contents = try memory.contents(of: packed)
+        product.weights = contents.weights.floats
+        product.bias = hasBiases ? contents.biases?.floats : nil
       case .view(let view, let biases):
         product.weights = UnsafePointer(memory.floats(view))
         product.bias = biases?.floats

@@ -118,7 +118,7 @@ extension Planner {
     (packing.output, packing.input) = (shape[2], 1)
     let offset = (direction * shape[1] + rows.lowerBound) * shape[2]
     let packed = weights.packed(
-      .init(node: id, part: part), packing, of: try weights.tensor(weight), offset: offset,
+      .init(node: id, part: part), packing, of: weight, offset: offset,
       biases: biases)
     var product = prunec_product(inChannels: shape[2], outChannels: rows.count)
     (product.in_height, product.in_width) = (x.shape[0], x.shape[1])

@@ -31,7 +31,7 @@ extension Planner {
     if convolution.activation != .identity {
       epilogue = Epilogue(output: output, biases: biases, activation: convolution.activation)
     }
-    let tensor = try weights.tensor(weight)
+    let weightShape = shape(of: weight)
     let x = channelsLast(operand, for: id)
     let y = result(epilogue.output, order: [0, 2, 3, 4, 1])
     absorbed.formUnion(epilogue.nodes)
@@ -40,9 +40,9 @@ extension Planner {
       dilations: Array(convolution.dilations[1...]),
       before: convolution.padding[1...].map(\.before), input: Array(x.shape[3...]),
       output: Array(y.shape[3...]))
-    let border = zeros(tensor.shape[1])
-    let packed = try (0..<convolution.kernel[0]).map { (tap) throws(CompileError) in
-      packedTap(id, tap, convolution, tensor, epilogue)
+    let border = zeros(weightShape[1])
+    let packed = (0..<convolution.kernel[0]).map {
+      packedTap(id, $0, convolution, weight, epilogue)
     }
     for item in 0..<x.shape[0] {
       let (source, target) = (x.volume(item), y.volume(item))
@@ -54,7 +54,7 @@ extension Planner {
           let images = source.images(start, step: convolution.strides[0], count: reach.count)
           let sums = target.images(reach.first, step: 1, count: reach.count)
           var product = Self.product(
-            plane, convolution.groups, tensor.shape[1], tensor.shape[0] / convolution.groups,
+            plane, convolution.groups, weightShape[1], weightShape[0] / convolution.groups,
             images, sums)
           var part = Epilogue(output: epilogue.output)
           if place == reach.taps.count - 1 { part.activation = epilogue.activation }
@@ -92,15 +92,16 @@ extension Planner {
 
   /// The weights of one tap along the first spatial axis, with the biases.
   private func packedTap(
-    _ id: NodeID, _ tap: Int, _ convolution: ConvolutionComputation, _ weight: Tensor,
+    _ id: NodeID, _ tap: Int, _ convolution: ConvolutionComputation, _ weight: ValueID,
     _ epilogue: Epilogue
   ) -> PackedWeights {
-    let filters = weight.shape[0] / convolution.groups
+    let channels = shape(of: weight)[1]
+    let filters = shape(of: weight)[0] / convolution.groups
     let (height, width) = (convolution.kernel[1], convolution.kernel[2])
     let taps = convolution.kernel.elementCount
     var packing = Self.packing(
-      weight, groups: convolution.groups, filters: filters, channels: weight.shape[1])
-    packing.output = weight.shape[1] * taps
+      groups: convolution.groups, filters: filters, channels: channels)
+    packing.output = channels * taps
     packing.input = taps
     packing.kernel_row = width
     packing.kernel_column = 1

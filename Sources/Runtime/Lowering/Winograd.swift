@@ -26,9 +26,9 @@ extension Planner {
   private static func tiles(_ extent: Int) -> Int { (extent + tileSide - 1) / tileSide }
 
   mutating func addWinograd(
-    _ id: NodeID, _ plane: Plane, _ x: View, _ weight: Tensor, _ epilogue: Epilogue, _ y: View
+    _ id: NodeID, _ plane: Plane, _ x: View, _ weight: ValueID, _ epilogue: Epilogue, _ y: View
   ) {
-    let (filters, channels) = (weight.shape[0], weight.shape[1])
+    let (filters, channels) = (shape(of: weight)[0], shape(of: weight)[1])
     let source = channelsLast(x, for: id)
     let packed = transformedWeights(id, weight, epilogue)
     let columns = Self.tiles(plane.output[1])
@@ -65,10 +65,10 @@ extension Planner {
 
   /// `G g G^T` of each filter's taps g for each channel, times the filter's factor.
   private func transformedWeights(
-    _ id: NodeID, _ weight: Tensor, _ epilogue: Epilogue
+    _ id: NodeID, _ weight: ValueID, _ epilogue: Epilogue
   ) -> PackedWeights {
-    let (filters, channels) = (weight.shape[0], weight.shape[1])
-    var packing = Self.packing(weight, groups: Self.partCount, filters: filters, channels: channels)
+    let (filters, channels) = (shape(of: weight)[0], shape(of: weight)[1])
+    var packing = Self.packing(groups: Self.partCount, filters: filters, channels: channels)
     (packing.kernel_height, packing.kernel_width) = (1, 1)
     (packing.kernel_row, packing.kernel_column) = (1, 1)
     (packing.output, packing.input) = (channels, 1)
@@ -76,7 +76,8 @@ extension Planner {
     return weights.packed(
       .init(node: id, part: -1), count: Kernels.packedCount(packing),
       hasBiases: epilogue.biases != nil
-    ) {
+    ) { [packing] (cache) throws(CompileError) in
+      let weight = try cache.tensor(weight)
       let contents = PackedWeights.Contents(
         packing, Self.transformed(weight.floats, filters, channels, epilogue.factors),
         factors: nil, biases: epilogue.biases)
@@ -192,10 +193,10 @@ extension Planner {
       Step(
         [id] + epilogue.nodes, "winograd output",
         reads: [sums.buffer] + (addend.map { [$0.buffer] } ?? []), writes: [y.buffer]
-      ) { memory in
+      ) { (memory) throws(CompileError) in
         var transform = arguments
         transform.sums = UnsafePointer(memory.floats(sums))
-        transform.bias = packed.biases?.floats
+        transform.bias = try memory.contents(of: packed).biases?.floats
         transform.addend = addend.map { UnsafePointer(memory.floats($0)) }
         transform.y = memory.floats(y)
         return .kernel(

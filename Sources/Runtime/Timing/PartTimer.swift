@@ -112,7 +112,7 @@ public final class PartTimer {
     let memory = Memory(
       plan.buffers, offsets: offsets, boxCount: plan.boxCount,
       weights: plan.weights, arena: arena)
-    let steps = try part.steps.map { (step) throws(CompileError) in try step.bind(memory) }
+    let steps = try part.steps.map { (step) throws(CompileError) in try memory.bind(step) }
     return Work(
       steps: steps, operands: operands,
       isIndexing: part.steps.contains { $0.kernel == "indices" })

@@ -29,7 +29,8 @@ public struct PlanParts {
     let graph = expanded.graph
     let facts = try GraphFacts(of: graph)
     weights = WeightCache(graph, facts, standIns: numbers)
-    let planner = try Planner(graph, facts, threadCount: threadCount, weights: weights)
+    let planner = try Planner(
+      graph, facts, exactSums: expanded.exactSums, threadCount: threadCount, weights: weights)
     buffers = planner.buffers
     boxCount = planner.boxCount
     var order: [NodeID] = []
