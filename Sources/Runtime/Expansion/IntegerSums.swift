@@ -1,9 +1,9 @@
 /// Sums of products of integers of 8 bits, each less its zero point, as float32 products.
 ///
 /// float32 holds every integer up to 2^24, so a product in which no sum can come to more is exact, in whatever order
-/// its terms are added: not by Winograd's formulas, whose terms are others. Where the weights' own sums do not rule that out the inner axis is divided, and the parts'
-/// sums are added as int32.
-struct IntegerSums {
+/// its terms are added (not by Winograd's formulas, whose terms are others). Where the weights do not rule larger sums
+/// out the inner axis is divided, and the parts' sums are added as int32.
+enum IntegerSums {
   /// No partial sum is greater.
   private static let exactLimit = 1 << 24
   /// More parts than these are left to the reference.
@@ -100,8 +100,7 @@ extension ExpandedGraph {
     return add("Slice", [value, start, end, axes], for: node)
   }
 
-  /// int32 sums times `left right / divisor` quantised: operands' scales, a result's scale and its zero point.
-  /// Factors are constants in the shape in which they broadcast to the sums.
+  /// int32 sums times `factors`, which broadcast to them, rounded and shifted to a zero point.
   mutating func addRequantized(
     _ sums: ValueID, by factors: Tensor, zeroPoint: ValueID, for node: NodeID
   ) -> ValueID {
@@ -111,7 +110,8 @@ extension ExpandedGraph {
     return add("QuantizeLinear", [scaled, addOne(for: node), zeroPoint], for: node)
   }
 
-  /// The factors of sums: constants `left` (one number), `right` (one, or one for each filter) and `divisor` (one).
+  /// `left right / divisor`: the scales of the operands and of the result, where they are constants, in a shape that
+  /// broadcasts to sums with so many axes behind that of the filters. `right` may have one number for each filter.
   func factors(
     _ left: ValueID?, _ right: ValueID?, _ divisor: ValueID?, filters: Int, trailingAxes: Int
   ) -> Tensor? {
