@@ -91,16 +91,18 @@ extension View {
 }
 
 extension KernelCall {
-  /// Copies elements between views of one shape into memory that begins at given addresses.
+  /// Copies elements between views of one shape into memory that begins at given addresses, on the threads of a pool if
+  /// there is one.
   static func copyNow(
-    from source: UnsafeRawPointer, _ from: View, to target: UnsafeMutableRawPointer, _ to: View
+    from source: UnsafeRawPointer, _ from: View, to target: UnsafeMutableRawPointer, _ to: View,
+    on pool: ThreadPool? = nil
   ) {
     for part in View.copyable(from: from, to: to) {
       let (start, end) = (part.source.offset - from.offset, part.target.offset - to.offset)
       let call = copy(
         from: source + start * from.elementSize, part.source,
         to: target + end * to.elementSize, part.target)
-      call.run(0..<call.units)
+      if let pool { call.run(on: pool) } else { call.run(0..<call.units) }
     }
   }
 

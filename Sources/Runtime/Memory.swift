@@ -68,37 +68,40 @@ final class Memory: @unchecked Sendable {
     self[view].assumingMemoryBound(to: Float.self)
   }
 
-  /// A tensor of a given element type with the elements of a view.
-  func tensor(_ view: View, as type: ElementType) -> Tensor {
+  /// A tensor of a given element type with the elements of a view, copied by the threads of a pool if there is one.
+  func tensor(_ view: View, as type: ElementType, on pool: ThreadPool? = nil) -> Tensor {
     let count = view.shape.elementCount
     let storage = TensorStorage(byteCount: count * view.elementSize) { bytes in
       guard count > 0 else { return }
-      copy(from: self[view], view.strides, to: bytes.baseAddress!, view.shape.rowMajorStrides, view)
+      copy(
+        from: self[view], view.strides, to: bytes.baseAddress!, view.shape.rowMajorStrides, view,
+        on: pool)
     }
     let tensor = Tensor(view.type, shape: view.shape, storage: storage)
     return type == view.type ? tensor : Tensor(rounding: tensor.floats, to: type, shape: view.shape)
   }
 
-  /// Writes the elements of a tensor of the view's shape.
-  func store(_ tensor: Tensor, to view: View) {
+  /// Writes the elements of a tensor of the view's shape, in the same way.
+  func store(_ tensor: Tensor, to view: View, on pool: ThreadPool? = nil) {
     precondition(tensor.shape == view.shape)
     guard tensor.count > 0 else { return }
     let stored =
       tensor.elementType == view.type ? tensor : Tensor(tensor.floats, shape: tensor.shape)
     stored.withUnsafeBytes { bytes in
       copy(
-        from: bytes.baseAddress!, view.shape.rowMajorStrides, to: self[view], view.strides, view)
+        from: bytes.baseAddress!, view.shape.rowMajorStrides, to: self[view], view.strides, view,
+        on: pool)
     }
   }
 
   private func copy(
     from source: UnsafeRawPointer, _ sourceStrides: [Int], to target: UnsafeMutableRawPointer,
-    _ targetStrides: [Int], _ view: View
+    _ targetStrides: [Int], _ view: View, on pool: ThreadPool? = nil
   ) {
     var (from, to) = (view, view)
     from.strides = sourceStrides
     to.strides = targetStrides
-    KernelCall.copyNow(from: source, from, to: target, to)
+    KernelCall.copyNow(from: source, from, to: target, to, on: pool)
   }
 }
 

@@ -66,7 +66,7 @@ final class Plan {
   ) throws(CompileError) -> [Tensor] {
     for (place, tensor) in zip(inputs, tensors) {
       switch place {
-      case .view(let view): memory.store(tensor, to: view)
+      case .view(let view): memory.store(tensor, to: view, on: pool)
       case .box(let index): memory.boxes[index] = tensor
       }
     }
@@ -80,7 +80,7 @@ final class Plan {
     }
     return outputs.map { output in
       switch output.place {
-      case .view(let view): memory.tensor(view, as: output.type ?? view.type)
+      case .view(let view): memory.tensor(view, as: output.type ?? view.type, on: pool)
       case .box(let index): memory.boxes[index]!
       }
     }
