@@ -32,7 +32,8 @@ def _randomize_constant(parameter, generator):
     if parameter.dim() > 1:
         parameter.normal_(0, 0.05, generator=generator)
     elif abs(value) > 0.1:
-        parameter.uniform_(0.5 * value, 1.5 * value, generator=generator)
+        least, greatest = sorted([0.5 * value, 1.5 * value])
+        parameter.uniform_(least, greatest, generator=generator)
     else:
         # Biases, which are zero, and scales of residual branches, which are next to it.
         parameter.uniform_(0.02, 0.3, generator=generator)
