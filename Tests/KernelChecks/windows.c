@@ -53,7 +53,7 @@ static bool locate(layout y, long place, long width, long channels, long index[4
 static void check_one_depthwise(const prunec_kernels *k) {
   axis high = random_axis(), wide = random_axis();
   prunec_depthwise a = {
-    .batch = check_random(1, 2),
+    .bands = check_random(1, 5), .batch = check_random(1, 2),
     .channels = check_random(1, check_random(0, 3) ? 35 : 150),
     .in_height = high.in, .in_width = wide.in, .out_height = high.out, .out_width = wide.out,
     .kernel_height = high.kernel, .kernel_width = wide.kernel,

@@ -109,6 +109,9 @@ typedef struct {
   prunec_activation activation;
   float *y;
   long y_batch, y_row, y_pixel;
+  /// Into how many bands of rows y is divided, one after the other: as many as threads, so that each finds in its cache
+  /// what it wrote of x.
+  long bands;
 } prunec_depthwise;
 
 // ---------------------------------------------------------------------------------------------------

@@ -351,11 +351,20 @@ static void depthwise_unit(
   }
 }
 
+/// Units go through the bands, in each through parts of the channels, and of each part through the rows.
 static void depthwise(const prunec_depthwise *a, long begin, long end) {
   const long most = depthwise_channels(a), parts = divide_up(a->channels, most);
   const long most_rows = depthwise_rows(a), lines = divide_up(a->out_height, most_rows);
   for (long unit = begin; unit < end; unit++) {
-    long i = unit % lines * most_rows, part = unit / lines % parts, batch = unit / lines / parts;
+    long batch = unit / (lines * parts), place = unit % (lines * parts);
+    long band = 0, first = 0, last = lines / a->bands;
+    while (place >= last * parts) {
+      band++;
+      first = last;
+      last = lines * (band + 1) / a->bands;
+    }
+    place -= first * parts;
+    long part = place / (last - first), i = (first + place % (last - first)) * most_rows;
     long rows = a->out_height - i < most_rows ? a->out_height - i : most_rows;
     long rest = a->channels - part * most;
     depthwise_unit(a, batch, i, rows, part * most, rest < most ? rest : most);

@@ -173,6 +173,7 @@ extension Planner {
     (depthwise.y_batch, depthwise.y_row, depthwise.y_pixel) = (to.batch, to.row, to.pixel)
     depthwise.activation = prunec_activation(epilogue.activation)
     depthwise.adds_last = epilogue.addsLast
+    depthwise.bands = threadCount
     let addend = addendView(epilogue)
     if let addend {
       let planar = Planar(addend)
