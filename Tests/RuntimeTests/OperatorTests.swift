@@ -243,6 +243,22 @@ import Testing
     }
   }
 
+  @Test func imagesAreReducedByBands() throws {
+    for (extents, node) in [
+      ("[1, 5, 1, 1]", "GlobalAveragePool (c)"), ("[1, 5, 1, 1]", "GlobalMaxPool (c)"),
+      ("[1, 5]", "ReduceMean <axes = [2, 3], keepdims = 0> (c)"),
+      ("[5, 100]", "ReduceSum <keepdims = 0> (c, a)"),
+      ("[1, 5, 1, 100]", "ReduceMin <axes = [2]> (c)"),
+      ("[1, 5, 1, 1]", "ReduceL2 <axes = [2, 3]> (c)"),
+      ("[]", "ReduceMax <keepdims = 0> (c)"),
+    ] {
+      let kernels = try check(
+        "(float[1, 3, 80, 100] x) => (float\(extents) y) <float[5, 3, 1, 1] w = {...}, int64[2] a = {0, 2}>",
+        "c = Conv (x, w) y = \(node)", [normal([1, 3, 80, 100])], opset: 17)
+      #expect(!kernels.contains("reference"))
+    }
+  }
+
   @Test func rowsOfManyAxesMeetOneMatrix() throws {
     let kernels = try check(
       "(float[2, 3, 4, 5, 2, 6] x) => (float[2, 3, 5, 4, 2, 7] y) <float[6, 7] w = {...}, float[7] s = {...}>",

@@ -186,13 +186,52 @@ extension Planner {
     guard let x = try operandViews(id)?[0], let output = graph[id].outputs[0],
       !x.shape.contains(0)
     else { return false }
-    let kept = x.order.filter { !axes.contains($0) }
-    let reduced = x.order.filter { axes.contains($0) }
     // The result with all axes, those that are reduced being of extent one.
     let wide = x.shape.indices.map { axes.contains($0) ? 1 : x.shape[$0] }
     let hasAllAxes = facts[output].rank == x.shape.count
     let placed = result(output, order: hasAllAxes ? x.order : nil)
     guard let y = placed.applying(.reshape(wide)) else { return false }
+    if let banded = banded(x, kind, axes) {
+      let sums = newView(
+        .float32, [threadCount] + wide, order: [0] + x.order.map { $0 + 1 })
+      var total = y
+      total.shape.insert(1, at: 0)
+      total.strides.insert(0, at: 0)
+      return addReduction(id, kind, banded, axes: axes.map { $0 + 1 }, to: sums)
+        && addReduction(id, kind, sums, axes: [0], to: total)
+    }
+    return addReduction(id, kind, x, axes: axes, to: y)
+  }
+
+  /// Fewer elements are reduced by all threads across what each of them wrote.
+  private static let fewElements = 1 << 15
+
+  /// A view whose outermost axis in memory is reduced as one of so many bands as there are threads, with these as an axis
+  /// before the others: each thread reduces what lies together, which it wrote. `nil` where there is no such axis, or
+  /// reductions of bands are not to be reduced in the same way.
+  private func banded(_ x: View, _ kind: ReductionKind, _ axes: [Int]) -> View? {
+    guard threadCount > 1, x.shape.elementCount >= Self.fewElements,
+      let axis = x.order.first(where: { x.shape[$0] != 1 }), axes.contains(axis),
+      x.shape[axis] % threadCount == 0
+    else { return nil }
+    switch kind {
+    case .sum, .mean, .maximum, .minimum, .product: break
+    case .sumOfSquares, .l1, .l2: return nil
+    }
+    var view = x
+    let size = x.shape[axis] / threadCount
+    view.shape[axis] = size
+    view.shape.insert(threadCount, at: 0)
+    view.strides.insert(x.strides[axis] * size, at: 0)
+    return view
+  }
+
+  /// Adds a reduction to `y`, whose extents along `axes` are one; `false` where there are too many axes.
+  private mutating func addReduction(
+    _ id: NodeID, _ kind: ReductionKind, _ x: View, axes: [Int], to y: View
+  ) -> Bool {
+    let kept = x.order.filter { !axes.contains($0) }
+    let reduced = x.order.filter { axes.contains($0) }
     var keptX = x
     for axis in axes { keptX.shape[axis] = 1 }
     let outer = Loops([keptX, y], axes: kept)
