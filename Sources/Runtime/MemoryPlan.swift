@@ -1,7 +1,8 @@
 /// Where in the arena each buffer lies: buffers that are never in use at the same time share memory.
 ///
 /// Largest first, each at the lowest place that is free for as long as it is in use. In general that is no
-/// optimum, but on networks it comes to the lower bound: the most that is in use at one time.
+/// optimum, but on most networks it comes to the lower bound: the most that is in use at one time. Where it does not,
+/// other orders are tried.
 struct MemoryPlan {
   /// For each buffer, in bytes; zero for constants.
   private(set) var offsets: [Int]
@@ -51,11 +52,46 @@ struct MemoryPlan {
       }
     }
 
-    offsets = [Int](repeating: 0, count: buffers.count)
-    let order = buffers.indices.filter {
+    let placed = buffers.indices.filter {
       lifetimes[$0].host == nil && lifetimes[$0].size > 0
         && lifetimes[$0].last >= lifetimes[$0].first
-    }.sorted { (lifetimes[$1].size, $0) < (lifetimes[$0].size, $1) }
+    }
+    var changes: [Int: Int] = [:]
+    for buffer in placed {
+      changes[lifetimes[buffer].first, default: 0] += lifetimes[buffer].size
+      changes[lifetimes[buffer].last + 1, default: 0] -= lifetimes[buffer].size
+    }
+    var inUse = 0
+    for step in changes.keys.sorted() {
+      inUse += changes[step]!
+      lowerBound = max(lowerBound, inUse)
+    }
+
+    offsets = []
+    size = .max
+    for weight in Self.weights where size > lowerBound {
+      let order = placed.sorted {
+        (weight(lifetimes[$1]), $0) < (weight(lifetimes[$0]), $1)
+      }
+      let attempt = Self.place(order, lifetimes)
+      if attempt.size < size { (offsets, size) = attempt }
+    }
+    for buffer in buffers.indices where lifetimes[buffer].host != nil {
+      offsets[buffer] = offsets[Self.host(of: buffer, lifetimes)]
+    }
+  }
+
+  /// What comes first, greatest first: large buffers, those that are in use for long, or both.
+  private static let weights: [@Sendable (Lifetime) -> Int] = [
+    { $0.size }, { $0.size * ($0.last - $0.first + 1) }, { $0.last - $0.first }, { -$0.first },
+  ]
+
+  /// Places buffers in an order, each at the lowest place that is free for as long as it is in use.
+  private static func place(
+    _ order: [Int], _ lifetimes: [Lifetime]
+  ) -> (offsets: [Int], size: Int) {
+    var offsets = [Int](repeating: 0, count: lifetimes.count)
+    var size = 0
     var placed: [Int] = []
     for buffer in order {
       let own = lifetimes[buffer]
@@ -71,19 +107,7 @@ struct MemoryPlan {
       size = max(size, offset + own.size)
       placed.append(buffer)
     }
-    for buffer in buffers.indices where lifetimes[buffer].host != nil {
-      offsets[buffer] = offsets[Self.host(of: buffer, lifetimes)]
-    }
-    var changes: [Int: Int] = [:]
-    for buffer in order {
-      changes[lifetimes[buffer].first, default: 0] += lifetimes[buffer].size
-      changes[lifetimes[buffer].last + 1, default: 0] -= lifetimes[buffer].size
-    }
-    var inUse = 0
-    for step in changes.keys.sorted() {
-      inUse += changes[step]!
-      lowerBound = max(lowerBound, inUse)
-    }
+    return (offsets, size)
   }
 
   private static func host(of buffer: Int, _ lifetimes: [Lifetime]) -> Int {
