@@ -51,7 +51,7 @@ public final class ModelTimes: MeasuredTimes {
     table = LatencyTable(threadCount: timer.threadCount, evictsWeights: evictsWeights)
     checkedTimes = CheckedTimes(table)
     self.original = Session(original, threadCount: timer.threadCount)
-    // What takes too much memory to run is refused here: parts are timed without asking how much they take.
+    // What takes too much memory to run is refused here, with the reason; a part that does is merely not timed.
     _ = try self.original.memory(for: inputs)
     if let complaint = table.complaint {
       warnings.append(Diagnostic(.note, "times are measured anew: \(complaint)"))

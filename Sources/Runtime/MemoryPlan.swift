@@ -69,9 +69,9 @@ struct MemoryPlan {
 
     offsets = []
     size = .max
-    for weight in Self.weights where size > lowerBound {
+    for priority in Self.priorities where size > lowerBound {
       let order = placed.sorted {
-        (weight(lifetimes[$1]), $0) < (weight(lifetimes[$0]), $1)
+        (priority(lifetimes[$1]), $0) < (priority(lifetimes[$0]), $1)
       }
       let attempt = Self.place(order, lifetimes)
       if attempt.size < size { (offsets, size) = attempt }
@@ -81,8 +81,8 @@ struct MemoryPlan {
     }
   }
 
-  /// What comes first, greatest first: large buffers, those that are in use for long, or both.
-  private static let weights: [@Sendable (Lifetime) -> Int] = [
+  /// What comes first, greatest first: large buffers, those that are in use for long, both, or from early on.
+  private static let priorities: [@Sendable (Lifetime) -> Int] = [
     { $0.size }, { $0.size * ($0.last - $0.first + 1) }, { $0.last - $0.first }, { -$0.first },
   ]
 

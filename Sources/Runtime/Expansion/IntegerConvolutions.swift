@@ -40,10 +40,10 @@ extension ExpandedGraph {
     let zeros = constant(wZero)
     let taps = weight.shape[2...].reduce(1, *)
     let magnitudes = IntegerSums.magnitudes(weight, zeros) { $0 / (channels * taps) }
-    let parts = IntegerSums.parts(channels, sums: filters, reach: reach) { channel, totals in
-      for filter in 0..<filters {
+    let parts = IntegerSums.parts(channels, reach: reach) { channel in
+      (0..<filters).map { filter in
         let first = (filter * channels + channel) * taps
-        for tap in first..<(first + taps) { totals[filter] += Int(magnitudes[tap]) }
+        return magnitudes[first..<(first + taps)].reduce(0) { $0 + Int($1) }
       }
     }
     // The channels of groups do not lie side by side.

@@ -15,11 +15,6 @@ extension ExpandedGraph {
     return [addRequantized(sums, by: factors, zeroPoint: inputs[7]!, for: node)]
   }
 
-  /// Whether an operand is known to be one number.
-  func isSingle(_ value: ValueID?, _ call: Invocation, _ index: Int) -> Bool {
-    value != nil && call.shape(index)?.allSatisfy { $0.fixedExtent == 1 } == true
-  }
-
   /// The sums of a product of matrices, as int32; the numbers are places of operands.
   private mutating func addMatrixSums(
     _ node: NodeID, _ call: Invocation, a: Int, aZeroPoint: Int, b: Int, bZeroPoint: Int
@@ -46,8 +41,8 @@ extension ExpandedGraph {
       let zeros = constant(rightZero)
       if let zeros, zeros.count > 1 { axis = 1 }
       let magnitudes = IntegerSums.magnitudes(matrix, zeros) { $0 % columns }
-      found = IntegerSums.parts(inner, sums: columns, reach: reach) { row, totals in
-        for column in 0..<columns { totals[column] += Int(magnitudes[row * columns + column]) }
+      found = IntegerSums.parts(inner, reach: reach) { row in
+        magnitudes[(row * columns)..<((row + 1) * columns)].map(Int.init)
       }
     } else {
       guard rightZero == nil || isSingle(rightZero, call, bZeroPoint) else { return nil }

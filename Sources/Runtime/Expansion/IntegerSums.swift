@@ -18,27 +18,28 @@ enum IntegerSums {
     return max(range.upperBound - least, greatest - range.lowerBound)
   }
 
-  /// Where the inner axis, of `count` indices, is divided, so that sums over a part stay exact: `magnitudes` gives the
-  /// magnitudes of the weights at an inner index, one for each sum. `nil` where that takes too many parts.
+  /// Where the inner axis, of `count` indices, is divided, so that sums over a part stay exact: `magnitudes` gives those of
+  /// the weights at an inner index, one for each sum. `nil` where that takes too many parts.
   static func parts(
-    _ count: Int, sums: Int, reach: Int, magnitudes: (_ inner: Int, inout [Int]) -> Void
+    _ count: Int, reach: Int, magnitudes: (_ inner: Int) -> [Int]
   ) -> [Range<Int>]? {
+    func isExact(_ totals: [Int]) -> Bool { (totals.max() ?? 0) * reach <= exactLimit }
     var parts: [Range<Int>] = []
     var start = 0
-    var totals = [Int](repeating: 0, count: sums)
+    var totals: [Int] = []
     for inner in 0..<count {
-      let before = totals
-      magnitudes(inner, &totals)
-      guard (totals.max() ?? 0) * reach > exactLimit else { continue }
-      guard inner > start else { return nil }
-      parts.append(start..<inner)
-      guard parts.count < partLimit else { return nil }
-      start = inner
-      for index in totals.indices { totals[index] -= before[index] }
-      guard (totals.max() ?? 0) * reach <= exactLimit else { return nil }
+      let own = magnitudes(inner)
+      guard isExact(own) else { return nil }
+      let joined = inner == start ? own : zip(totals, own).map { $0 + $1 }
+      if isExact(joined) {
+        totals = joined
+      } else {
+        parts.append(start..<inner)
+        (start, totals) = (inner, own)
+      }
     }
     parts.append(start..<count)
-    return parts
+    return parts.count <= partLimit ? parts : nil
   }
 
   /// Where the inner axis is divided when nothing is known of the weights but how far they reach.
@@ -64,6 +65,11 @@ enum IntegerSums {
 }
 
 extension ExpandedGraph {
+  /// Whether an operand is known to be one number.
+  func isSingle(_ value: ValueID?, _ call: Invocation, _ index: Int) -> Bool {
+    value != nil && call.shape(index)?.allSatisfy { $0.fixedExtent == 1 } == true
+  }
+
   /// A quantised value less its zero point as float32. Constants are computed when they are packed, one after the other.
   mutating func addShifted(
     _ value: ValueID, zeroPoint: ValueID?, axis: Int? = nil, for node: NodeID
