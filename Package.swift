@@ -4,7 +4,7 @@ import PackageDescription
 
 /// The modules that stand on each other, lowest first.
 let stack = [
-  "Tensors", "GraphIR", "Operators", "Semantics", "Runtime", "Coupling", "Selection", "PassKit",
+  "Tensors", "GraphIR", "Operators", "Semantics", "Runtime", "Coupling", "Calibration", "Selection", "PassKit",
   "Passes",
   "Driver",
   "CommandLineSupport",
@@ -59,6 +59,8 @@ let package = Package(
     .target(name: "Semantics", dependencies: layers(below: "Semantics")),
     .target(name: "Runtime", dependencies: layers(below: "Runtime") + ["CKernels"]),
     .target(name: "Coupling", dependencies: layers(below: "Coupling")),
+    .target(
+      name: "Calibration", dependencies: layers(below: "Calibration") + ["LinearAlgebra"]),
     .target(
       name: "Selection", dependencies: layers(below: "Selection") + ["LinearAlgebra"]),
     .target(name: "PassKit", dependencies: layers(below: "PassKit")),

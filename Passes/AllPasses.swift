@@ -15,6 +15,7 @@ public let allPasses = PassRegistry(
     ScoreChannels.self,
     MaskChannels.self,
     MergeNeurons.self,
+    ReconstructLayers.self,
     ShrinkChannels.self,
     LowerMasks.self,
   ],

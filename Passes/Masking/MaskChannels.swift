@@ -98,6 +98,7 @@ public struct MaskChannels: Pass {
     }
     let kept = coupling.keptIndices(removing: removed)
     let places = MaskPlace.all(in: graph, facts, kept)
+    context.unmaskedGraph = graph
     insert(places, kept, &graph)
   }
 

@@ -21,17 +21,12 @@ public struct ShrinkChannels: Pass {
 
   public init(options: inout OptionReader) throws(CompileError) {}
 
-  private struct Plan {
-    let masks: [NodeID]
-    let cut: GraphCut
-  }
-
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     let coupling = try context.coupling(of: graph)
     let plan = try find(graph, facts, coupling)
     context.maskedGraph = graph
-    perform(plan, &graph)
+    plan.perform(on: &graph)
     try verify(graph, try context.facts(of: graph), plan, before: facts)
     context.shrinkage = context.shrinkage ?? Shrinkage(keptIndices: [:])
     context.shrinkage!.append(plan.cut.kept)
@@ -42,11 +37,10 @@ public struct ShrinkChannels: Pass {
 
   private func find(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis
-  ) throws(CompileError) -> Plan {
-    let masked = try MaskedChannels(in: graph, facts, coupling)
-    let kept = coupling.keptIndices(removing: masked.removed)
-    for place in MaskPlace.all(in: graph, facts, kept) {
-      guard isMasked(place, graph, facts, kept) else {
+  ) throws(CompileError) -> MaskedCut {
+    let plan = try MaskedCut(graph, facts, coupling)
+    for place in MaskPlace.all(in: graph, facts, plan.cut.kept) {
+      guard isMasked(place, graph, facts, plan.cut.kept) else {
         throw CompileError(
           .unsupported,
           "reads channels that are to be removed without masking them",
@@ -54,7 +48,7 @@ public struct ShrinkChannels: Pass {
         )
       }
     }
-    return Plan(masks: masked.masks, cut: try GraphCut(graph, facts, keeping: kept))
+    return plan
   }
 
   private func isMasked(
@@ -73,21 +67,10 @@ public struct ShrinkChannels: Pass {
     return false
   }
 
-  // MARK: Perform
-
-  private func perform(_ plan: Plan, _ graph: inout Graph) {
-    for id in plan.masks {
-      graph.replaceAllUses(of: graph[id].outputs[0]!, with: graph[id].inputs[0]!)
-      graph.erase(id)
-    }
-    graph.dropMaskImport()
-    plan.cut.perform(on: &graph)
-  }
-
   // MARK: Verify
 
   private func verify(
-    _ graph: Graph, _ facts: GraphFacts, _ plan: Plan, before: GraphFacts
+    _ graph: Graph, _ facts: GraphFacts, _ plan: MaskedCut, before: GraphFacts
   ) throws(CompileError) {
     // Constants that operators asked for, such as a Gather's indices, are as long as they made them.
     let adapted = Set(

@@ -1,6 +1,18 @@
 #include <cblas.h>
 
-/* LAPACK's Fortran interface, which OpenBLAS exports without declaring it: solves A X = B for a
-   symmetric positive definite A by Cholesky factorisation (LAPACK, DPOSV). */
+/* LAPACK's Fortran interface, which OpenBLAS exports without declaring it. */
+
+/* Solves A X = B for a symmetric positive definite A by Cholesky factorisation (LAPACK, DPOSV). */
 void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b,
             const int *ldb, int *info);
+/* The Cholesky factor of a symmetric positive definite matrix (LAPACK, DPOTRF). */
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+/* The inverse of a matrix from its Cholesky factor (LAPACK, DPOTRI). */
+void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+/* Eigenvalues and eigenvectors of a symmetric matrix by divide and conquer (LAPACK, DSYEVD). */
+void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
+             double *work, const int *lwork, int *iwork, const int *liwork, int *info);
+/* The singular value decomposition by divide and conquer (LAPACK, DGESDD). */
+void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s,
+             double *u, const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork,
+             int *iwork, int *info);

@@ -5,7 +5,7 @@ import COpenBLAS
 /// One thread computes: sums are then taken in the same order whatever the machine's load and number
 /// of cores, and the same model gives the same bytes.
 public enum LinearAlgebra {
-  private static let isPrepared: Bool = {
+  static let isPrepared: Bool = {
     openblas_set_num_threads(1)
     return true
   }()

@@ -7,12 +7,18 @@ public struct PassContext: Sendable {
   /// The functions that the model defines.
   public let functions: [Function]
   public var couplingOptions = CouplingAnalysis.Options()
+  /// The samples that passes with data run on.
+  public var calibration = CalibrationSets()
+  /// Receives how far a pass that takes long has come, from 0 to 1.
+  public var progress: (@Sendable (Double) -> Void)?
   /// The latest scores.
   public var scores: ChannelScores?
   /// What a budget of time came to.
   public var latency: LatencyReport?
   /// Warnings for the user, in order.
   public var warnings: [Diagnostic] = []
+  /// The graph as it was before channels were masked: what compensation brings the small one closest to.
+  public var unmaskedGraph: Graph?
   /// The graph as it was before channels were taken out, masks included; what the small graph must
   /// agree with.
   public var maskedGraph: Graph?

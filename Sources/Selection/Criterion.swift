@@ -1,4 +1,4 @@
-@_exported import Coupling
+@_exported import Calibration
 
 /// How the importance of a channel is measured. All but `bnScale` and `random` look at the rows of
 /// the weights that make the channel, each with its bias appended as a last column.

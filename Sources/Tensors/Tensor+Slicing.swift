@@ -110,3 +110,31 @@ extension Tensor {
     keeping(Array(range), alongAxis: axis)
   }
 }
+
+extension Tensor {
+  /// The tensor with the elements at all combinations of `indices`, a list for each axis, those of `part`.
+  public func replacing(_ indices: [[Int]], by part: Tensor) -> Tensor {
+    precondition(indices.map(\.count) == part.shape && part.elementType == elementType)
+    guard part.count > 0 else { return self }
+    var whole = self.contiguous
+    let width = elementType.bitWidth / 8
+    let (strides, inner) = (shape.rowMajorStrides, part.shape.last ?? 1)
+    whole.withUnsafeMutableBytes { target in
+      part.withUnsafeBytes { source in
+        for row in 0..<(part.count / inner) {
+          var (rest, base) = (row, 0)
+          for axis in part.shape.indices.dropLast().reversed() {
+            base += indices[axis][rest % part.shape[axis]] * strides[axis]
+            rest /= part.shape[axis]
+          }
+          for column in 0..<inner {
+            let place = (base + (indices.last?[column] ?? 0)) * width
+            let from = (row * inner + column) * width
+            for byte in 0..<width { target[place + byte] = source[from + byte] }
+          }
+        }
+      }
+    }
+    return whole
+  }
+}

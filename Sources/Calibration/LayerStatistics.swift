@@ -1,0 +1,61 @@
+/// What the layers of a graph read when it runs on samples: sums over their rows.
+public struct LayerStatistics: Sendable {
+  /// For each layer's node.
+  private var sums: [NodeID: Moments] = [:]
+  private var layers: [NodeID: FittableLayer] = [:]
+
+  /// Positions of a layer's result that are looked at, by default.
+  public static let rowLimit = 60_000
+  /// Longest row whose moments are kept.
+  private static let lengthLimit = 8192
+
+  /// Runs `graph` on all batches and looks at the layers for which `isWanted` holds. `progress` gets the share that is done.
+  public init(
+    of graph: Graph, _ batches: some CalibrationBatches, rowLimit: Int = rowLimit, seed: UInt64 = 0,
+    where isWanted: (FittableLayer) -> Bool, progress: ((Double) -> Void)? = nil
+  ) throws(CompileError) {
+    let run = try StagedRun(graph, batches)
+    let nodes = Array(graph.nodes)
+    let limit = max(1, rowLimit / run.batchCount)
+    for (index, node) in nodes.enumerated() {
+      progress?(Double(index) / Double(nodes.count))
+      let found = LinearLayer.layers(of: node, graph, run.facts)
+      guard found.count == 1, let layer = FittableLayer(found[0], graph, run.facts),
+        layer.form.groups == 1, layer.form.rowLength <= Self.lengthLimit, isWanted(layer)
+      else { continue }
+      try run.advance(before: node)
+      var moments = Moments(inputs: layer.form.rowLength, outputs: 0)
+      var chooser = Positions(seed: seed &+ UInt64(node.rawValue))
+      for batch in 0..<run.batchCount {
+        guard let data = run.tensor(layer.layer.data, ofBatch: batch),
+          let shape = run.facts(ofBatch: batch)[layer.layer.result].fixedShape
+        else { continue }
+        let positions = chooser.choose(limit, of: layer.form.positionCount(ofResult: shape))
+        let rows = layer.form.rows(of: data, at: positions, result: shape, group: 0)
+        moments.add(rows, [], count: positions.count)
+      }
+      sums[node] = moments
+      layers[node] = layer
+    }
+  }
+
+  /// The consumers of a group's channels whose inputs are known.
+  public func consumers(of group: ChannelGroup, _ graph: Graph) -> [ChannelConsumer] {
+    let members = Dictionary(uniqueKeysWithValues: group.members.map { ($0.axis, $0) })
+    return layers.keys.sorted().compactMap { node in
+      guard let layer = layers[node], let moments = sums[node], moments.count > 0,
+        let axis = layer.layer.inputAxis, let member = members[Axis(layer.layer.weight, axis)],
+        let weight = graph[layer.layer.weight].constant
+      else { return nil }
+      let taps = layer.form.taps
+      return ChannelConsumer(
+        layer: layer, moments: moments,
+        matrix: layer.form.matrix(of: weight, group: 0).map(Double.init),
+        places: (0..<group.count).map { channel in
+          member.indices(ofChannel: channel).flatMap { index in
+            (0..<taps).map { Int(index) * taps + $0 }
+          }
+        })
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import LinearAlgebra
+
+/// Sums over rows `x [K]` and targets `y [M]`: all that least squares needs to know of them, whatever their number.
+///
+/// Two of them add up to those of both sets of rows, so that rows can be counted in any number of parts.
+public struct Moments: Sendable {
+  /// Length K of a row and M of a target.
+  public let inputs, outputs: Int
+  public private(set) var count = 0
+  /// `sum of x x^T [K, K]`, of which the upper triangle is filled.
+  public private(set) var second: [Double]
+  /// `sum of y x^T [M, K]`.
+  public private(set) var cross: [Double]
+  public private(set) var inputSum: [Double]
+  public private(set) var outputSum: [Double]
+  /// `sum of y^2 [M]`.
+  public private(set) var outputSquares: [Double]
+
+  public init(inputs: Int, outputs: Int) {
+    (self.inputs, self.outputs) = (inputs, outputs)
+    second = [Double](repeating: 0, count: inputs * inputs)
+    cross = [Double](repeating: 0, count: outputs * inputs)
+    inputSum = [Double](repeating: 0, count: inputs)
+    outputSum = [Double](repeating: 0, count: outputs)
+    outputSquares = [Double](repeating: 0, count: outputs)
+  }
+
+  /// Rows that are multiplied in single precision before they are added in double.
+  private static let blockLength = 4096
+
+  /// Adds rows `x [count, K]` and their targets `y [count, M]`.
+  public mutating func add(_ x: [Float], _ y: [Float], count rows: Int) {
+    precondition(x.count == rows * inputs && y.count == rows * outputs)
+    for start in stride(from: 0, to: rows, by: Self.blockLength) {
+      let end = min(start + Self.blockLength, rows)
+      let block = Array(x[(start * inputs)..<(end * inputs)])
+      let targets = Array(y[(start * outputs)..<(end * outputs)])
+      let (second, cross) = LinearAlgebra.moments(
+        block, targets, count: end - start, k: inputs, m: outputs)
+      Self.add(second, to: &self.second)
+      Self.add(cross, to: &self.cross)
+      Self.add(Self.columnSums(block, inputs) { $0 }, to: &inputSum)
+      Self.add(Self.columnSums(targets, outputs) { $0 }, to: &outputSum)
+      Self.add(Self.columnSums(targets, outputs) { $0 * $0 }, to: &outputSquares)
+    }
+    count += rows
+  }
+
+  public static func += (sums: inout Moments, more: Moments) {
+    precondition(sums.inputs == more.inputs && sums.outputs == more.outputs)
+    sums.count += more.count
+    add(more.second, to: &sums.second)
+    add(more.cross, to: &sums.cross)
+    add(more.inputSum, to: &sums.inputSum)
+    add(more.outputSum, to: &sums.outputSum)
+    add(more.outputSquares, to: &sums.outputSquares)
+  }
+
+  private static func add<Number: BinaryFloatingPoint>(_ terms: [Number], to sums: inout [Double]) {
+    sums.withUnsafeMutableBufferPointer { sums in
+      terms.withUnsafeBufferPointer { terms in
+        for index in sums.indices { sums[index] += Double(terms[index]) }
+      }
+    }
+  }
+
+  private static func columnSums(
+    _ rows: [Float], _ columns: Int, _ term: (Double) -> Double
+  ) -> [Double] {
+    var sums = [Double](repeating: 0, count: columns)
+    rows.withUnsafeBufferPointer { rows in
+      sums.withUnsafeMutableBufferPointer { sums in
+        for start in stride(from: 0, to: rows.count, by: max(1, columns)) {
+          for column in 0..<columns { sums[column] += term(Double(rows[start + column])) }
+        }
+      }
+    }
+    return sums
+  }
+}
+
+extension Moments {
+  /// Mean of the rows, `[K]`.
+  public var inputMean: [Double] { inputSum.map { $0 / Double(max(1, count)) } }
+
+  /// Mean of the targets, `[M]`.
+  public var outputMean: [Double] { outputSum.map { $0 / Double(max(1, count)) } }
+
+  /// Covariance of the rows, `[K, K]`; with `isCentred` false their second moment about zero.
+  public func covariance(isCentred: Bool = true) -> [Double] {
+    var result = second
+    let (n, mean) = (Double(max(1, count)), inputMean)
+    result.withUnsafeMutableBufferPointer { result in
+      for row in 0..<inputs {
+        for column in row..<inputs {
+          var value = result[row * inputs + column] / n
+          if isCentred { value -= mean[row] * mean[column] }
+          result[row * inputs + column] = value
+          result[column * inputs + row] = value
+        }
+      }
+    }
+    return result
+  }
+
+  /// Covariance of targets and rows, `[M, K]`; with `isCentred` false their second moment about zero.
+  public func crossCovariance(isCentred: Bool = true) -> [Double] {
+    var result = cross
+    let (n, mean, target) = (Double(max(1, count)), inputMean, outputMean)
+    for row in 0..<outputs {
+      for column in 0..<inputs {
+        result[row * inputs + column] /= n
+        if isCentred { result[row * inputs + column] -= target[row] * mean[column] }
+      }
+    }
+    return result
+  }
+
+  /// The sums of rows of which only the elements `indices` are there.
+  public func keeping(inputs indices: [Int]) -> Moments {
+    var kept = Moments(inputs: indices.count, outputs: outputs)
+    kept.count = count
+    for (row, from) in indices.enumerated() {
+      for (column, other) in indices.enumerated() where column >= row {
+        kept.second[row * indices.count + column] =
+          second[min(from, other) * inputs + max(from, other)]
+      }
+    }
+    for output in 0..<outputs {
+      for (column, from) in indices.enumerated() {
+        kept.cross[output * indices.count + column] = cross[output * inputs + from]
+      }
+    }
+    kept.inputSum = indices.map { inputSum[$0] }
+    (kept.outputSum, kept.outputSquares) = (outputSum, outputSquares)
+    return kept
+  }
+}

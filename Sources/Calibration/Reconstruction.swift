@@ -1,0 +1,197 @@
+/// The fit of a small network's layers to the original's results, one after the other.
+public struct Reconstruction {
+  /// What becomes of a constant of the small network.
+  public enum Change: Sendable {
+    case constant(ValueID, Tensor)
+    /// A new constant as an operand of a node, one element for each index of `channels`, an axis of its weight.
+    case operand(Int, of: NodeID, named: String, Tensor, channels: Axis)
+  }
+
+  private let original: StagedRun
+  private let now: StagedRun
+  private let kept: [Axis: [Int]]
+  private let rowLimit: Int
+  private let seed: UInt64
+  private var changes: [Change] = []
+
+  /// `small` has been made from `original` by taking out all but `kept`.
+  public init(
+    original: Graph, small: Graph, kept: [Axis: [Int]], _ batches: some CalibrationBatches,
+    rowLimit: Int, seed: UInt64
+  ) throws(CompileError) {
+    self.original = try StagedRun(original, batches)
+    now = try StagedRun(small, batches)
+    (self.kept, self.rowLimit, self.seed) = (kept, rowLimit, seed)
+  }
+
+  /// Fits all layers. `progress` gets the share that is done.
+  public mutating func run(
+    _ progress: ((Double) -> Void)? = nil
+  ) throws(CompileError) -> [Change] {
+    let nodes = Array(now.graph.nodes)
+    for (index, node) in nodes.enumerated() {
+      progress?(Double(index) / Double(nodes.count))
+      guard original.graph.node(node) != nil else { continue }
+      let layers = LinearLayer.layers(of: node, now.graph, now.facts)
+      if let layer = layers.first {
+        guard layers.count == 1, let fittable = FittableLayer(layer, now.graph, now.facts),
+          fittable.form.rowLength > 1, fittable.form.inputs > 1
+        else { continue }
+        try fit(fittable)
+      } else if let normalization = FittableNormalization(node, now.graph, now.facts) {
+        try fit(normalization)
+      }
+    }
+    return changes
+  }
+
+  // MARK: Layers
+
+  private mutating func fit(_ fittable: FittableLayer) throws(CompileError) {
+    try now.advance(before: fittable.layer.node)
+    try original.advance(past: fittable.last)
+    guard hasChanged(fittable.layer.data) else { return }
+    let skip = skip(behind: fittable.result)
+    let form = fittable.form
+    let weight = now.graph[fittable.layer.weight].constant!
+    let channels = form.groups * form.outputs
+    let places = kept[Axis(fittable.layer.result, fittable.layer.resultAxis)]
+    let biases = fittable.biasElements(now.graph)
+    var elements = weight.floats
+    var newBiases = biases ?? []
+    let sums = moments(fittable, places ?? Array(0..<channels), skip: skip)
+    for (group, (fit, validation)) in sums.enumerated() {
+      let prior = form.matrix(of: weight, group: group).map(Double.init)
+      let rows = (group * form.outputs)..<((group + 1) * form.outputs)
+      let found = LinearFit.validated(
+        fit: fit, validation: validation, prior: prior,
+        priorBias: biases.map { $0[rows].map(Double.init) })
+      form.put(found.matrix.map(Float.init), group: group, into: &elements)
+      if let bias = found.bias { newBiases.replaceSubrange(rows, with: bias.map(Float.init)) }
+    }
+    set(fittable.layer.weight, to: Tensor(rounding: elements, to: weight.elementType, shape: weight.shape))
+    setBias(of: fittable, to: newBiases, weight.elementType)
+  }
+
+  /// The sums of rows and targets of every group: of most batches, and of those that the fit is judged on.
+  private func moments(
+    _ fittable: FittableLayer, _ channels: [Int], skip: ValueID?
+  ) -> [(fit: Moments, validation: Moments)] {
+    let form = fittable.form
+    let none = Moments(inputs: form.rowLength, outputs: form.outputs)
+    var sums = [(fit: Moments, validation: Moments)](
+      repeating: (none, none), count: form.groups)
+    var chooser = Positions(seed: seed &+ UInt64(fittable.layer.node.rawValue))
+    let limit = max(1, rowLimit / now.batchCount)
+    for batch in 0..<now.batchCount {
+      guard let data = now.tensor(fittable.layer.data, ofBatch: batch),
+        let target = original.tensor(fittable.result, ofBatch: batch)
+      else { continue }
+      let shape = target.shape
+      let positions = chooser.choose(limit, of: form.positionCount(ofResult: shape))
+      var targets = form.results(of: target, at: positions, channels: channels)
+      if let skip, let before = original.tensor(skip, ofBatch: batch),
+        let after = now.tensor(skip, ofBatch: batch), before.shape == shape
+      {
+        let missing = form.results(of: before, at: positions, channels: channels)
+        let there = form.results(of: after, at: positions, channels: Array(channels.indices))
+        for index in targets.indices { targets[index] += missing[index] - there[index] }
+      }
+      for group in 0..<form.groups {
+        let rows = form.rows(of: data, at: positions, result: shape, group: group)
+        let own =
+          form.groups == 1
+          ? targets
+          : positions.indices.flatMap { position in
+            let start = position * channels.count + group * form.outputs
+            return targets[start..<(start + form.outputs)]
+          }
+        if batch % 4 == 3 {
+          sums[group].validation.add(rows, own, count: positions.count)
+        } else {
+          sums[group].fit.add(rows, own, count: positions.count)
+        }
+      }
+    }
+    return sums
+  }
+
+  /// The other operand of a sum that is all that reads `result`, where it has been computed in both networks.
+  private func skip(behind result: ValueID) -> ValueID? {
+    guard now.graph[result].uses.count == 1, let sum = now.graph[result].uses[0].node,
+      now.graph[sum].operation == OperationName("Add"), now.graph[sum].inputs.count == 2,
+      let other = now.graph[sum].inputs.compactMap({ $0 }).first(where: { $0 != result }),
+      original.graph.value(other) != nil, now.graph[other].constant == nil,
+      now.tensor(other, ofBatch: 0) != nil, original.tensor(other, ofBatch: 0) != nil
+    else { return nil }
+    return other
+  }
+
+  /// Whether a value differs between the networks.
+  private func hasChanged(_ value: ValueID) -> Bool {
+    guard let after = now.tensor(value, ofBatch: 0), original.graph.value(value) != nil,
+      let before = original.tensor(value, ofBatch: 0)
+    else { return true }
+    return before.shape != after.shape || before.floats != after.floats
+  }
+
+  // MARK: Normalizations
+
+  private mutating func fit(_ normalization: FittableNormalization) throws(CompileError) {
+    try now.advance(past: normalization.node)
+    try original.advance(past: normalization.node)
+    let places = kept[Axis(normalization.result, normalization.axis)]
+    var fits: ChannelFit?
+    for batch in 0..<now.batchCount {
+      guard let after = now.tensor(normalization.result, ofBatch: batch),
+        let before = original.tensor(normalization.result, ofBatch: batch)
+      else { return }
+      let target = places.map { before.keeping($0, alongAxis: normalization.axis) } ?? before
+      guard target.shape == after.shape else { return }
+      fits = fits ?? ChannelFit(count: after.shape[normalization.axis])
+      fits!.add(after, target, axis: normalization.axis)
+    }
+    guard let fits else { return }
+    let scale = now.graph[normalization.scale].constant!
+    // Without a bias there is no shift.
+    let factors = fits.factors.map { normalization.bias == nil ? ($0.scale, 0) : $0 }
+    let scales = zip(scale.floats, factors).map { $0 * Float($1.0) }
+    set(normalization.scale, to: Tensor(rounding: scales, to: scale.elementType, shape: scale.shape))
+    if let bias = normalization.bias {
+      let old = now.graph[bias].constant!
+      let biases = zip(old.floats, factors).map { $0 * Float($1.0) + Float($1.1) }
+      set(bias, to: Tensor(rounding: biases, to: old.elementType, shape: old.shape))
+    }
+    for batch in 0..<now.batchCount {
+      now.update(normalization.result, ofBatch: batch) {
+        $0.scaled(factors, alongAxis: normalization.axis)
+      }
+    }
+  }
+
+  // MARK: Changes
+
+  private mutating func set(_ value: ValueID, to tensor: Tensor) {
+    now.setTensor(of: value, to: tensor)
+    changes.append(.constant(value, tensor))
+  }
+
+  private mutating func setBias(
+    of fittable: FittableLayer, to elements: [Float], _ type: ElementType
+  ) {
+    switch fittable.bias {
+    case .impossible: break
+    case .constant(let value):
+      let old = now.graph[value].constant!
+      set(value, to: Tensor(rounding: elements, to: old.elementType, shape: old.shape))
+    case .absent(let operand):
+      let name = now.graph[fittable.layer.weight].name + ".bias"
+      let tensor = Tensor(rounding: elements, to: type, shape: [elements.count])
+      now.setOperand(operand, of: fittable.layer.node, named: name, to: tensor)
+      changes.append(
+        .operand(
+          operand, of: fittable.layer.node, named: name, tensor,
+          channels: Axis(fittable.layer.weight, fittable.layer.outputAxis)))
+    }
+  }
+}

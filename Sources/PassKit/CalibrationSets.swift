@@ -1,0 +1,26 @@
+/// Samples by the keys that pipelines call them by.
+public struct CalibrationSets: Sendable {
+  /// The key of the samples that passes look at where a pipeline names none.
+  public static let calibration = "calibration"
+
+  private var sets: [String: any CalibrationBatches] = [:]
+
+  public init() {}
+
+  public subscript(key: String) -> (any CalibrationBatches)? {
+    get { sets[key] }
+    set { sets[key] = newValue }
+  }
+
+  /// The samples of a key. Throws a usage error where there are none.
+  public func batches(
+    named key: String, for pass: String
+  ) throws(CompileError) -> any CalibrationBatches {
+    guard let batches = sets[key] else {
+      throw CompileError(
+        .usage, "\(pass) needs samples, and there are none called '\(key)'",
+        notes: ["say --calibration FILE"])
+    }
+    return batches
+  }
+}

@@ -1,0 +1,25 @@
+/// A graph's masks taken out of it together with the channels that they mask.
+public struct MaskedCut {
+  /// The Mask nodes, in order of execution.
+  public let masks: [NodeID]
+  public let cut: GraphCut
+
+  /// Throws an unsupported error where masks leave out what cannot be removed, or an operator cannot follow.
+  public init(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis
+  ) throws(CompileError) {
+    let masked = try MaskedChannels(in: graph, facts, coupling)
+    masks = masked.masks
+    cut = try GraphCut(graph, facts, keeping: coupling.keptIndices(removing: masked.removed))
+  }
+
+  /// Removes the masks, then the channels.
+  public func perform(on graph: inout Graph) {
+    for id in masks {
+      graph.replaceAllUses(of: graph[id].outputs[0]!, with: graph[id].inputs[0]!)
+      graph.erase(id)
+    }
+    graph.dropMaskImport()
+    cut.perform(on: &graph)
+  }
+}
