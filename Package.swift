@@ -17,10 +17,13 @@ func layers(below module: String) -> [Target.Dependency] {
 }
 
 /// One test target for each module.
-let tests: [Target] = (stack + ["LinearAlgebra", "ONNXText", "ONNXFormat"]).map { module in
+let tests: [Target] = (stack + ["LinearAlgebra", "ONNXText", "ONNXFormat", "DataSets"]).map {
+  module in
   .testTarget(
     name: module + "Tests",
-    dependencies: layers(below: "") + ["LinearAlgebra", "ONNXText", "ONNXFormat", "TestSupport"])
+    dependencies: layers(below: "") + [
+      "ArrayFiles", "DataSets", "LinearAlgebra", "ONNXText", "ONNXFormat", "TestSupport",
+    ])
 }
 
 let package = Package(
@@ -31,8 +34,8 @@ let package = Package(
     .library(
       name: "PrunecKit",
       targets: [
-        "ArrayFiles", "GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Runtime", "Coupling",
-        "PassKit", "Passes", "Driver",
+        "ArrayFiles", "DataSets", "GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Runtime",
+        "Coupling", "PassKit", "Passes", "Driver",
       ]),
   ],
   dependencies: [
@@ -46,6 +49,10 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
       name: "CLibZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
+    .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
     .target(name: "ArrayFiles", dependencies: ["CLibZip", "GraphIR", "Tensors"]),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "CONNX", dependencies: ["CProtobufC"], exclude: ["onnx.proto"]),
@@ -57,6 +64,9 @@ let package = Package(
     .target(name: "ONNXFormat", dependencies: layers(below: "Operators") + ["CONNX"]),
     .target(name: "Operators", dependencies: layers(below: "Operators")),
     .target(name: "Semantics", dependencies: layers(below: "Semantics")),
+    .target(
+      name: "DataSets",
+      dependencies: layers(below: "Runtime") + ["ArrayFiles", "CImages", "ONNXFormat"]),
     .target(name: "Runtime", dependencies: layers(below: "Runtime") + ["CKernels"]),
     .target(name: "Coupling", dependencies: layers(below: "Coupling")),
     .target(
@@ -66,15 +76,16 @@ let package = Package(
     .target(name: "PassKit", dependencies: layers(below: "PassKit")),
     .target(
       name: "Passes", dependencies: layers(below: "Passes") + ["LinearAlgebra"], path: "Passes"),
-    .target(name: "Driver", dependencies: layers(below: "Driver")),
+    .target(name: "Driver", dependencies: layers(below: "Driver") + ["DataSets"]),
     .target(
       name: "CommandLineSupport",
       dependencies: layers(below: "CommandLineSupport") + [
-        "ArrayFiles", "ONNXFormat", "ONNXText",
+        "ArrayFiles", "DataSets", "ONNXFormat", "ONNXText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .executableTarget(name: "prunec", dependencies: layers(below: "") + ["ArrayFiles"]),
+    .executableTarget(
+      name: "prunec", dependencies: layers(below: "") + ["ArrayFiles", "DataSets"]),
     .executableTarget(name: "prunec-opt", dependencies: layers(below: "")),
 
     .target(

@@ -6,7 +6,8 @@
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 python=$repository/.venv/bin/python
-build_packages=(libprotobuf-c-dev libopenblas-dev libzip-dev pkg-config)
+build_packages=(libprotobuf-c-dev libopenblas-dev libzip-dev libpng-dev libjpeg62-turbo-dev
+  pkg-config)
 
 fail() {
   printf '%s: error: %s\n' "${0##*/}" "$1" >&2

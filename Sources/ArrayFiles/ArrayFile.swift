@@ -1,5 +1,17 @@
 import Foundation
 
+/// What an array is, without its elements.
+public struct ArrayHeader: Hashable, Sendable {
+  public let elementType: ElementType
+  /// Extents, outermost first.
+  public let shape: [Int]
+
+  public init(elementType: ElementType, shape: [Int]) {
+    self.elementType = elementType
+    self.shape = shape
+  }
+}
+
 /// Arrays in files as NumPy writes them: one in an `.npy` file, several by name in an `.npz` archive.
 public enum ArrayFile {
   /// The array of an `.npy` file.
@@ -7,8 +19,7 @@ public enum ArrayFile {
   /// Throws an input/output error where the file cannot be read, and a malformed error for what is in it.
   public static func read(_ path: String) throws(CompileError) -> Tensor {
     guard let data = FileManager.default.contents(atPath: path) else {
-      let reason = access(path, R_OK) == 0 ? "it is no file" : String(cString: strerror(errno))
-      throw CompileError(.inputOutput, "cannot be read: \(reason)")
+      throw unreadable(path)
     }
     return try NumPyFormat.tensor(data)
   }
@@ -20,20 +31,35 @@ public enum ArrayFile {
   ) throws(CompileError) -> (arrays: [String: Tensor], names: [String]) {
     var tensors: [String: Tensor] = [:]
     let archive = try ZipArchive.read(path) { isWanted(arrayName($0)) }
-    for (entry, data) in archive.entries {
-      let name = arrayName(entry)
-      do throws(CompileError) {
-        tensors[name] = try NumPyFormat.tensor(data)
-      } catch {
-        var named = error
-        for index in named.diagnostics.indices {
-          named.diagnostics[index].message =
-            "array '\(name)' " + named.diagnostics[index].message
-        }
-        throw named
+    for entry in archive.entries {
+      let name = arrayName(entry.name)
+      tensors[name] = try CompileError.about("array '\(name)'") { () throws(CompileError) in
+        try NumPyFormat.tensor(entry.data)
       }
     }
     return (tensors, archive.names.map(arrayName))
+  }
+
+  /// Type and shape of those arrays of an `.npz` archive that are asked for, by name, and the names of all. No elements
+  /// are read.
+  public static func readArchiveHeaders(
+    _ path: String, _ isWanted: (String) -> Bool = { _ in true }
+  ) throws(CompileError) -> (headers: [String: ArrayHeader], names: [String]) {
+    var headers: [String: ArrayHeader] = [:]
+    let archive = try ZipArchive.read(path, prefix: 1 << 16) { isWanted(arrayName($0)) }
+    for entry in archive.entries {
+      let name = arrayName(entry.name)
+      headers[name] = try CompileError.about("array '\(name)'") { () throws(CompileError) in
+        try NumPyFormat.layout(of: entry.data, byteCount: entry.byteCount).header
+      }
+    }
+    return (headers, archive.names.map(arrayName))
+  }
+
+  /// The error of a file that cannot be read.
+  static func unreadable(_ path: String) -> CompileError {
+    let reason = access(path, R_OK) == 0 ? "it is no file" : String(cString: strerror(errno))
+    return CompileError(.inputOutput, "cannot be read: \(reason)")
   }
 
   private static func arrayName(_ entry: String) -> String {

@@ -17,21 +17,30 @@ enum NumPyFormat {
   ///
   /// Throws a malformed error where the bytes break the format, and for other element types.
   static func tensor(_ bytes: Data) throws(CompileError) -> Tensor {
-    let bytes = Data(bytes)
+    let layout = try layout(of: bytes, byteCount: bytes.count)
+    return layout.tensor(bytes.dropFirst(layout.start), shape: layout.header.shape)
+  }
+
+  /// How a file of `byteCount` bytes holds its array, read off the bytes that it begins with.
+  ///
+  /// Throws as `tensor` does.
+  static func layout(of bytes: Data, byteCount: Int) throws(CompileError) -> Layout {
     guard bytes.count >= 10, Array(bytes.prefix(6)) == magic else {
       throw CompileError(.malformed, "is no NumPy array: byte 0 does not begin the magic number")
     }
-    let isWide = bytes[6] >= 2
-    guard (1...3).contains(bytes[6]) else {
-      throw CompileError(.malformed, "is a NumPy array of format version \(bytes[6])")
+    let isWide = bytes[bytes.startIndex + 6] >= 2
+    guard (1...3).contains(bytes[bytes.startIndex + 6]) else {
+      throw CompileError(
+        .malformed, "is a NumPy array of format version \(bytes[bytes.startIndex + 6])")
     }
     let start = isWide ? 12 : 10
     guard bytes.count >= start else { throw CompileError(.malformed, "ends within its header") }
-    let length = (8..<start).reversed().reduce(0) { $0 << 8 | Int(bytes[$1]) }
+    let length = (8..<start).reversed().reduce(0) { $0 << 8 | Int(bytes[bytes.startIndex + $1]) }
     guard length <= bytes.count - start else {
       throw CompileError(.malformed, "ends within its header of \(length) bytes")
     }
-    let header = String(decoding: bytes[start..<(start + length)], as: UTF8.self)
+    let text = bytes.dropFirst(start).prefix(length)
+    let header = String(decoding: text, as: UTF8.self)
     let description = try field("descr", of: header)
     let (type, isSwapped) = try elementType(description)
     let isFortran = try field("fortran_order", of: header)
@@ -39,18 +48,37 @@ enum NumPyFormat {
       throw CompileError(.malformed, "has a fortran_order of \(isFortran)")
     }
     let shape = try shape(try field("shape", of: header))
-    let elements = bytes[(start + length)...]
-    guard let count = shape.checkedElementCount, type.byteCount(of: count) == elements.count else {
+    let elementBytes = byteCount - start - length
+    guard let count = shape.checkedElementCount, type.byteCount(of: count) == elementBytes else {
       throw CompileError(
-        .malformed, "has \(elements.count) bytes of elements for shape \(shape) of \(type.name)")
+        .malformed, "has \(elementBytes) bytes of elements for shape \(shape) of \(type.name)")
     }
-    let storage = TensorStorage(byteCount: elements.count) { target in
-      _ = elements.copyBytes(to: target)
-      if isSwapped { Self.reverse(target, width: target.count / max(1, count)) }
+    return Layout(
+      header: ArrayHeader(elementType: type, shape: shape), start: start + length,
+      isSwapped: isSwapped, isFortran: isFortran == "True")
+  }
+
+  /// How a file holds its array.
+  struct Layout {
+    let header: ArrayHeader
+    /// The byte at which the elements begin.
+    let start: Int
+    /// Whether the bytes of every element come in the other order.
+    let isSwapped: Bool
+    /// Whether the first axis is the one whose elements lie next to each other.
+    let isFortran: Bool
+
+    /// The tensor of as many elements as `shape` has.
+    func tensor(_ elements: Data, shape: [Int]) -> Tensor {
+      let type = header.elementType
+      let storage = TensorStorage(byteCount: elements.count) { target in
+        _ = elements.copyBytes(to: target)
+        if isSwapped { NumPyFormat.reverse(target, width: type.bitWidth / 8) }
+      }
+      guard isFortran else { return Tensor(type, shape: shape, storage: storage) }
+      let reversed = Tensor(type, shape: shape.reversed(), storage: storage)
+      return reversed.transposed(Array(shape.indices.reversed()))
     }
-    guard isFortran == "True" else { return Tensor(type, shape: shape, storage: storage) }
-    let reversed = Tensor(type, shape: shape.reversed(), storage: storage)
-    return reversed.transposed(Array(shape.indices.reversed()))
   }
 
   /// The type that a description such as `<f4` stands for, and whether its bytes come in the other order.
@@ -69,7 +97,7 @@ enum NumPyFormat {
   }
 
   /// Reverses the bytes of every element.
-  private static func reverse(_ bytes: UnsafeMutableRawBufferPointer, width: Int) {
+  fileprivate static func reverse(_ bytes: UnsafeMutableRawBufferPointer, width: Int) {
     for start in stride(from: 0, to: bytes.count, by: max(1, width)) {
       bytes[start..<(start + width)].reverse()
     }

@@ -7,10 +7,19 @@ enum ZipArchive {
   /// No array of more bytes is taken out of an archive: few bytes can stand for any number.
   private static let limit = 1 << 34
 
-  /// The entries of an archive that are asked for by name, and the names of all, in their order.
+  /// An entry, or the bytes that it begins with.
+  struct Entry {
+    let name: String
+    let data: Data
+    /// The size of the whole entry.
+    let byteCount: Int
+  }
+
+  /// The entries of an archive that are asked for by name, of each as many bytes as `prefix` says and all by default, and
+  /// the names of all, in their order.
   static func read(
-    _ path: String, _ isWanted: (String) -> Bool
-  ) throws(CompileError) -> (entries: [(name: String, data: Data)], names: [String]) {
+    _ path: String, prefix: Int = .max, _ isWanted: (String) -> Bool
+  ) throws(CompileError) -> (entries: [Entry], names: [String]) {
     var code: Int32 = 0
     guard let archive = zip_open(path, ZIP_RDONLY, &code) else {
       var error = zip_error_t()
@@ -22,7 +31,7 @@ enum ZipArchive {
         "cannot be read as an archive: \(String(cString: zip_error_strerror(&error)))")
     }
     defer { zip_discard(archive) }
-    var entries: [(name: String, data: Data)] = []
+    var entries: [Entry] = []
     var names: [String] = []
     for index in 0..<UInt64(max(0, zip_get_num_entries(archive, 0))) {
       var status = zip_stat_t()
@@ -39,18 +48,20 @@ enum ZipArchive {
           .malformed, "entry '\(name)' cannot be read: \(String(cString: zip_strerror(archive)))")
       }
       defer { zip_fclose(file) }
-      entries.append((name, try contents(of: file, name: name)))
+      let data = try contents(of: file, name: name, prefix: prefix)
+      let size = status.valid & UInt64(ZIP_STAT_SIZE) == 0 ? UInt64(data.count) : status.size
+      entries.append(Entry(name: name, data: data, byteCount: Int(clamping: size)))
     }
     return (entries, names)
   }
 
   private static func contents(
-    of file: OpaquePointer, name: String
+    of file: OpaquePointer, name: String, prefix: Int
   ) throws(CompileError) -> Data {
     var data = Data()
-    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    var buffer = [UInt8](repeating: 0, count: min(prefix, 1 << 20))
     while true {
-      let count = zip_fread(file, &buffer, UInt64(buffer.count))
+      let count = zip_fread(file, &buffer, UInt64(min(buffer.count, prefix - data.count)))
       guard count >= 0 else { throw CompileError(.malformed, "entry '\(name)' cannot be read") }
       if count == 0 { return data }
       data.append(contentsOf: buffer[..<Int(count)])

@@ -79,3 +79,20 @@ public struct CompileError: Error, Sendable, CustomStringConvertible {
 
   public var description: String { diagnostics.map(\.description).joined(separator: "\n") }
 }
+
+extension CompileError {
+  /// Runs `body`, and begins the messages of its errors with `subject`, which they are about.
+  public static func about<R>(
+    _ subject: String, _ body: () throws(CompileError) -> R
+  ) throws(CompileError) -> R {
+    do {
+      return try body()
+    } catch {
+      var named = error
+      for index in named.diagnostics.indices {
+        named.diagnostics[index].message = "\(subject) " + named.diagnostics[index].message
+      }
+      throw named
+    }
+  }
+}

@@ -4,7 +4,7 @@ import GraphIR
 
 /// A model file without the bytes of its tensors.
 struct Skeleton {
-  /// A serialized `ModelProto`. The `raw_data` of every tensor outside of opaque messages holds an
+  /// A serialized `ModelProto` or `TensorProto`. The `raw_data` of every tensor outside of opaque messages holds an
   /// `OmittedBytes` instead of the elements.
   let bytes: [UInt8]
 }
@@ -53,12 +53,15 @@ struct WireScanner {
   /// The first place at which the footprint was beyond the budget for the bytes up to there.
   private var firstExcess: (offset: Int, message: String)?
 
-  /// The skeleton of the file `bytes`.
+  /// The skeleton of the file `bytes`, which holds a message of type `root`: a model, or what may hold tensors.
   ///
   /// Throws `.malformed`, naming the byte, for everything listed above.
-  static func skeleton(of bytes: UnsafeRawBufferPointer) throws(CompileError) -> Skeleton {
+  static func skeleton(
+    of bytes: UnsafeRawBufferPointer,
+    as root: UnsafePointer<ProtobufCMessageDescriptor> = MessageTypes.model
+  ) throws(CompileError) -> Skeleton {
     var scanner = WireScanner(bytes: bytes)
-    try scanner.scanMessage(0..<bytes.count, MessageTypes.model, depth: 0, isRewritten: true)
+    try scanner.scanMessage(0..<bytes.count, root, depth: 0, isRewritten: true)
     try scanner.checkFootprint()
     return Skeleton(bytes: scanner.skeleton)
   }
@@ -296,7 +299,7 @@ struct WireScanner {
 }
 
 /// The descriptors of the messages that are imported piece by piece, and so may be rewritten.
-private enum MessageTypes {
+enum MessageTypes {
   nonisolated(unsafe) static let model = descriptor(onnx__model_proto__init)
   nonisolated(unsafe) static let tensor = descriptor(onnx__tensor_proto__init)
   private nonisolated(unsafe) static let others = [
