@@ -11,7 +11,7 @@ public enum Compensation: String, Sendable, CaseIterable {
 public struct PruneOptions: Sendable {
   public var budget: Budget = .macs(0.5)
   public var scope: Scope = .global
-  public var criterion: Criterion = .l2
+  public var criterion: any ChannelCriterion = .l2
   public var compensation: Compensation = .merge
   public var guards = Guards()
   /// Which factor of a split axis is cut; where it is not given, what the kinds that are asked for need.
@@ -54,13 +54,10 @@ extension PruneOptions {
   /// The text of the pipeline that the options describe.
   public var pipelineText: String {
     if let pipeline { return pipeline }
-    var score = "score-channels{criterion=\(criterion.rawValue)"
-    if criterion == .random { score += " seed=\(seed)" }
-    score += "}"
-    // The scale of a normalization can only be measured while it is there.
+    let score = "score-channels{criterion=\(criterion.name) seed=\(seed)}"
     let fold = "fold-batch-norm,eliminate-dead-nodes"
     var steps = [Self.preparation]
-    steps += criterion == .bnScale ? [score, fold] : [fold, score]
+    steps += criterion.measuresNormalizations ? [score, fold] : [fold, score]
     steps.append("mask-channels{\(maskOptions)}")
     if compensation == .merge { steps.append("merge-neurons") }
     steps.append("shrink-channels")

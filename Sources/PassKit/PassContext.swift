@@ -11,6 +11,10 @@ public struct PassContext: Sendable {
   public var calibration = CalibrationSets()
   /// Receives how far a pass that takes long has come, from 0 to 1.
   public var progress: (@Sendable (Double) -> Void)?
+  /// What layers read on samples, before any channel is masked.
+  public var statistics: LayerStatistics?
+  /// What cutting single groups does to the outputs.
+  public var damage: DamageTable?
   /// The latest scores.
   public var scores: ChannelScores?
   /// What a budget of time came to.

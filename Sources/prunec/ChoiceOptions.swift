@@ -2,8 +2,13 @@ import CommandLineSupport
 
 /// What is removed, and how it is made up for.
 struct ChoiceOptions: ParsableArguments {
-  @Option(help: "Importance of a channel: l1, l2, fpgm, bn-scale or random.")
-  var criterion: Criterion = .l2
+  @Option(
+    help: ArgumentHelp(
+      """
+      Importance of a channel: \(allCriteria.map { "\($0.name) (\($0.summary))" }.joined(separator: ", ")).
+      """),
+    transform: Self.criterion)
+  var criterion: any ChannelCriterion = .l2
 
   @Option(help: "How removed channels are made up for: merge or none.")
   var compensate: Compensation = .merge
@@ -40,8 +45,14 @@ struct ChoiceOptions: ParsableArguments {
     options.isStrict = strict
     options.pipeline = pipeline
   }
+
+  private static func criterion(_ name: String) throws -> any ChannelCriterion {
+    guard let criterion = allCriteria.first(where: { $0.name == name }) else {
+      throw ValidationError("it is not one of \(allCriteria.map(\.name).joined(separator: ", "))")
+    }
+    return criterion
+  }
 }
 
-extension Criterion: ExpressibleByArgument {}
 extension Compensation: ExpressibleByArgument {}
 extension SplitDirection: ExpressibleByArgument {}

@@ -285,7 +285,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
       PruneOptions().pipelineText
         == "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
         + "eliminate-dead-nodes),"
-        + "fold-batch-norm,eliminate-dead-nodes,score-channels{criterion=l2},"
+        + "fold-batch-norm,eliminate-dead-nodes,score-channels{criterion=l2 seed=0},"
         + "mask-channels{macs=0.5 scope=global align=auto max-ratio=0.9 min-channels=8},"
         + "merge-neurons,shrink-channels,"
         + "fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")

@@ -77,13 +77,13 @@ import Testing
   }
 }
 
-@Suite struct GroupScoringTests {
-  private func scores(_ text: String, _ criterion: Criterion, seed: UInt64 = 0) throws -> [[Float]]
-  {
+@Suite struct CriteriaTests {
+  private func scores(
+    _ text: String, _ criterion: any ChannelCriterion, seed: UInt64 = 0
+  ) throws -> [[Float]] {
     let model = try CoupledModel(text)
-    let scores = try GroupScoring(
-      model.graph, model.facts, model.coupling, criterion: criterion, seed: seed
-    ).scores()
+    let scores = try ChannelScores(
+      by: criterion, ScoringInputs(model.graph, model.facts, model.coupling, seed: seed))
     return model.coupling.groups.filter { $0.pin == nil }.map { scores.scores(of: $0)! }
   }
 

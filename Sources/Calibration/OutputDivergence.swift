@@ -1,0 +1,108 @@
+import Foundation
+
+/// How far the outputs of a changed model are from the original's.
+///
+/// | output | measure |
+/// | --- | --- |
+/// | probabilities: none below zero, each row adds up to one | Kullback-Leibler divergence of the rows |
+/// | class scores `[N, C]`, or with further axes of extent one | the same, of their softmax |
+/// | anything else | mean squared difference over the original's variance |
+///
+/// Rows run along axis 1 of two axes, along the last axis of more. The divergence of the model is the sum over its outputs of
+/// floating point numbers.
+public struct OutputDivergence: Sendable {
+  private var total = 0.0
+  private var weight = 0.0
+  private var agreeing = 0.0
+  private var rows = 0.0
+
+  public init() {}
+
+  /// Mean divergence; 0 for none.
+  public var mean: Double { weight > 0 ? total / weight : 0 }
+
+  /// Share of the rows of classes whose greatest element is the same; `nil` where there are no classes.
+  public var agreement: Double? { rows > 0 ? agreeing / rows : nil }
+
+  /// Adds the outputs of a batch, of which the first `sampleCount` samples count.
+  public mutating func add(_ changed: [Tensor], original: [Tensor], sampleCount: Int) {
+    var sum = 0.0
+    for (now, before) in zip(changed, original)
+    where before.elementType.isFloatingPoint && before.shape == now.shape && before.count > 0 {
+      sum += divergence(now, before, sampleCount)
+    }
+    total += sum * Double(sampleCount)
+    weight += Double(sampleCount)
+  }
+
+  private mutating func divergence(_ now: Tensor, _ before: Tensor, _ samples: Int) -> Double {
+    let share =
+      before.shape.first.map { $0 > 0 ? min(1, Double(samples) / Double($0)) : 1 } ?? 1
+    let (p, q) = (before.floats, now.floats)
+    let isVector = before.rank >= 2 && before.shape[2...].allSatisfy { $0 == 1 }
+    let classes = isVector ? before.shape[1] : (before.shape.last ?? 1)
+    let count = max(1, Int(Double(p.count / max(1, classes)) * share))
+    if classes > 1, Self.areProbabilities(p, classes) {
+      return meanOfRows(count, classes, p, q) { Self.divergence(of: $0, from: $1) }
+    }
+    if isVector, classes > 1 {
+      return meanOfRows(count, classes, p, q) {
+        Self.divergence(of: Self.softmax($0), from: Self.softmax($1))
+      }
+    }
+    return Self.relativeChange(q, p)
+  }
+
+  private mutating func meanOfRows(
+    _ count: Int, _ classes: Int, _ p: [Float], _ q: [Float],
+    _ divergence: ([Double], [Double]) -> Double
+  ) -> Double {
+    var sum = 0.0
+    for row in 0..<count {
+      let range = (row * classes)..<((row + 1) * classes)
+      let (before, now) = (p[range].map(Double.init), q[range].map(Double.init))
+      sum += divergence(before, now)
+      rows += 1
+      if Self.greatest(before) == Self.greatest(now) { agreeing += 1 }
+    }
+    return sum / Double(count)
+  }
+
+  private static func greatest(_ row: [Double]) -> Int {
+    row.indices.reduce(0) { row[$1] > row[$0] ? $1 : $0 }
+  }
+
+  private static func areProbabilities(_ elements: [Float], _ classes: Int) -> Bool {
+    guard elements.allSatisfy({ $0 >= 0 }) else { return false }
+    for start in stride(from: 0, to: elements.count, by: classes) {
+      let sum = elements[start..<(start + classes)].reduce(0, +)
+      if abs(sum - 1) > 1e-2 { return false }
+    }
+    return true
+  }
+
+  private static func softmax(_ row: [Double]) -> [Double] {
+    let greatest = row.max() ?? 0
+    let powers = row.map { exp($0 - greatest) }
+    let sum = powers.reduce(0, +)
+    return powers.map { $0 / sum }
+  }
+
+  /// `sum p log(p / q)`; infinite where q is no number.
+  private static func divergence(of p: [Double], from q: [Double]) -> Double {
+    var sum = 0.0
+    for (a, b) in zip(p, q) where a > 0 { sum += a * log(a / max(b, 1e-12)) }
+    return sum.isFinite ? max(0, sum) : .infinity
+  }
+
+  private static func relativeChange(_ now: [Float], _ before: [Float]) -> Double {
+    let mean = before.reduce(0.0) { $0 + Double($1) } / Double(before.count)
+    var (error, power) = (0.0, 0.0)
+    for (a, b) in zip(before, now) {
+      error += (Double(a) - Double(b)) * (Double(a) - Double(b))
+      power += (Double(a) - mean) * (Double(a) - mean)
+    }
+    guard error.isFinite else { return .infinity }
+    return power > 0 ? error / power : error
+  }
+}

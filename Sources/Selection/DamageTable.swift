@@ -1,0 +1,43 @@
+import Foundation
+
+/// For each group, how far the outputs move when it alone keeps some numbers of its channels.
+public struct DamageTable: Sendable {
+  /// One group's measurements.
+  public struct Curve: Sendable {
+    /// Numbers of channels kept, decreasing, and the divergence of the outputs from the original's at each.
+    public private(set) var points: [(kept: Int, divergence: Double)] = []
+
+    /// `count` channels do no damage.
+    public init(count: Int) { points = [(count, 0)] }
+
+    /// Adds a measurement of fewer channels than any before. Fewer channels never do less damage.
+    public mutating func add(kept: Int, divergence: Double) {
+      points.append((kept, max(divergence, points.last!.divergence)))
+    }
+
+    /// The fewest channels that have been tried.
+    public var fewest: Int { points.last!.kept }
+
+    private static let offset = 1e-6
+
+    /// The damage of keeping `kept` channels: between measurements its logarithm is linear.
+    public func divergence(keeping kept: Int) -> Double {
+      guard let next = points.firstIndex(where: { $0.kept <= kept }) else { return .infinity }
+      let (low, high) = (points[next], points[max(0, next - 1)])
+      guard high.kept > low.kept, low.kept < kept else { return low.divergence }
+      let share = Double(kept - low.kept) / Double(high.kept - low.kept)
+      let (a, b) = (log(low.divergence + Self.offset), log(high.divergence + Self.offset))
+      return max(0, exp(a + (b - a) * share) - Self.offset)
+    }
+  }
+
+  /// By the first axis of a group.
+  private var curves: [Axis: Curve] = [:]
+
+  public init() {}
+
+  public subscript(group: ChannelGroup) -> Curve? {
+    get { group.members.first.flatMap { curves[$0.axis] } }
+    set { if let axis = group.members.first?.axis { curves[axis] = newValue } }
+  }
+}

@@ -1,0 +1,56 @@
+@_exported import Calibration
+
+/// All that criteria may look at.
+public struct ScoringInputs: Sendable {
+  public let graph: Graph
+  public let facts: GraphFacts
+  public let coupling: CouplingAnalysis
+  /// The layers of the graph, in its order.
+  public let layers: [LinearLayer]
+  /// The seed of what is random.
+  public let seed: UInt64
+  /// What the layers read when the graph runs on samples, where there are any.
+  public let statistics: LayerStatistics?
+
+  public init(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, seed: UInt64 = 0,
+    statistics: LayerStatistics? = nil
+  ) {
+    self.graph = graph
+    self.facts = facts
+    self.coupling = coupling
+    self.seed = seed
+    self.statistics = statistics
+    layers = LinearLayer.all(in: graph, facts)
+  }
+
+  /// Scores of groups from scores of axes: for each group the mean over its members that have any, each
+  /// brought to a mean of one, so that layers of different scale can be compared with each other. A channel
+  /// that has several indices in one member counts their mean.
+  public func groupScores(fromAxes scores: [Axis: [Float]]) -> [[Float]?] {
+    coupling.groups.map { group in
+      guard group.pin == nil else { return nil }
+      let measured = group.members.compactMap { member in
+        scores[member.axis].map { Self.channelScores(member, $0, count: group.count) }
+      }
+      guard !measured.isEmpty else { return nil }
+      var mean = [Float](repeating: 0, count: group.count)
+      for scores in measured {
+        for channel in 0..<group.count { mean[channel] += scores[channel] / Float(measured.count) }
+      }
+      return mean
+    }
+  }
+
+  private static func channelScores(
+    _ member: ChannelGroup.Member, _ scores: [Float], count: Int
+  ) -> [Float] {
+    var values = (0..<count).map { channel in
+      member.indices(ofChannel: channel).reduce(0) { $0 + scores[Int($1)] }
+        / Float(member.multiplicity)
+    }
+    let mean = values.reduce(0, +) / Float(count)
+    if mean > 0 { values = values.map { $0 / mean } }
+    return values
+  }
+}
