@@ -12,7 +12,9 @@ public let allPasses = PassRegistry(
     EliminateIdentities.self,
     EliminateDeadNodes.self,
     FoldBatchNorm.self,
+    CollectStatistics.self,
     ScoreChannels.self,
+    MeasureDamage.self,
     MaskChannels.self,
     MergeNeurons.self,
     ReconstructLayers.self,
@@ -21,5 +23,10 @@ public let allPasses = PassRegistry(
   ],
   rules: [
     PassRegistry.OrderingRule(
-      "mask-channels", requires: "score-channels", because: "it removes what scores least")
+      "mask-channels", requires: "score-channels", because: "it removes what scores least"),
+    PassRegistry.OrderingRule(
+      "measure-damage", requires: "score-channels", because: "it cuts what scores least"),
+    PassRegistry.OrderingRule(
+      "measure-damage", requires: "collect-statistics",
+      because: "layers make up for what is cut by what they read"),
   ])

@@ -80,7 +80,13 @@ public struct MaskChannels: Pass {
     let coupling = try context.coupling(of: graph)
     guard let scores = context.scores else { preconditionFailure("no scores") }
     let selection = try ChannelSelection(
-      graph, facts, coupling, scores, guards: guards, aliases: context.aliases)
+      graph, facts, coupling, scores, guards: guards, aliases: context.aliases,
+      damage: context.damage)
+    if scope == .individual, context.damage == nil {
+      throw CompileError(
+        .usage, "mask-channels: scope individual needs measure-damage before it",
+        notes: ["say --calibration FILE"])
+    }
     let removed: [Int: Set<Int>]
     if case .latency(let target, let threads) = budget {
       let times = try ModelTimes(

@@ -14,6 +14,7 @@ public final class StagedRun {
   private var position = 0
   private var live: [[ValueID: Tensor]] = []
   /// Facts of the graph for each combination of input types, and the one that each batch has.
+  private let inputTypes: [[TensorType]]
   private let typedFacts: [GraphFacts]
   private var typeOfBatch: [Int] = []
   private let threadCount: Int
@@ -52,6 +53,7 @@ public final class StagedRun {
       throw CompileError(.usage, "there is no sample to run the model on")
     }
     self.typedFacts = typedFacts
+    inputTypes = known
     facts = first
   }
 
@@ -99,8 +101,32 @@ public final class StagedRun {
     live.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.byteCount } }
   }
 
-  /// The live values that nodes from `place` on read, of one batch.
-  public func liveTensors(ofBatch batch: Int) -> [ValueID: Tensor] { live[batch] }
+  /// The outputs, for each batch, of another graph whose nodes before `nodes` are those of this one: it goes on from the values
+  /// that are there.
+  public func outputs(of other: Graph, nodes: [NodeID]) throws(CompileError) -> [[Tensor]] {
+    var sections: [Int: (GraphSection, Session)] = [:]
+    return try live.indices.map { (batch) throws(CompileError) -> [Tensor] in
+      let type = typeOfBatch[batch]
+      if sections[type] == nil {
+        let facts = try GraphFacts(of: other.withInputs(inputTypes[type]))
+        let section = GraphSection(
+          of: other, facts, nodes: nodes, outputs: other.outputs.map(\.value))
+        sections[type] = (section, Session(section.graph, threadCount: threadCount))
+      }
+      let (section, session) = sections[type]!
+      return try session.run(try inputs(of: section, batch))
+    }
+  }
+
+  private func inputs(of section: GraphSection, _ batch: Int) throws(CompileError) -> [Tensor] {
+    try section.inputs.map { (value) throws(CompileError) -> Tensor in
+      guard let tensor = live[batch][value] else {
+        throw CompileError(
+          .unsupported, "cannot be run part by part", at: .value(graph[value].name))
+      }
+      return tensor
+    }
+  }
 
   private func advance(to end: Int) throws(CompileError) {
     guard end > position else { return }
@@ -116,14 +142,7 @@ public final class StagedRun {
       }
       let (section, session) = sections[type]!
       if !section.outputs.isEmpty {
-        let inputs = try section.inputs.map { (value) throws(CompileError) -> Tensor in
-          guard let tensor = live[batch][value] else {
-            throw CompileError(
-              .unsupported, "cannot be run part by part", at: .value(graph[value].name))
-          }
-          return tensor
-        }
-        let outputs = try session.run(inputs)
+        let outputs = try session.run(try inputs(of: section, batch))
         for (value, tensor) in zip(section.outputs, outputs) { live[batch][value] = tensor }
       }
       live[batch] = live[batch].filter { lastUse[$0.key] ?? -1 >= end }

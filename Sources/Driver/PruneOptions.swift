@@ -5,14 +5,21 @@ public enum Compensation: String, Sendable, CaseIterable {
   case none
   /// Neuron merging; needs no data.
   case merge
+  /// Least squares on what layers really read, layer by layer; needs samples.
+  case reconstruct
 }
 
 /// What a user can ask of pruning.
 public struct PruneOptions: Sendable {
   public var budget: Budget = .macs(0.5)
-  public var scope: Scope = .global
-  public var criterion: any ChannelCriterion = .l2
-  public var compensation: Compensation = .merge
+  /// Where a budget looks for channels; with samples `individual` where it is not given, else `global`.
+  public var scope: Scope?
+  /// What makes a channel important; with samples `obs` where it is not given, else `l2`.
+  public var criterion: (any ChannelCriterion)?
+  /// How removed channels are made up for; with samples `reconstruct` where it is not given, else `merge`.
+  public var compensation: Compensation?
+  /// Whether there are samples to run the model on.
+  public var hasSamples = false
   public var guards = Guards()
   /// Which factor of a split axis is cut; where it is not given, what the kinds that are asked for need.
   public var direction: SplitDirection?
@@ -54,15 +61,33 @@ extension PruneOptions {
   /// The text of the pipeline that the options describe.
   public var pipelineText: String {
     if let pipeline { return pipeline }
+    let criterion = self.criterion ?? (hasSamples ? .obs : .l2)
+    let compensation = self.compensation ?? (hasSamples ? .reconstruct : .merge)
     let score = "score-channels{criterion=\(criterion.name) seed=\(seed)}"
     let fold = "fold-batch-norm,eliminate-dead-nodes"
     var steps = [Self.preparation]
-    steps += criterion.measuresNormalizations ? [score, fold] : [fold, score]
+    if criterion.measuresNormalizations { steps += [score, fold] } else { steps.append(fold) }
+    if criterion.needsStatistics || usedScope == .individual { steps.append("collect-statistics") }
+    if !criterion.measuresNormalizations { steps.append(score) }
+    if usedScope == .individual { steps.append("measure-damage") }
     steps.append("mask-channels{\(maskOptions)}")
-    if compensation == .merge { steps.append("merge-neurons") }
+    switch compensation {
+    case .none: break
+    case .merge: steps.append("merge-neurons")
+    case .reconstruct: steps.append("reconstruct-layers")
+    }
     steps.append("shrink-channels")
     steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
     return steps.joined(separator: ",")
+  }
+
+  /// A ratio and a time have no use for what single groups do to the outputs.
+  private var usedScope: Scope {
+    if let scope { return scope }
+    switch budget {
+    case .macs, .parameters: return hasSamples ? .individual : .global
+    case .ratio, .latency: return .global
+    }
   }
 
   private var maskOptions: String {
@@ -75,7 +100,7 @@ extension PruneOptions {
       options.append("latency=\(target.text)")
       if let threads { options.append("threads=\(threads)") }
     }
-    options.append("scope=\(scope.rawValue)")
+    options.append("scope=\(usedScope.rawValue)")
     switch guards.alignment {
     case .auto: options.append("align=auto")
     case .multiple(let multiple): options.append("align=\(multiple)")

@@ -77,6 +77,8 @@ public struct PruneReport: Sendable, Encodable {
   public let pipeline: String
   public var before: Size
   public var after: Size
+  /// How close the result comes to the original on samples, where there are any.
+  public internal(set) var agreement: AgreementReport?
   /// Where the budget is a time.
   public let latency: LatencyReport?
   public let groups: [Group]
@@ -87,7 +89,7 @@ public struct PruneReport: Sendable, Encodable {
 
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
-    case pipeline, before, after, latency, groups, layers, check, passes, warnings
+    case pipeline, before, after, agreement, latency, groups, layers, check, passes, warnings
   }
 
   init(

@@ -3,6 +3,10 @@ public struct Pruner: Sendable {
   public let options: PruneOptions
   /// What is printed, checked and stopped around the passes.
   public var managerOptions = PassManager.Options()
+  /// The samples that passes look at.
+  public var calibration: (any CalibrationBatches)?
+  /// Samples that no pass looks at, on which the result is held against the original.
+  public var heldBack: (any CalibrationBatches)?
   /// Receives the name of each step before it starts.
   public var progress: (@Sendable (String) -> Void)?
   /// Receives the name of a pass and the graph it left, for `managerOptions.printAfter`.
@@ -38,6 +42,7 @@ public struct Pruner: Sendable {
         Diagnostic(
           .warning, "weights listed among the inputs are taken as constants and no longer listed"))
     }
+    context.calibration[CalibrationSets.calibration] = calibration
     context.couplingOptions.direction = try options.splitDirection()
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings
@@ -68,8 +73,13 @@ public struct Pruner: Sendable {
       context.warnings.append(
         Diagnostic(.warning, "the result has been checked but for \(omission)"))
     }
-    let report = try PruneReport(
+    var report = try PruneReport(
       original: model.graph, pruned: graph, options, context, manager.records, check)
+    if let samples = heldBack ?? calibration {
+      progress?("compare with the original")
+      report.agreement = try AgreementReport(
+        original: model.graph, pruned: graph, samples, isHeldBack: heldBack != nil)
+    }
     var prunedModel = model
     prunedModel.graph = try lowered(graph)
     dropDanglingNames(&prunedModel, &context)

@@ -46,6 +46,8 @@ public enum Scope: String, Sendable, CaseIterable {
   case global
   /// Every group loses the same fraction.
   case uniform
+  /// Every group loses so much that the outputs move least for what is saved, as measured on samples.
+  case individual
 }
 
 /// To what multiples channel counts are rounded.

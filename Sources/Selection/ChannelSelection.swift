@@ -2,7 +2,9 @@
 public struct ChannelSelection {
   private let graph: Graph
   let coupling: CouplingAnalysis
-  private let cost: CutCost
+  let cost: CutCost
+  /// What cutting single groups does to the outputs, for `Scope.individual`.
+  let damage: DamageTable?
   private let guards: Guards
   private let aliases: [Axis: [String]]
   /// For each group its channels from the least important to the most.
@@ -24,9 +26,10 @@ public struct ChannelSelection {
   /// matches nothing.
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
-    guards: Guards, aliases: [Axis: [String]] = [:]
+    guards: Guards, aliases: [Axis: [String]] = [:], damage: DamageTable? = nil
   ) throws(CompileError) {
     self.graph = graph
+    self.damage = damage
     self.coupling = coupling
     self.guards = guards
     self.aliases = aliases
@@ -231,7 +234,7 @@ public struct ChannelSelection {
   private func sparingStreams(
     _ fraction: Double, _ quantity: CutCost.Quantity, _ scope: Scope
   ) throws(CompileError) -> [Int] {
-    if let sparing, let kept = try? sparing.counts(fraction, quantity, scope) { return kept }
+    if scope != .individual, let sparing, let kept = try? sparing.counts(fraction, quantity, scope) { return kept }
     return try counts(fraction, quantity, scope)
   }
 
@@ -246,15 +249,21 @@ public struct ChannelSelection {
       throw CompileError(.checkFailed, "the model has no \(unit) that could be counted")
     }
     let limit = Int(fraction * Double(whole))
-    let candidates = self.candidates(scope)
-    let least = cost(candidates(1))
-    guard least <= limit else {
-      let reach = Double(least) / Double(whole)
-      throw CompileError(
+    func unreachable(_ least: Int) -> CompileError {
+      CompileError(
         .checkFailed,
-        "\(unit) cannot be brought to \(Self.percent(fraction)): \(Self.percent(reach)) is as far as it goes",
+        "\(unit) cannot be brought to \(Self.percent(fraction)): "
+          + "\(Self.percent(Double(least) / Double(whole))) is as far as it goes",
         notes: [guardsText])
     }
+    if scope == .individual {
+      let kept = leastDamaging(quantity, limit)
+      guard cost(kept) <= limit else { throw unreachable(cost(kept)) }
+      return kept
+    }
+    let candidates = self.candidates(scope)
+    let least = cost(candidates(1))
+    guard least <= limit else { throw unreachable(least) }
     var (low, high) = (0.0, 1.0)
     if cost(candidates(0)) <= limit { return candidates(0) }
     for _ in 0..<24 {
@@ -287,7 +296,7 @@ public struct ChannelSelection {
   func candidates(_ scope: Scope) -> (Double) -> [Int] {
     switch scope {
     case .uniform: return { counts(ratio: $0) }
-    case .global:
+    case .global, .individual:
       let ranking = ranking
       return { strength in
         var lost = [Int](repeating: 0, count: coupling.groups.count)

@@ -32,8 +32,11 @@ struct AmountOptions: ParsableArguments {
       "Threads to run on for --latency; every processor's by default.", valueName: "n"))
   var threads: Int?
 
-  @Option(help: "Where channels are looked for: global or uniform.")
-  var scope: Scope = .global
+  @Option(
+    help: """
+      Where channels are looked for: global, uniform or individual; individual with --calibration, else global.
+      """)
+  var scope: Scope?
 
   @Option(
     help: ArgumentHelp("Round channel counts to multiples: auto or a number.", valueName: "n"))

@@ -5,13 +5,17 @@ struct ChoiceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Importance of a channel: \(allCriteria.map { "\($0.name) (\($0.summary))" }.joined(separator: ", ")).
+      Importance of a channel: \(allCriteria.map { "\($0.name) (\($0.summary))" }.joined(separator: ", ")); \
+      obs with --calibration, else l2.
       """),
     transform: Self.criterion)
-  var criterion: any ChannelCriterion = .l2
+  var criterion: (any ChannelCriterion)?
 
-  @Option(help: "How removed channels are made up for: merge or none.")
-  var compensate: Compensation = .merge
+  @Option(
+    help: """
+      How removed channels are made up for: merge, reconstruct or none; reconstruct with --calibration, else merge.
+      """)
+  var compensate: Compensation?
 
   @Option(
     help: """

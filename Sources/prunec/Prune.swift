@@ -26,6 +26,9 @@ struct Prune: ParsableCommand {
   @OptionGroup(title: "What")
   var choice: ChoiceOptions
 
+  @OptionGroup(title: "Samples")
+  var calibration: CalibrationOptions
+
   @OptionGroup(title: "Output")
   var outputs: OutputOptions
 
@@ -36,6 +39,7 @@ struct Prune: ParsableCommand {
     var options = PruneOptions()
     try amount.apply(to: &options)
     try choice.apply(to: &options)
+    options.hasSamples = calibration.path != nil
     if passes.stopAfter != nil { options.check = false }
     if passes.printPipeline {
       print(try Pipeline(options.pipelineText))
@@ -53,6 +57,8 @@ struct Prune: ParsableCommand {
     try refuseUnsuitableFiles(file, output)
 
     var pruner = Pruner(options)
+    let samples = try calibration.batches(for: file.model.graph, seed: UInt64(choice.seed))
+    (pruner.calibration, pruner.heldBack) = (samples?.fit, samples?.heldBack)
     pruner.managerOptions = passes.managerOptions
     pruner.print = PassOptions.printGraph
     pruner.progress = progress.show
@@ -71,7 +77,7 @@ struct Prune: ParsableCommand {
     }
     progress.finish()
     result.setSizes(before: file.byteCount, after: written)
-    ExitStatus.writeError((file.warnings + result.warnings).map { $0.rendered(file: model) })
+    ExitStatus.writeError((file.warnings + (samples?.warnings ?? []) + result.warnings).map { $0.rendered(file: model) })
     if passes.timePasses {
       PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })
     }

@@ -8,7 +8,7 @@ struct ReportTable {
   init(_ report: PruneReport) { self.report = report }
 
   var text: String {
-    [sizes, layers, target, check].filter { !$0.isEmpty }.joined(separator: "\n\n")
+    [sizes, layers, target, check, agreement].filter { !$0.isEmpty }.joined(separator: "\n\n")
   }
 
   private var sizes: String {
@@ -68,6 +68,17 @@ struct ReportTable {
     case "impossible": "not checked: \(report.check.reason ?? "")"
     default: "not checked"
     }
+  }
+
+  /// How close the result comes to the original on samples.
+  private var agreement: String {
+    guard let agreement = report.agreement else { return "" }
+    let samples = OutputText.counted(agreement.samples, agreement.isHeldBack ? "sample held back" : "sample")
+    let measures = [
+      agreement.top1.map { String(format: "same class for %.1f %%", $0 * 100) },
+      "divergence \(OutputText.number(agreement.divergence))",
+    ].compactMap { $0 }.joined(separator: ", ")
+    return "compared with the original on \(samples): \(measures)"
   }
 
   private static func scientific(_ value: Double) -> String {

@@ -1,0 +1,5 @@
+import DataSets
+
+extension SampleBatches: CalibrationBatches {
+  public func sampleCount(ofBatch index: Int) -> Int { itemCount(ofBatch: index) }
+}

@@ -1,0 +1,49 @@
+import CommandLineSupport
+import DataSets
+
+/// The samples that pruning looks at.
+struct CalibrationOptions: ParsableArguments {
+  @Option(
+    name: .customLong("calibration"),
+    help: ArgumentHelp(
+      """
+      Samples to look at, without labels: an .npz or .npy file, a folder of those, of ONNX test data or of images.
+      """, valueName: "path"))
+  var path: String?
+
+  @OptionGroup
+  var data: DataOptions
+
+  /// Number of samples where the options say none.
+  private static let defaultCount = 256
+  private static let batchSize = 32
+  /// Part of the samples that no pass looks at.
+  private static let heldBackFraction = 0.2
+  /// With fewer samples none is held back.
+  private static let fewest = 5
+
+  struct Samples {
+    var fit: SampleBatches
+    var heldBack: SampleBatches?
+    var warnings: [Diagnostic]
+  }
+
+  /// The samples for a model; `nil` where none are asked for.
+  func batches(for graph: Graph, seed: UInt64) throws -> Samples? {
+    guard let path else { return nil }
+    let inputs = ModelInput.inputs(of: graph)
+    return try LocatedError.at(path) { () throws(CompileError) in
+      let set = try openDataSet(path, for: inputs, options: data.options)
+      let count = data.samples ?? Self.defaultCount
+      // Few samples make small batches: what is fitted on some is judged on others.
+      let size = max(1, min(Self.batchSize, min(count, set.count) / 8))
+      let all = try SampleBatches(
+        set, inputs: inputs, choosing: count, seed: seed, batchSize: size)
+      guard all.itemCount >= Self.fewest else {
+        return Samples(fit: all, heldBack: nil, warnings: all.warnings)
+      }
+      let (fit, heldBack) = try all.split(heldBack: Self.heldBackFraction)
+      return Samples(fit: fit, heldBack: heldBack, warnings: all.warnings)
+    }
+  }
+}
