@@ -25,15 +25,14 @@ struct Image {
     else { throw CompileError(.inputOutput, "it cannot be read") }
     var image = prunec_image()
     defer { prunec_image_free(&image) }
-    let isDecoded = try bytes.withUnsafeBytes { (raw) throws(CompileError) -> Bool in
-      let source = raw.bindMemory(to: UInt8.self)
-      if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) {
-        return prunec_decode_png(source.baseAddress, source.count, Self.pixelLimit, &image) != 0
-      }
-      if bytes.starts(with: [0xFF, 0xD8]) {
-        return prunec_decode_jpeg(source.baseAddress, source.count, Self.pixelLimit, &image) != 0
-      }
+    let isPNG = bytes.starts(with: [0x89, 0x50, 0x4E, 0x47])
+    guard isPNG || bytes.starts(with: [0xFF, 0xD8]) else {
       throw CompileError(.malformed, "it is neither PNG nor JPEG")
+    }
+    let decode = isPNG ? prunec_decode_png : prunec_decode_jpeg
+    let isDecoded = bytes.withUnsafeBytes { raw in
+      let source = raw.bindMemory(to: UInt8.self)
+      return decode(source.baseAddress, source.count, Self.pixelLimit, &image) != 0
     }
     guard isDecoded else {
       let message = withUnsafeBytes(of: image.message) { bytes in

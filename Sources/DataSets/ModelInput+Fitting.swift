@@ -1,9 +1,8 @@
 import Operators
 
 extension ModelInput {
-  /// The elements of `source` with the type that the input takes. Floating point numbers are rounded to another floating
-  /// point type; every other conversion has to be exact. Where `source` ends up with values that are not finite, the
-  /// error says that it has them in `sample`.
+  /// `tensor` with the element type that the input takes. Floating point numbers are rounded to another floating point
+  /// type; every other conversion has to be exact. Errors call the tensor `source`, and say which `sample` it is of.
   ///
   /// Throws a usage error where the input's type cannot express the elements, and a malformed error for values that are NaN
   /// or infinite, or become so.
@@ -27,7 +26,9 @@ extension ModelInput {
     if let converted, tensor.elementType.isFloatingPoint, wanted.isFloatingPoint {
       return converted
     }
-    guard let converted, converted.converted(to: tensor.elementType) == tensor else {
+    guard let converted, let back = converted.converted(to: tensor.elementType),
+      back == tensor || tensor.elementType.isFloatingPoint && back.isEqual(to: tensor)
+    else {
       throw CompileError(
         .usage,
         "\(source) is \(tensor.elementType.name), and input '\(name)' takes \(wanted.name), which "
@@ -40,12 +41,19 @@ extension ModelInput {
 extension Tensor {
   /// Whether no element is NaN or infinite.
   fileprivate var isFinite: Bool {
-    switch elementType {
-    case .float32:
-      return withElements(as: Float.self) { $0.allSatisfy(\.isFinite) }
-    case .float64:
+    guard elementType.isFloatingPoint else { return true }
+    if elementType == .float64 {
       return withElements(as: Double.self) { $0.allSatisfy(\.isFinite) }
-    default: return floats.allSatisfy(\.isFinite)
     }
+    if elementType == .float32 {
+      return withElements(as: Float.self) { $0.allSatisfy(\.isFinite) }
+    }
+    return floats.allSatisfy(\.isFinite)
+  }
+
+  /// Whether the elements are the same numbers, of which zero is one, whatever its sign.
+  fileprivate func isEqual(to other: Tensor) -> Bool {
+    converted(to: .float64)?.array(of: Double.self)
+      == other.converted(to: .float64)?.array(of: Double.self)
   }
 }

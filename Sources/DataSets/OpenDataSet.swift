@@ -16,13 +16,13 @@ public func openDataSet(
   guard !inputs.isEmpty else {
     throw CompileError(.usage, "holds samples, and the model has no inputs")
   }
-  let set = try open(path, for: inputs, options: options)
+  let set = try dataSet(at: path, for: inputs, options: options)
   guard set.count > 0 else { throw CompileError(.malformed, "has no samples") }
   return set
 }
 
-private func open(
-  _ path: String, for inputs: [ModelInput], options: DataSetOptions
+private func dataSet(
+  at path: String, for inputs: [ModelInput], options: DataSetOptions
 ) throws(CompileError) -> any DataSet {
   if let folder = try Folder(path) {
     if let folders = TestDataFolders(folder, for: inputs) {

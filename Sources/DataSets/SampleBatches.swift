@@ -201,7 +201,8 @@ public struct SampleBatches: Sendable {
     heldBack fraction: Double = 0.2
   ) throws(CompileError) -> (fit: SampleBatches, heldBack: SampleBatches) {
     precondition((0...1).contains(fraction))
-    var generator = SplitMix64(seed: seed ^ 0x5EED)
+    // Another stream than that of the choice.
+    var generator = SplitMix64(seed: ~seed)
     let order = samples.indices.shuffled(using: &generator)
     let rounded = Int((Double(samples.count) * fraction).rounded())
     let count = fraction == 0 ? 0 : min(max(1, rounded), samples.count - 1)

@@ -192,16 +192,17 @@ class CommandsTests(unittest.TestCase):
             (3, "label 18446744073709551615 of item 0", scores,
              dict(x=x, y=np.full(3, 2**64 - 1, np.uint64))),
             (3, "x has 3 items, y 2 labels", scores, dict(x=x, y=y[:2])),
-            (3, "and has only x", scores, dict(x=x)),
-            (3, "and has no arrays", scores, {}),
+            (2, "has no labels", scores, dict(x=x)),
+            (2, "has no array for input 'x', but no others", scores, {}),
         ]:
             with self.subTest(message):
                 result = self.evaluate(path, **arrays)
                 self.assertEqual(result.returncode, code, result.stderr)
                 self.assertIn(message, result.stderr)
         self.assertIn("top-1 100.00 %", self.evaluate(indices, x=x, y=y).stdout)
-        x[0] = np.nan
-        result = self.evaluate(scores, x=x, y=y, note=np.array(["unused"]))
+        roots = self.text_model("float[N, 3] x", "float[N, 3] y", "y = Sqrt (x)")
+        x[0] = -1
+        result = self.evaluate(roots, x=x, y=y, note=np.array(["unused"]))
         self.assertIn("top-1 66.67 %", result.stdout)
         self.assertIn("1 of 3 items have a score that is NaN", result.stderr)
 
@@ -270,7 +271,7 @@ class CommandsTests(unittest.TestCase):
             (3, "type '<U3'", ["run", path, "--input", f"{name}={self.folder / 'text.npy'}"]),
             (2, "--tolerance", ["verify", path, path, "--tolerance", "nan"]),
             (2, "--tolerance", ["verify", path, path, "--tolerance", "inf"]),
-            (5, "archive", ["evaluate", path, "--data", self.folder / "no.npz"]),
+            (5, "cannot be read", ["evaluate", path, "--data", self.folder / "no.npz"]),
             (2, "must end in", ["run", path, "-o", self.folder / "out.txt"]),
             (2, "--runs", ["bench", path, "--runs", "0"]),
             (2, "--ratio -0.5 is not a fraction",
