@@ -12,6 +12,7 @@ public let allPasses = PassRegistry(
     EliminateIdentities.self,
     EliminateDeadNodes.self,
     FoldBatchNorm.self,
+    RotateHeads.self,
     CollectStatistics.self,
     ScoreChannels.self,
     MeasureDamage.self,

@@ -28,6 +28,7 @@ public struct MaskChannels: Pass {
   private let budget: Budget
   private let scope: Scope
   private let guards: Guards
+  private let exponent: Double
 
   public init(options: inout OptionReader) throws(CompileError) {
     var budgets: [Budget] = []
@@ -49,6 +50,7 @@ public struct MaskChannels: Pass {
       throw options.error("give one of macs, params, ratio and latency")
     }
     budget = budgets.first ?? .macs(0.5)
+    exponent = try options.double("damage-exponent", in: 0.1...10) ?? 0.5
     scope = try options.choice("scope", Scope.self) ?? .global
     var guards = Guards()
     if let text = options.string("align"), text != "auto" {
@@ -81,7 +83,7 @@ public struct MaskChannels: Pass {
     guard let scores = context.scores else { preconditionFailure("no scores") }
     let selection = try ChannelSelection(
       graph, facts, coupling, scores, guards: guards, aliases: context.aliases,
-      damage: context.damage)
+      damage: context.damage, exponent: exponent)
     if scope == .individual, context.damage == nil {
       throw CompileError(
         .usage, "mask-channels: scope individual needs measure-damage before it",

@@ -23,7 +23,8 @@ public struct ScoreChannels: Pass {
     let coupling = try context.coupling(of: graph)
     context.scores = try ChannelScores(
       by: criterion, ScoringInputs(
-        graph, facts, coupling, seed: UInt64(seed), statistics: context.statistics))
+        graph, facts, coupling, seed: UInt64(seed), statistics: context.statistics,
+        rotatedPowers: context.rotatedPowers))
   }
 
   private static func criterion(

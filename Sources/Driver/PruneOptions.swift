@@ -67,6 +67,7 @@ extension PruneOptions {
     let fold = "fold-batch-norm,eliminate-dead-nodes"
     var steps = [Self.preparation]
     if criterion.measuresNormalizations { steps += [score, fold] } else { steps.append(fold) }
+    if criterion.needsStatistics { steps.append("rotate-heads") }
     if criterion.needsStatistics || usedScope == .individual { steps.append("collect-statistics") }
     if !criterion.measuresNormalizations { steps.append(score) }
     if usedScope == .individual { steps.append("measure-damage") }

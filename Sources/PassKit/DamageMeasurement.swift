@@ -93,16 +93,31 @@ public struct DamageMeasurement {
   ) throws(CompileError) -> Graph {
     var cut = graph
     let stays = (0..<coupling.groups[group].count).filter { !removed.contains($0) }
-    for consumer in consumers { compensate(consumer, keeping: stays, &cut) }
     let kept = coupling.keptIndices(removing: [group: removed])
-    try GraphCut(cut, facts, keeping: kept).perform(on: &cut)
+    let change = try GraphCut(graph, facts, keeping: kept)
+    let newBiases = consumers.compactMap { compensate($0, keeping: stays, &cut) }
+    change.perform(on: &cut)
+    for bias in newBiases {
+      let axis = Axis(bias.layer.layer.weight, bias.layer.layer.outputAxis)
+      let elements = kept[axis].map { $0.map { bias.elements[$0] } } ?? bias.elements
+      let name = cut.uniqueName(cut[bias.layer.layer.weight].name + ".bias")
+      let tensor = Tensor(elements, shape: [elements.count])
+      cut.setInput(bias.operand, of: bias.layer.layer.node, to: cut.addInitializer(name: name, tensor))
+    }
     return cut
   }
 
-  /// Fits the weights of a layer to the channels that stay.
+  /// A bias that a layer has not had before.
+  private struct NewBias {
+    let layer: FittableLayer
+    let operand: Int
+    let elements: [Float]
+  }
+
+  /// Fits the weights of a layer to the channels that stay, and its bias where it has one; else gives the bias that it needs.
   private func compensate(
     _ consumer: ChannelConsumer, keeping channels: [Int], _ graph: inout Graph
-  ) {
+  ) -> NewBias? {
     let length = consumer.moments.inputs
     let kept = channels.flatMap { consumer.places[$0] }.sorted()
     let channelPlaces = Set(consumer.places.flatMap { $0 })
@@ -130,17 +145,17 @@ public struct DamageMeasurement {
       consumer.matrix, columns, m: rows, k: length, n: places.count)
     guard let solution = LinearAlgebra.solve(left, right, n: places.count, count: rows),
       solution.allSatisfy(\.isFinite)
-    else { return }
+    else { return nil }
     var matrix = [Double](repeating: 0, count: rows * length)
     for row in 0..<rows {
       for (column, place) in places.enumerated() {
         matrix[row * length + place] = solution[row * places.count + column]
       }
     }
-    set(matrix, consumer, &graph)
+    return set(matrix, consumer, &graph)
   }
 
-  private func set(_ matrix: [Double], _ consumer: ChannelConsumer, _ graph: inout Graph) {
+  private func set(_ matrix: [Double], _ consumer: ChannelConsumer, _ graph: inout Graph) -> NewBias? {
     let (layer, length) = (consumer.layer, consumer.moments.inputs)
     let weight = graph[layer.layer.weight].constant!
     var elements = weight.floats
@@ -149,7 +164,7 @@ public struct DamageMeasurement {
       of: layer.layer.weight,
       to: Tensor(rounding: elements, to: weight.elementType, shape: weight.shape))
     // The means of what is left stand in for those of what has gone.
-    guard var biases = layer.biasElements(graph) else { return }
+    guard var biases = layer.biasElements(graph) else { return nil }
     let means = consumer.moments.inputMean
     for row in biases.indices {
       var shift = 0.0
@@ -163,11 +178,9 @@ public struct DamageMeasurement {
       let old = graph[value].constant!
       graph.setTensor(
         of: value, to: Tensor(rounding: biases, to: old.elementType, shape: old.shape))
-    case .absent(let operand):
-      let bias = Tensor(rounding: biases, to: weight.elementType, shape: [biases.count])
-      let name = graph.uniqueName(graph[layer.layer.weight].name + ".bias")
-      graph.setInput(operand, of: layer.layer.node, to: graph.addInitializer(name: name, bias))
-    case .impossible: break
+      return nil
+    case .absent(let operand): return NewBias(layer: layer, operand: operand, elements: biases)
+    case .impossible: return nil
     }
   }
 

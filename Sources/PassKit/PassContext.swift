@@ -13,6 +13,8 @@ public struct PassContext: Sendable {
   public var progress: (@Sendable (Double) -> Void)?
   /// What layers read on samples, before any channel is masked.
   public var statistics: LayerStatistics?
+  /// For axes of weights that make turned heads, by index the share that a dimension has of its head's power.
+  public var rotatedPowers: [Axis: [Int: Float]] = [:]
   /// What cutting single groups does to the outputs.
   public var damage: DamageTable?
   /// The latest scores.

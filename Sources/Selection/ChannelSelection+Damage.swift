@@ -7,7 +7,7 @@ extension ChannelSelection {
 
   /// The counts whose cost is at most `limit`, or the least there are: step by step the group is cut whose damage to the
   /// power of `exponent` grows least for what is saved, and what is left of the limit in the end is given back.
-  func leastDamaging(_ quantity: CutCost.Quantity, _ limit: Int, exponent: Double = 0.5) -> [Int] {
+  func leastDamaging(_ quantity: CutCost.Quantity, _ limit: Int) -> [Int] {
     let curves = coupling.groups.map { damage?[$0] }
     func harm(_ group: Int, _ kept: Int) -> Double {
       pow(curves[group]?.divergence(keeping: kept) ?? 0, exponent)

@@ -5,6 +5,8 @@ public struct ChannelSelection {
   let cost: CutCost
   /// What cutting single groups does to the outputs, for `Scope.individual`.
   let damage: DamageTable?
+  /// Power of the damage that is added up.
+  let exponent: Double
   private let guards: Guards
   private let aliases: [Axis: [String]]
   /// For each group its channels from the least important to the most.
@@ -26,10 +28,11 @@ public struct ChannelSelection {
   /// matches nothing.
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
-    guards: Guards, aliases: [Axis: [String]] = [:], damage: DamageTable? = nil
+    guards: Guards, aliases: [Axis: [String]] = [:], damage: DamageTable? = nil, exponent: Double = 0.5
   ) throws(CompileError) {
     self.graph = graph
     self.damage = damage
+    self.exponent = exponent
     self.coupling = coupling
     self.guards = guards
     self.aliases = aliases

@@ -11,16 +11,19 @@ public struct ScoringInputs: Sendable {
   public let seed: UInt64
   /// What the layers read when the graph runs on samples, where there are any.
   public let statistics: LayerStatistics?
+  /// For axes of weights that make turned heads, by index the share that a dimension has of its head's power.
+  public let rotatedPowers: [Axis: [Int: Float]]
 
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, seed: UInt64 = 0,
-    statistics: LayerStatistics? = nil
+    statistics: LayerStatistics? = nil, rotatedPowers: [Axis: [Int: Float]] = [:]
   ) {
     self.graph = graph
     self.facts = facts
     self.coupling = coupling
     self.seed = seed
     self.statistics = statistics
+    self.rotatedPowers = rotatedPowers
     layers = LinearLayer.all(in: graph, facts)
   }
 

@@ -19,12 +19,31 @@ public struct BrainSurgeon: ChannelCriterion {
     return inputs.coupling.groups.indices.map { index in
       let group = inputs.coupling.groups[index]
       guard group.pin == nil else { return nil }
+      if let powers = Self.powers(of: group, inputs.rotatedPowers) { return powers }
       let consumers = statistics.consumers(of: group, inputs.graph)
       guard var elimination = ChannelElimination(consumers, channelCount: group.count) else {
         return norms[index]
       }
       return Self.scores(elimination.run())
     }
+  }
+
+  /// What the dimensions of turned heads have of their heads' powers; `nil` where not every member that makes them is turned.
+  private static func powers(
+    of group: ChannelGroup, _ rotated: [Axis: [Int: Float]]
+  ) -> [Float]? {
+    let lists = group.members.compactMap { member in rotated[member.axis].map { (member, $0) } }
+    guard !lists.isEmpty else { return nil }
+    var sums = [Float](repeating: 0, count: group.count)
+    for (member, powers) in lists {
+      for channel in 0..<group.count {
+        for index in member.indices(ofChannel: channel) {
+          guard let power = powers[Int(index)] else { return nil }
+          sums[channel] += power
+        }
+      }
+    }
+    return sums
   }
 
   /// For each channel the error reached when it goes; the last one counts as much as all before it together.

@@ -1,0 +1,181 @@
+/// The heads of an attention block that is spelled out in products: which channels of which layers are the queries, keys and
+/// values of each, and which inputs of the output projection.
+///
+///     scores = MatMul(q, transposed k);  z = MatMul(Softmax(scores), v);  y = z O
+///
+/// Between the layers and the products there may be anything that arranges channels and scales them (`ChannelTrace`). Normalized
+/// or rotated queries and keys are no such thing; heads that share keys and values are.
+public struct AttentionHeads: Sendable {
+  /// Queries that share keys.
+  public struct Matching: Sendable {
+    public let query, key: FittableLayer
+    /// For each head of keys, the channels of its dimensions, and those of each head of queries that meets it.
+    public let heads: [(keys: [Int], queries: [[Int]])]
+  }
+
+  /// Values and the inputs of the output projection that are made of them.
+  public struct Mixing: Sendable {
+    public let value, output: FittableLayer
+    /// The result of the product.
+    public let result: ValueID
+    /// For each head of values, the channels of its dimensions, and for each head of the result the inputs of the projection and
+    /// its place among the matrices of the result.
+    public let heads: [(values: [Int], outputs: [(inputs: [Int], place: Int)])]
+  }
+
+  public let matchings: [Matching]
+  public let mixings: [Mixing]
+
+  /// All heads of a graph. `facts` have numbers for all extents, and one sample.
+  public init(in graph: Graph, _ facts: GraphFacts) {
+    let layers = graph.nodes.flatMap { node -> [FittableLayer] in
+      let found = LinearLayer.layers(of: node, graph, facts)
+      return found.count == 1 ? found.compactMap { FittableLayer($0, graph, facts) } : []
+    }.filter { $0.form.groups == 1 && $0.form.taps == 1 }
+    let search = Search(graph: graph, facts: facts, layers: layers)
+    let products = graph.nodes.filter { search.isProductOfComputed($0) }
+    let matchings = products.compactMap { search.matching($0) }
+    let mixings = products.compactMap { search.mixing($0) }
+    let ends = Set(products)
+    let onTheWay = Set((matchings.map(\.nodes) + mixings.map(\.nodes)).flatMap { $0 })
+    func isPrivate(_ layer: FittableLayer) -> Bool {
+      search.isPrivate(layer.result, onTheWay, ends)
+    }
+    self.matchings = matchings.map(\.found).filter {
+      isPrivate($0.query) && isPrivate($0.key)
+    }
+    self.mixings = mixings.map(\.found).filter {
+      isPrivate($0.value) && search.isPrivate($0.result, onTheWay, [$0.output.layer.node])
+    }
+  }
+
+  private struct Search {
+    let graph: Graph
+    let facts: GraphFacts
+    let layers: [FittableLayer]
+
+    func isProductOfComputed(_ id: NodeID) -> Bool {
+      let node = graph[id]
+      guard node.operation == OperationName("MatMul") else { return false }
+      return node.inputs.allSatisfy { $0.map { !facts.isFixed($0) } ?? false }
+    }
+
+    /// The layer that a value consists of, with the trace from its result.
+    private func source(of value: ValueID) -> (layer: FittableLayer, trace: ChannelTrace)? {
+      var current = value
+      for _ in 0..<16 {
+        if let layer = layers.last(where: { $0.result == current }) {
+          let axis = (facts[layer.result].rank ?? 1) - 1
+          return ChannelTrace(from: current, axis: axis, to: value, graph, facts).map { (layer, $0) }
+        }
+        guard let node = graph[current].definingNode,
+          let next = graph[node].inputs.compactMap({ $0 }).first(where: {
+            !facts.isFixed($0) && facts[$0].knownTensor == nil
+          })
+        else { return nil }
+        current = next
+      }
+      return nil
+    }
+
+    func matching(_ id: NodeID) -> (found: Matching, nodes: [NodeID])? {
+      let node = graph[id]
+      guard let q = source(of: node.inputs[0]!), let k = source(of: node.inputs[1]!),
+        let queries = q.trace.lists(alongLast: true), let keys = k.trace.lists(alongLast: false),
+        queries.count == keys.count
+      else { return nil }
+      var heads: [(keys: [Int], queries: [[Int]])] = []
+      for (query, key) in zip(queries, keys) {
+        let place = heads.firstIndex { $0.keys == key } ?? heads.count
+        if place == heads.count { heads.append((key, [])) }
+        if !heads[place].queries.contains(query) { heads[place].queries.append(query) }
+      }
+      guard areDisjoint(heads.map(\.keys)), areDisjoint(heads.flatMap(\.queries)) else {
+        return nil
+      }
+      let found = Matching(query: q.layer, key: k.layer, heads: heads)
+      return (found, q.trace.nodes + k.trace.nodes)
+    }
+
+    func mixing(_ id: NodeID) -> (found: Mixing, nodes: [NodeID])? {
+      let node = graph[id]
+      guard let v = source(of: node.inputs[1]!), let values = v.trace.lists(alongLast: true),
+        let result = node.outputs[0], let shape = facts[result].fixedShape, shape.count >= 2,
+        let output = layers.first(where: { leads(result, to: $0.layer.data) }),
+        let places = places(of: result, shape, in: output), places.count == values.count
+      else { return nil }
+      var heads: [(values: [Int], outputs: [(inputs: [Int], place: Int)])] = []
+      for (index, value) in values.enumerated() {
+        let place = heads.firstIndex { $0.values == value } ?? heads.count
+        if place == heads.count { heads.append((value, [])) }
+        heads[place].outputs.append((places[index].inputs, index))
+      }
+      guard areDisjoint(heads.map(\.values)),
+        areDisjoint(heads.flatMap { $0.outputs.map(\.inputs) })
+      else { return nil }
+      let found = Mixing(value: v.layer, output: output, result: result, heads: heads)
+      return (found, v.trace.nodes + places[0].nodes)
+    }
+
+    private func leads(_ start: ValueID, to end: ValueID) -> Bool {
+      var current = end
+      for _ in 0..<16 {
+        if current == start { return true }
+        guard let node = graph[current].definingNode,
+          let next = graph[node].inputs.compactMap({ $0 }).first(where: {
+            !facts.isFixed($0) && facts[$0].knownTensor == nil
+          })
+        else { return false }
+        current = next
+      }
+      return false
+    }
+
+    /// For each matrix of a product's result, the inputs of the projection that its columns are.
+    private func places(
+      of result: ValueID, _ shape: [Int], in output: FittableLayer
+    ) -> [(inputs: [Int], nodes: [NodeID])]? {
+      let width = shape[shape.count - 1]
+      let matrices = shape.dropLast(2).reduce(1, *)
+      // With the axes of matrices last but one, each column of each matrix is a channel of one axis.
+      guard let data = facts[output.layer.data].fixedShape, let length = data.last,
+        length == matrices * width, let axis = shape.indices.dropLast(2).last
+      else { return nil }
+      guard shape[axis] == matrices else { return nil }
+      guard
+        let heads = ChannelTrace(from: result, axis: axis, to: output.layer.data, graph, facts),
+        let columns = ChannelTrace(
+          from: result, axis: shape.count - 1, to: output.layer.data, graph, facts)
+      else { return nil }
+      var inputs = [[Int]](repeating: [Int](repeating: -1, count: width), count: matrices)
+      for (index, head) in heads.channels.enumerated() {
+        let (column, input) = (columns.channels[index], index % length)
+        if inputs[head][column] < 0 { inputs[head][column] = input }
+        guard inputs[head][column] == input else { return nil }
+      }
+      guard inputs.allSatisfy({ $0.allSatisfy { $0 >= 0 } }) else { return nil }
+      return inputs.map { ($0, heads.nodes) }
+    }
+
+    private func areDisjoint(_ lists: [[Int]]) -> Bool {
+      Set(lists.flatMap { $0 }).count == lists.reduce(0) { $0 + $1.count }
+    }
+
+    /// Whether everything that reads a value, or what `nodes` make of it, is among them or `ends`, or does not look at its
+    /// elements.
+    func isPrivate(_ value: ValueID, _ nodes: Set<NodeID>, _ ends: Set<NodeID>) -> Bool {
+      var open = [value]
+      while let current = open.popLast() {
+        for use in graph[current].uses {
+          guard let node = use.node else { return false }
+          if ends.contains(node) { continue }
+          let results = graph[node].outputs.compactMap { $0 }
+          if results.allSatisfy({ facts[$0].knownTensor != nil }) { continue }
+          guard nodes.contains(node) else { return false }
+          open += results
+        }
+      }
+      return true
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/// Nodes between two values that do no more than arrange elements and multiply them by constants, found by trying: which channel
+/// of the one each element of the other is.
+///
+/// No list of operators: the nodes are evaluated on marked channels. What comes out as the mark of one channel, for each of two
+/// sets of marks, is that channel; zeros have to stay zeros.
+public struct ChannelTrace: Sendable {
+  /// The nodes between, in order of execution.
+  public let nodes: [NodeID]
+  /// The channel that each element of the result is, in row-major order.
+  public let channels: [Int]
+  /// The result's shape.
+  public let shape: [Int]
+
+  /// The longest path that is followed.
+  private static let nodeLimit = 32
+
+  /// Traces the channels along `axis` of `source` to `target`. `nil` where the nodes between do anything else. `facts` have numbers
+  /// for all extents.
+  public init?(
+    from source: ValueID, axis: Int, to target: ValueID, _ graph: Graph, _ facts: GraphFacts
+  ) {
+    guard let start = facts[source].fixedShape, let end = facts[target].fixedShape,
+      facts[source].elementType == .float32,
+      let nodes = Self.nodes(from: source, to: target, graph, facts)
+    else { return nil }
+    let section = GraphSection(of: graph, facts, nodes: nodes, outputs: [target])
+    guard source == target || section.inputs == [source] else { return nil }
+    let count = start[axis]
+    func result(_ marks: [Float]) -> [Float]? {
+      let inner = start[(axis + 1)...].reduce(1, *)
+      let elements = (0..<start.reduce(1, *)).map { marks[$0 / max(1, inner) % count] }
+      if source == target { return elements }
+      let input = Tensor(elements, shape: start)
+      return try? ReferenceEvaluator(section.graph).run([input]).first?.floats
+    }
+    let numbers = (0..<count).map { Float($0 + 1) }
+    guard let zeros = result([Float](repeating: 0, count: count)), zeros.allSatisfy({ $0 == 0 }),
+      let ones = result([Float](repeating: 1, count: count)), ones.allSatisfy({ $0 != 0 }),
+      let forwards = result(numbers), let backwards = result(numbers.reversed())
+    else { return nil }
+    var channels: [Int] = []
+    for index in ones.indices {
+      let mark = (forwards[index] / ones[index]).rounded()
+      let mirrored = (backwards[index] / ones[index]).rounded()
+      guard mark >= 1, mark <= Float(count), mark + mirrored == Float(count + 1),
+        abs(forwards[index] - mark * ones[index]) <= 1e-4 * abs(forwards[index])
+      else { return nil }
+      channels.append(Int(mark) - 1)
+    }
+    self.nodes = nodes
+    self.channels = channels
+    shape = end
+  }
+
+  /// The nodes on the way, if `source` is all that `target` depends on that is not known.
+  private static func nodes(
+    from source: ValueID, to target: ValueID, _ graph: Graph, _ facts: GraphFacts
+  ) -> [NodeID]? {
+    var found: Set<NodeID> = []
+    var open = [target]
+    var reached = source == target
+    while let value = open.popLast() {
+      if value == source {
+        reached = true
+        continue
+      }
+      if facts.isFixed(value) || facts[value].knownTensor != nil { continue }
+      guard let node = graph[value].definingNode, found.count < nodeLimit else { return nil }
+      if found.insert(node).inserted { open += graph[node].inputs.compactMap { $0 } }
+    }
+    guard reached else { return nil }
+    return graph.nodes.filter(found.contains)
+  }
+}
+
+extension ChannelTrace {
+  /// The channels along the last axis, or the one before it, for each index of the axes before the last two; `nil` where they
+  /// differ along the other one.
+  public func lists(alongLast isLast: Bool) -> [[Int]]? {
+    guard shape.count >= 2 else { return nil }
+    let (rows, columns) = (shape[shape.count - 2], shape[shape.count - 1])
+    let (count, others) = isLast ? (columns, rows) : (rows, columns)
+    var lists: [[Int]] = []
+    for start in stride(from: 0, to: channels.count, by: max(1, rows * columns)) {
+      func channel(_ index: Int, _ other: Int) -> Int {
+        channels[start + (isLast ? other * columns + index : index * columns + other)]
+      }
+      let list = (0..<count).map { channel($0, 0) }
+      for other in 0..<others {
+        for index in 0..<count where channel(index, other) != list[index] { return nil }
+      }
+      lists.append(list)
+    }
+    return lists
+  }
+}
