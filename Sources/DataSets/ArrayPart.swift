@@ -178,7 +178,8 @@ private final class LoadedArchive: Sendable {
 
   func row(_ index: Int, of name: String) throws(CompileError) -> Tensor {
     let array = try arrays.withLock { (arrays) throws(CompileError) -> Tensor? in
-      let loaded = try arrays ?? ArrayFile.readArchive(path, wanted.contains).arrays
+      if let arrays { return arrays[name] }
+      let loaded = try ArrayFile.readArchive(path, wanted.contains).arrays
       arrays = loaded
       return loaded[name]
     }
