@@ -226,7 +226,6 @@ class DataSetsTests(unittest.TestCase):
     # Images
 
     def test_formats(self):
-        image = photo(31, 43)
         wide = np.random.default_rng(1).integers(0, 65536, [31, 43, 3])
         grey = wide[..., 0]
         cases = [("png", mode, {}) for mode in ["RGB", "L", "P", "RGBA", "LA", "1"]]
@@ -237,7 +236,8 @@ class DataSetsTests(unittest.TestCase):
             place = self.data / f"class{index:02}"
             place.mkdir()
             path = place / f"image.{suffix}"
-            image.convert(mode).save(path, **options)
+            # Each another image, so that no two classes are alike.
+            photo(31, 43, index).convert(mode).save(path, **options)
             expected.append(values(Image.open(path).convert("RGB")))
         for index, (array, colour) in enumerate([(wide, 2), (grey, 0)]):
             place = self.data / f"wide{index}"
