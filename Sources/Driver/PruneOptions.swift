@@ -56,7 +56,7 @@ extension PruneOptions {
   /// Passes that bring a graph into the form that the coupling reads best, without touching weights.
   public static let preparation =
     "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
-    + "eliminate-dead-nodes)"
+    + "eliminate-dead-nodes),separate-shared-vectors"
 
   /// The text of the pipeline that the options describe.
   public var pipelineText: String {
@@ -78,6 +78,7 @@ extension PruneOptions {
     }
     steps.append("shrink-channels")
     steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
+    steps.append("merge-equal-vectors")
     return steps.joined(separator: ",")
   }
 
