@@ -127,7 +127,7 @@ public struct InputOptions: ParsableArguments {
   ) throws(CompileError) -> [Tensor] {
     do throws(CompileError) {
       return try SeededInputs(seed: seed).tensors(
-        for: graph, shapes: graph.nominalShapes(given: known))
+        for: graph, shapes: InputShapes(for: graph, given: known).extents)
     } catch {
       var usage = error
       usage.kind = .usage

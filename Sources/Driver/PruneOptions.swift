@@ -24,6 +24,9 @@ public struct PruneOptions: Sendable {
   /// Which factor of a split axis is cut; where it is not given, what the kinds that are asked for need.
   public var direction: SplitDirection?
   public var seed = 0
+  /// Inputs that the model runs on, where those that are made up would not do: the check runs on them, and costs are counted
+  /// for their shapes.
+  public var inputs = GivenInputs()
   /// Run the masked original and the pruned model and compare.
   public var check = true
   /// Greatest relative error that the check accepts.

@@ -255,8 +255,8 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(report["schema_version"] as? Int == 1)
     #expect(
       report.keys.sorted() == [
-        "after", "before", "check", "groups", "layers", "passes", "pipeline", "schema_version",
-        "warnings",
+        "after", "before", "check", "groups", "input_shapes", "layers", "passes", "pipeline",
+        "schema_version", "warnings",
       ])
     for key in ["before", "after"] {
       let size = try #require(report[key] as? [String: Any])
