@@ -8,6 +8,7 @@ public let allPasses = PassRegistry(
     FoldConstants.self,
     FixShapeConstants.self,
     SeparateShapeConstants.self,
+    SeparateSharedVectors.self,
     InferShapes.self,
     EliminateIdentities.self,
     EliminateDeadNodes.self,
@@ -20,6 +21,7 @@ public let allPasses = PassRegistry(
     MergeNeurons.self,
     ReconstructLayers.self,
     ShrinkChannels.self,
+    MergeEqualVectors.self,
     LowerMasks.self,
   ],
   rules: [

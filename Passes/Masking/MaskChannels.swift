@@ -83,7 +83,7 @@ public struct MaskChannels: Pass {
     guard let scores = context.scores else { preconditionFailure("no scores") }
     let selection = try ChannelSelection(
       graph, facts, coupling, scores, guards: guards, aliases: context.aliases,
-      damage: context.damage, exponent: exponent)
+      damage: context.damage, exponent: exponent, shapes: context.inputShapes)
     if scope == .individual, context.damage == nil {
       throw CompileError(
         .usage, "mask-channels: scope individual needs measure-damage before it",
@@ -93,7 +93,7 @@ public struct MaskChannels: Pass {
     if case .latency(let target, let threads) = budget {
       let times = try ModelTimes(
         graph, facts, coupling, selection, original: context.original,
-        threadCount: threads ?? Session.processorCount)
+        shapes: context.inputShapes, threadCount: threads ?? Session.processorCount)
       defer {
         times.save()
         context.warnings += times.warnings

@@ -12,7 +12,11 @@ import Foundation
 /// | 3    | malformed model or array |
 /// | 4    | unsupported, under `--strict` |
 /// | 5    | a file could not be read or written |
+/// | 7    | the result has been written, and could not be checked |
 public enum ExitStatus {
+  /// The result has been written, and could not be checked.
+  public static let unchecked = ExitCode(7)
+
   public static func code(for kind: CompileError.Kind) -> Int32 {
     switch kind {
     case .checkFailed: 1

@@ -1,8 +1,8 @@
 import ArrayFiles
 import Foundation
 
-/// What a model is run on: arrays from files, and made-up ones for the inputs that get none.
-public struct InputOptions: ParsableArguments {
+/// What is said of a model's inputs: arrays from files, and shapes.
+public struct GivenInputOptions: ParsableArguments {
   @Option(
     name: .customLong("input"), parsing: .singleValue,
     help: ArgumentHelp(
@@ -13,12 +13,9 @@ public struct InputOptions: ParsableArguments {
   @Option(
     name: .customLong("shape"), parsing: .singleValue,
     help: ArgumentHelp(
-      "The shape of an input that is made up, such as x=1,3,224,224. Repeatable.",
+      "The shape of an input that is made up, such as x=1,3,224,224, or x= for a scalar. Repeatable.",
       valueName: "NAME=N,..."))
   public var shapes: [String] = []
-
-  @Option(help: "The seed of inputs that are made up.")
-  public var seed: UInt64 = 0
 
   public init() {}
 
@@ -40,9 +37,8 @@ public struct InputOptions: ParsableArguments {
       CompileError(.usage, "is what this run reads; choose another file for \(option)"), in: output)
   }
 
-  /// One tensor for each input of `graph`: as given, or made up. An extent that the model leaves open is 1 for a batch,
-  /// 224 for images and 128 for sequences; those with one name are the same.
-  public func tensors(for graph: Graph) throws -> [Tensor] {
+  /// What the options say of the inputs of `graph`.
+  public func inputs(of graph: Graph) throws -> GivenInputs {
     let names = graph.inputs.map { graph[$0].name }
     let (given, sizes) = try (given(to: names), sizes())
     if let name = given.keys.sorted().first(where: { sizes[$0] != nil }) {
@@ -52,10 +48,7 @@ public struct InputOptions: ParsableArguments {
       throw CompileError(
         .usage, "the model has no input '\(name)'; its inputs are \(names.joined(separator: ", "))")
     }
-    let isComplete = names.allSatisfy { given[$0] != nil }
-    let known = given.mapValues(\.shape).merging(sizes) { $1 }
-    let madeUp = isComplete ? [] : try madeUp(graph, known)
-    return names.enumerated().map { index, name in given[name] ?? madeUp[index] }
+    return GivenInputs(arrays: given, shapes: sizes)
   }
 
   private var archives: [String] { inputs.filter(Self.isArchive) }
@@ -80,7 +73,8 @@ public struct InputOptions: ParsableArguments {
     var sizes: [String: [Int]] = [:]
     for text in shapes {
       let (name, list) = try Self.pair(text, option: "--shape")
-      let extents = list.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+      let numbers = list.isEmpty ? [] : list.split(separator: ",", omittingEmptySubsequences: false)
+      let extents = numbers.map { Int($0) }
       guard extents.allSatisfy({ $0 ?? -1 >= 0 }) else {
         throw ValidationError("'\(text)' is no shape; write --shape NAME=1,3,224,224")
       }
@@ -122,19 +116,6 @@ public struct InputOptions: ParsableArguments {
     return given
   }
 
-  private func madeUp(
-    _ graph: Graph, _ known: [String: [Int]]
-  ) throws(CompileError) -> [Tensor] {
-    do throws(CompileError) {
-      return try SeededInputs(seed: seed).tensors(
-        for: graph, shapes: graph.nominalShapes(given: known))
-    } catch {
-      var usage = error
-      usage.kind = .usage
-      throw usage
-    }
-  }
-
   private static func repetition(of name: String, _ option: String) -> ValidationError {
     ValidationError("\(option) is given twice for '\(name)'")
   }
@@ -144,5 +125,29 @@ public struct InputOptions: ParsableArguments {
       throw ValidationError("'\(text)' has no name; write \(option) NAME=...")
     }
     return (String(text[..<separator]), String(text[text.index(after: separator)...]))
+  }
+}
+
+/// What a model is run on: arrays from files, and made-up ones for the inputs that get none.
+public struct InputOptions: ParsableArguments {
+  @OptionGroup public var given: GivenInputOptions
+
+  @Option(help: "The seed of inputs that are made up.")
+  public var seed: UInt64 = 0
+
+  public init() {}
+
+  /// One tensor for each input of `graph`: as given, or made up of such a shape as `InputShapes` decides on.
+  public func tensors(for graph: Graph) throws -> [Tensor] {
+    let inputs = try given.inputs(of: graph)
+    let known = inputs.shapes.merging(inputs.arrays.mapValues(\.shape)) { $1 }
+    do throws(CompileError) {
+      return try SeededInputs(seed: seed).tensors(
+        for: graph, shapes: InputShapes(for: graph, given: known).extents, given: inputs.arrays)
+    } catch {
+      var usage = error
+      usage.kind = .usage
+      throw usage
+    }
   }
 }

@@ -14,9 +14,11 @@ public struct EquivalenceCheck: Sendable {
   /// The first claim that does not hold.
   public let failure: String?
 
-  /// Extents to try for axes (but the batch) whose extent the model leaves open: a network may need
-  /// an image of some size.
+  /// Extents to try for axes (but the batch) whose extent the model leaves open, where a run on inputs of
+  /// the shapes that costs are counted for would take long.
   private static let freeExtents = [2, 32, 64, 224]
+  /// MACs of a run that takes no time to speak of.
+  private static let quickMacs = 1 << 28
   /// Rewrites that do not shrink may round differently: a batch normalization folded into a layer
   /// does.
   private static let rewriteTolerance = 1e-3
@@ -32,19 +34,25 @@ public struct EquivalenceCheck: Sendable {
   /// Checks `claims`, which are about `original` and what has become of it. A relative error up to
   /// `tolerance` is allowed to what has been shrunk.
   ///
+  /// They run on `inputs`; what is not given is made up, of `shapes` (of those that are found for the graph itself where it
+  /// is `nil`) where that is quick or something is given, and otherwise of the first that the original runs on.
+  ///
   /// That the original cannot be run is a reason for not checking; that anything made of it cannot be
   /// is a failure.
   public init(
-    _ claims: [PassManager.Claim], original: Graph, tolerance: Double, seed: UInt64
+    _ claims: [PassManager.Claim], original: Graph, tolerance: Double, seed: UInt64,
+    inputs: GivenInputs = GivenInputs(), shapes: InputShapes? = nil
   ) {
     let clock = ContinuousClock()
     let start = clock.now
     let types = Self.computedTypes(of: original)
+    let trials = Self.trials(for: original, inputs, shapes ?? InputShapes(for: original))
     let attempts = types.contains(where: \.isNarrowInteger) ? Self.quantizedAttempts : 1
     let narrow = types.compactMap { Self.narrowTolerances[$0] }.max() ?? 0
     var attempt = Attempt()
     for number in 0..<attempts where number == 0 || attempt.failure != nil {
-      attempt = Self.attempt(claims, original, (tolerance, narrow), seed &+ UInt64(number))
+      attempt = Self.attempt(
+        claims, original, (tolerance, narrow), seed &+ UInt64(number), inputs.arrays, trials)
     }
     comparison = attempt.comparison
     failure = attempt.failure
@@ -82,7 +90,10 @@ public struct EquivalenceCheck: Sendable {
       return bytes <= weightLimit
     }
 
-    init(_ graph: Graph, _ inputs: [Tensor], seed: UInt64) throws(CompileError) {
+    /// Runs `graph`, by the reference where the runtime cannot and `allowsReference`.
+    init(
+      _ graph: Graph, _ inputs: [Tensor], seed: UInt64, allowsReference: Bool = true
+    ) throws(CompileError) {
       let evaluator = try PartialEvaluator(graph)
       // What the runtime does not run the reference tries, and says why if it cannot either.
       if evaluator.unknownNames.isEmpty, Self.suits(graph),
@@ -93,6 +104,9 @@ public struct EquivalenceCheck: Sendable {
         }
         isTelling = graph.outputs.contains { graph[$0.value].definingNode != nil }
         return
+      }
+      guard allowsReference else {
+        throw CompileError(.unsupported, "the runtime does not run the model")
       }
       let results = try evaluator.run(inputs, seed: seed)
       tensors = results.tensors
@@ -109,12 +123,13 @@ public struct EquivalenceCheck: Sendable {
 
   private static func attempt(
     _ claims: [PassManager.Claim], _ original: Graph,
-    _ tolerances: (shrunk: Double, narrow: Double), _ seed: UInt64
+    _ tolerances: (shrunk: Double, narrow: Double), _ seed: UInt64, _ arrays: [String: Tensor],
+    _ trials: [Trial]
   ) -> Attempt {
     let inputs: [Tensor]
     var runs: [UInt64: Run] = [:]
     let omission: String?
-    switch workingInputs(for: original, seed: seed) {
+    switch workingInputs(for: original, seed: seed, arrays, trials) {
     case .failure(let error):
       return Attempt(reasonNotRun: error.diagnostics[0].rendered(file: nil))
     case .success(let (found, run)):
@@ -165,23 +180,55 @@ public struct EquivalenceCheck: Sendable {
       })
   }
 
+  /// Shapes of inputs to try, and how.
+  private struct Trial {
+    /// By name of input.
+    var shapes: [String: [Int]]
+    /// For axes of other inputs (but the batch) that are left open.
+    var freeExtent: Int
+    var allowsReference = true
+  }
+
+  /// What to try, the best first: shapes that costs are counted for with a batch of two, for mistakes show
+  /// there that one alone would hide, and of one, for some models admit no other; then small ones.
+  private static func trials(
+    for graph: Graph, _ given: GivenInputs, _ shapes: InputShapes
+  ) -> [Trial] {
+    let known = given.shapes.merging(given.arrays.mapValues(\.shape)) { $1 }
+    let isOpen = !shapes.decided.isEmpty
+    let small = isOpen ? freeExtents.map { Trial(shapes: known, freeExtent: $0) } : []
+    let counted = (shapes.openBatches.isEmpty ? [1] : [2, 1]).map { batch in
+      Trial(
+        shapes: shapes.extents.keys.reduce(into: known) { result, input in
+          result[input] = result[input] ?? shapes.extents(ofInput: input, batch: batch)
+        }, freeExtent: freeExtents[0])
+    }
+    guard known.isEmpty, isOpen else { return counted + small }
+    guard shapes.refusal == nil else { return small + counted }
+    let macs = (try? GraphFacts(of: graph)).map { Cost(of: graph, $0, shapes).macs } ?? .max
+    guard macs <= quickMacs else { return small + counted }
+    let quick = counted.map { Trial(shapes: $0.shapes, freeExtent: 0, allowsReference: false) }
+    return quick + small + counted
+  }
+
   private static func workingInputs(
-    for graph: Graph, seed: UInt64
+    for graph: Graph, seed: UInt64, _ arrays: [String: Tensor], _ trials: [Trial]
   ) -> Result<(inputs: [Tensor], run: Run), CompileError> {
     var first: CompileError?
-    for extent in freeExtents.prefix(graph.hasOpenInputs ? .max : 1) {
+    for trial in trials {
       do throws(CompileError) {
-        let inputs = try SeededInputs(seed: seed, freeExtent: extent).tensors(for: graph)
-        let run = try Run(graph, inputs, seed: seed)
+        let madeUp = try SeededInputs(seed: seed, freeExtent: trial.freeExtent).tensors(
+          for: graph, shapes: trial.shapes, given: arrays)
+        let run = try Run(graph, madeUp, seed: seed, allowsReference: trial.allowsReference)
         guard run.isTelling || run.omission == nil else {
           throw CompileError(.unsupported, "nothing is left to run but for \(run.omission ?? "")")
         }
         guard Comparison.isConclusive(Array(run.tensors.values)) else {
-          throw CompileError(.unsupported, "most outputs for made-up inputs are not finite")
+          throw CompileError(.unsupported, "most outputs for these inputs are not finite")
         }
-        return .success((inputs, run))
+        return .success((madeUp, run))
       } catch {
-        first = first ?? error
+        if trial.allowsReference { first = first ?? error }
       }
     }
     return .failure(first!)

@@ -27,6 +27,8 @@ public struct Inspection: Sendable, Encodable {
   }
 
   public let schemaVersion = 1
+  /// By name, the shapes of the inputs that MACs are counted for.
+  public let inputShapes: [String: [Int]]
   public let macs: Int
   public let parameters: Int
   public let groups: [Group]
@@ -34,27 +36,35 @@ public struct Inspection: Sendable, Encodable {
 
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
+    case inputShapes = "input_shapes"
     case macs, parameters, groups
   }
 
-  /// Analyses `model` in the form in which pruning would see it.
+  /// Analyses `model` in the form in which pruning would see it. Costs are counted for the shapes of `inputs`.
   ///
-  /// Throws a malformed-model error where the model breaks a rule of its operators.
-  public init(of model: Model, direction: SplitDirection) throws(CompileError) {
+  /// Throws a malformed-model error where the model breaks a rule of its operators, and a usage error for inputs that do not
+  /// fit it.
+  public init(
+    of model: Model, direction: SplitDirection, inputs: GivenInputs = GivenInputs()
+  ) throws(CompileError) {
     var graph = try model.inPlainForm().graph
+    graph.unlistInitializers()
     var context = PassContext(original: graph)
     context.couplingOptions.direction = direction
+    context.inputShapes = try inputs.inputShapes(for: graph)
+    inputShapes = context.inputShapes.extents
     let originalFacts = try context.facts(of: graph)
     context.warnings += originalFacts.warnings
     context.warnings += ModelWarnings.unknownOperators(in: graph, originalFacts, severity: .warning)
-    context.warnings += ModelWarnings.cost(of: graph, originalFacts)
+    context.warnings += ModelWarnings.cost(of: graph, originalFacts, context.inputShapes)
+    // As the report of pruning has them: of the model as it is.
+    let cost = Cost(of: graph, originalFacts, context.inputShapes)
     var manager = try PassManager(Pipeline(PruneOptions.preparation), registry: allPasses)
     try manager.run(on: &graph, &context)
     let facts = try context.facts(of: graph)
     let coupling = try context.coupling(of: graph)
-    let cutCost = CutCost(graph, facts, coupling)
+    let cutCost = CutCost(graph, facts, coupling, context.inputShapes)
     let whole = coupling.groups.map(\.count)
-    let cost = Cost(of: graph, facts)
     macs = cost.macs
     parameters = cost.parameters
     warnings = context.warnings

@@ -16,15 +16,18 @@ enum ModelWarnings {
   }
 
   /// What the MACs leave out or assume.
-  static func cost(of graph: Graph, _ facts: GraphFacts) -> [Diagnostic] {
+  static func cost(
+    of graph: Graph, _ facts: GraphFacts, _ shapes: InputShapes
+  ) -> [Diagnostic] {
     var warnings: [Diagnostic] = []
+    let sized = GraphFacts.sized(graph, facts, by: shapes)
     let uncounted = graph.nodes.filter { id in
       let node = graph[id]
       let hasWeight = node.inputs.contains { input in
         input.flatMap { graph[$0].constant }.map { $0.rank >= 2 && $0.elementType.isParameter }
           ?? false
       }
-      return hasWeight && node.outputs.contains { $0.map { facts[$0].shape == nil } ?? false }
+      return hasWeight && node.outputs.contains { $0.map { sized[$0].shape == nil } ?? false }
     }
     if !uncounted.isEmpty {
       warnings.append(
@@ -33,12 +36,21 @@ enum ModelWarnings {
           "\(uncounted.count) node(s) with weights have results of unknown shape: their MACs are not "
             + "counted", at: graph.location(of: uncounted[0])))
     }
-    if graph.hasOpenInputs {
+    guard !shapes.decided.isEmpty, shapes.decideCost(of: graph) else { return warnings }
+    let list = shapes.decided.map { "\($0) \(shapes.extents[$0]!)" }.joined(separator: ", ")
+    let advice = "--shape \(shapes.decided[0])=... gives other sizes"
+    if let refusal = shapes.refusal {
       warnings.append(
         Diagnostic(
           .warning,
-          "MACs are counted for inputs of 224 by 224 (images) or 128 (sequences) where the model "
-            + "leaves the size open"))
+          "no sizes are known that the model admits where it leaves them open, and MACs are not counted "
+            + "that depend on them: for \(list), \(refusal.message)", at: refusal.location,
+          notes: [advice]))
+    } else {
+      warnings.append(
+        Diagnostic(
+          .warning, "MACs are counted for \(list), of which the model leaves sizes open",
+          notes: [advice]))
     }
     return warnings
   }

@@ -24,6 +24,9 @@ public struct PruneOptions: Sendable {
   /// Which factor of a split axis is cut; where it is not given, what the kinds that are asked for need.
   public var direction: SplitDirection?
   public var seed = 0
+  /// Inputs that the model runs on, where those that are made up would not do: the check runs on them, and costs are counted
+  /// for their shapes.
+  public var inputs = GivenInputs()
   /// Run the masked original and the pruned model and compare.
   public var check = true
   /// Greatest relative error that the check accepts.
@@ -56,7 +59,7 @@ extension PruneOptions {
   /// Passes that bring a graph into the form that the coupling reads best, without touching weights.
   public static let preparation =
     "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
-    + "eliminate-dead-nodes)"
+    + "eliminate-dead-nodes),separate-shared-vectors"
 
   /// The text of the pipeline that the options describe.
   public var pipelineText: String {
@@ -79,6 +82,7 @@ extension PruneOptions {
     }
     steps.append("shrink-channels")
     steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
+    steps.append("merge-equal-vectors")
     return steps.joined(separator: ",")
   }
 

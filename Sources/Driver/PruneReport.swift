@@ -75,6 +75,8 @@ public struct PruneReport: Sendable, Encodable {
 
   public let schemaVersion = 1
   public let pipeline: String
+  /// By name, the shapes of the inputs that MACs are counted for.
+  public let inputShapes: [String: [Int]]
   public var before: Size
   public var after: Size
   /// How close the result comes to the original on samples, where there are any.
@@ -89,6 +91,7 @@ public struct PruneReport: Sendable, Encodable {
 
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
+    case inputShapes = "input_shapes"
     case pipeline, before, after, agreement, latency, groups, layers, check, passes, warnings
   }
 
@@ -100,8 +103,9 @@ public struct PruneReport: Sendable, Encodable {
     let originalFacts = try GraphFacts(of: original)
     let prunedFacts = try context.facts(of: pruned)
     pipeline = options.pipelineText
-    before = Self.size(original, originalFacts)
-    after = Self.size(pruned, prunedFacts)
+    inputShapes = context.inputShapes.extents
+    before = Self.size(original, originalFacts, context.inputShapes)
+    after = Self.size(pruned, prunedFacts, context.inputShapes)
     latency = context.latency
     passes = records.map {
       Pass(
@@ -124,8 +128,10 @@ public struct PruneReport: Sendable, Encodable {
     layers = Self.layers(original: original, originalFacts, pruned: pruned, prunedFacts)
   }
 
-  private static func size(_ graph: Graph, _ facts: GraphFacts) -> Size {
-    let cost = Cost(of: graph, facts)
+  private static func size(
+    _ graph: Graph, _ facts: GraphFacts, _ shapes: InputShapes
+  ) -> Size {
+    let cost = Cost(of: graph, facts, shapes)
     return Size(
       macs: cost.macs, parameters: cost.parameters, bytes: cost.bytes, nodes: graph.nodeCount)
   }

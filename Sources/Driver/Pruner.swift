@@ -27,7 +27,7 @@ public struct Pruner: Sendable {
 
   /// Prunes `original`.
   ///
-  /// Throws a usage error for a wrong pipeline, a malformed-model error where the model breaks a rule of
+  /// Throws a usage error for a wrong pipeline and for inputs that do not fit the model, a malformed-model error where the model breaks a rule of
   /// its operators, an unsupported error for an operator that is not understood if the options are
   /// strict, and a failed check where a budget cannot be met or the proof fails.
   public func prune(_ original: Model) throws(CompileError) -> Result {
@@ -44,12 +44,13 @@ public struct Pruner: Sendable {
     }
     context.calibration[CalibrationSets.calibration] = calibration
     context.couplingOptions.direction = try options.splitDirection()
+    context.inputShapes = try options.inputs.inputShapes(for: graph)
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings
     let unknown = ModelWarnings.unknownOperators(
       in: graph, facts, severity: options.isStrict ? .error : .warning)
     if options.isStrict, !unknown.isEmpty { throw CompileError(.unsupported, unknown) }
-    context.warnings += unknown + ModelWarnings.cost(of: graph, facts)
+    context.warnings += unknown + ModelWarnings.cost(of: graph, facts, context.inputShapes)
 
     var manager = try PassManager(
       Pipeline(options.pipelineText), registry: allPasses, options: managerOptions)
@@ -95,9 +96,10 @@ public struct Pruner: Sendable {
   ) -> EquivalenceCheck? {
     guard options.check, claims.contains(where: \.isShrunk) else { return nil }
     progress?("check")
+    var context = context
     return EquivalenceCheck(
       claims, original: context.original, tolerance: options.tolerance,
-      seed: UInt64(options.seed))
+      seed: UInt64(options.seed), inputs: options.inputs, shapes: context.inputShapes)
   }
 
   /// Takes away what speaks of weights by name and would speak of others now.

@@ -14,20 +14,25 @@ public struct SlicingPlan: Sendable, Encodable {
   }
 
   init(original: Graph, _ context: PassContext) {
-    var kept = context.shrinkage?.keptIndices ?? [:]
-    var disputed: Set<Axis> = []
+    let kept = context.shrinkage?.keptIndices ?? [:]
+    /// What stays of an axis in each of the constants that its own has become; `nil` where that is all.
+    var fates: [Axis: Set<[Int]?>] = kept.mapValues { [$0] }
+    func fate(of axis: Axis) -> Set<[Int]?> {
+      if let known = fates[axis] { return known }
+      // What has been merged into others is not there any more.
+      return context.maskedGraph?.value(axis.value)?.uses.isEmpty == false ? [nil] : []
+    }
     // A constant may have been merged into one that was itself merged later: latest merges first.
     for follower in context.followers.reversed() {
-      guard let indices = kept[follower.follows] else { continue }
-      // Where one constant has become several that are cut differently, there is no one slice of it.
-      if kept[follower.axis] ?? indices != indices { disputed.insert(follower.axis) }
-      kept[follower.axis] = indices
+      fates[follower.axis] = fate(of: follower.axis).union(fate(of: follower.follows))
     }
-    for axis in disputed { kept[axis] = nil }
     var initializers: [String: [String: [Int]]] = [:]
-    for axis in kept.keys.sorted() {
-      guard let value = original.value(axis.value), value.constant != nil else { continue }
-      initializers[value.name, default: [:]]["\(axis.index)"] = kept[axis]!
+    for (axis, fates) in fates.sorted(by: { $0.key < $1.key }) {
+      // Where one constant has become several that are cut differently, there is no one slice of it.
+      guard fates.count == 1, let indices = fates.first ?? nil,
+        let value = original.value(axis.value), value.constant != nil
+      else { continue }
+      initializers[value.name, default: [:]]["\(axis.index)"] = indices
     }
     self.initializers = initializers
   }

@@ -49,6 +49,21 @@ public enum Relation: Sendable {
   case coefficient(AxisReference, zero: Int)
 }
 
+extension Relation {
+  /// The axes that the relation names.
+  public var references: [AxisReference] {
+    switch self {
+    case .equal(let a, let b): [a, b]
+    case .section(let part, let whole, _, _), .selection(let part, let whole, _): [part, whole]
+    case .split(let whole, let factors): [whole] + factors
+    case .pinned(let axis, _), .free(let axis), .sum(let axis), .gathering(let axis, _, _),
+      .coefficient(let axis, _):
+      [axis]
+    case .extents: []
+    }
+  }
+}
+
 /// The relations of one node, as its operator states them. An axis that is not mentioned by any is
 /// pinned, so what an operator forgets is safe.
 public struct Relations: Sendable {

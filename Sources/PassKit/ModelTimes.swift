@@ -32,15 +32,15 @@ public final class ModelTimes: MeasuredTimes {
   private let inputs: [Tensor]
   public private(set) var warnings: [Diagnostic] = []
 
-  /// Measures `graph` at full width. `original` is what it has been made from, against which results are
-  /// measured.
+  /// Measures `graph` at full width, on inputs of `shapes`. `original` is what it has been made from, against which results
+  /// are measured.
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis,
-    _ selection: ChannelSelection, original: Graph, threadCount: Int
+    _ selection: ChannelSelection, original: Graph, shapes: InputShapes, threadCount: Int
   ) throws(CompileError) {
     (self.graph, self.facts, self.coupling) = (graph, facts, coupling)
     self.selection = selection
-    inputs = try SeededInputs().tensors(for: original, shapes: original.nominalShapes())
+    inputs = try SeededInputs().tensors(for: original, shapes: shapes.extents)
     inputTypes = inputs.map { TensorType($0.elementType, fixed: $0.shape) }
     let weightBytes = graph.initializers.reduce(0) { sum, id in
       sum + (graph[id].constant.map { $0.elementType.isFloatingPoint ? $0.count * 4 : 0 } ?? 0)

@@ -7,6 +7,8 @@ public struct PassContext: Sendable {
   /// The functions that the model defines.
   public let functions: [Function]
   public var couplingOptions = CouplingAnalysis.Options()
+  /// The shapes of the inputs for which costs are counted and times measured.
+  public lazy var inputShapes = InputShapes(for: original)
   /// The samples that passes with data run on.
   public var calibration = CalibrationSets()
   /// Receives how far a pass that takes long has come, from 0 to 1.

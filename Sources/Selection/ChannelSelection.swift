@@ -24,11 +24,12 @@ public struct ChannelSelection {
   /// its stream is cut like everything else, and of 81 % where it stays (without any training after).
   private(set) var streams: [Int] = []
 
-  /// `aliases` are further names of what lies on an axis. Throws a usage error for a pattern that
-  /// matches nothing.
+  /// `aliases` are further names of what lies on an axis; costs are counted for inputs of `shapes`, `nil` for those that
+  /// are found for the graph itself. Throws a usage error for a pattern that matches nothing.
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
-    guards: Guards, aliases: [Axis: [String]] = [:], damage: DamageTable? = nil, exponent: Double = 0.5
+    guards: Guards, aliases: [Axis: [String]] = [:], damage: DamageTable? = nil,
+    exponent: Double = 0.5, shapes: InputShapes? = nil
   ) throws(CompileError) {
     self.graph = graph
     self.damage = damage
@@ -36,7 +37,7 @@ public struct ChannelSelection {
     self.coupling = coupling
     self.guards = guards
     self.aliases = aliases
-    cost = CutCost(graph, facts, coupling)
+    cost = CutCost(graph, facts, coupling, shapes)
     normalized = Self.normalizedGroups(graph, facts, coupling)
     let firstLayers = Self.axesMadeFromInputs(graph, facts)
     for (index, group) in coupling.groups.enumerated() {

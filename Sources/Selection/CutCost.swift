@@ -23,8 +23,11 @@ public struct CutCost: Sendable {
   private let parameters: [ValueID]
   private var parametersOfGroup: [[ValueID]]
 
-  public init(_ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis) {
-    self.facts = .nominal(of: graph, facts)
+  /// The cost on inputs of `shapes`; `nil` for those that are found for the graph itself.
+  public init(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ shapes: InputShapes? = nil
+  ) {
+    self.facts = .sized(graph, facts, by: shapes ?? InputShapes(for: graph))
     parameters = graph.valueIDs.filter { Cost.isParameter($0, graph, facts) }
     nodesOfGroup = [[NodeID]](repeating: [], count: coupling.groups.count)
     parametersOfGroup = [[ValueID]](repeating: [], count: coupling.groups.count)

@@ -1,7 +1,6 @@
 /// What a graph costs to store and to run.
 public struct Cost: Sendable, Hashable {
-  /// Multiply-accumulate operations of one run; extents that inputs leave open are nominal
-  /// (`GraphFacts.nominal`).
+  /// Multiply-accumulate operations of one run on inputs of the shapes that are asked for.
   public var macs = 0
   /// Elements of the values that `isParameter(_:_:_:)` names.
   public var parameters = 0
@@ -10,9 +9,10 @@ public struct Cost: Sendable, Hashable {
 
   public init() {}
 
-  /// The cost of `graph`, whose facts are `facts`.
-  public init(of graph: Graph, _ facts: GraphFacts) {
-    let facts = GraphFacts.nominal(of: graph, facts)
+  /// The cost of `graph`, whose facts are `facts`, on inputs of `shapes`; `nil` for those that are found for the graph
+  /// itself.
+  public init(of graph: Graph, _ facts: GraphFacts, _ shapes: InputShapes? = nil) {
+    let facts = GraphFacts.sized(graph, facts, by: shapes ?? InputShapes(for: graph))
     for id in graph.nodes {
       if let (found, call) = facts.invocation(of: id) { macs &+= found.macs(call) }
       for attribute in graph[id].attributes {

@@ -13,16 +13,17 @@ public struct SeededInputs: Sendable {
   }
 
   /// One tensor for each input of `graph`: standard normal floats, integers 0 and 1, booleans. `shapes` says which
-  /// extents an input of that name has.
+  /// extents an input of that name has, and `given` which tensor it is.
   ///
   /// Throws an unsupported error for an input that is no dense numeric tensor of known rank, and for one that is too
   /// large.
   public func tensors(
-    for graph: Graph, shapes: [String: [Int]] = [:]
+    for graph: Graph, shapes: [String: [Int]] = [:], given: [String: Tensor] = [:]
   ) throws(CompileError) -> [Tensor] {
     var generator = SplitMix64(seed: seed)
     return try graph.inputs.map { (id) throws(CompileError) -> Tensor in
       let value = graph[id]
+      if let tensor = given[value.name] { return tensor }
       guard let type = value.tensorType, let elementType = type.elementType,
         let extents = shapes[value.name]
           ?? type.shape?.enumerated().map({ axis, dimension in

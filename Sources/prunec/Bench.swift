@@ -37,7 +37,9 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     let loaded = try execution.load(model)
-    if let profile { try inputs.refuseToReplace(loaded.files, by: profile, option: "--profile") }
+    if let profile {
+      try inputs.given.refuseToReplace(loaded.files, by: profile, option: "--profile")
+    }
     let tensors = try inputs.tensors(for: loaded.graph)
     let (timing, steps, peak, memory) = try LocatedError.at(model) {
       () throws(CompileError) in

@@ -15,12 +15,16 @@ struct Inspect: ParsableCommand {
   @Option(help: "Which factor of a split axis is cut: inner (head dimensions) or outer (heads).")
   var direction: SplitDirection = .inner
 
+  @OptionGroup(title: "Inputs")
+  var inputs: GivenInputOptions
+
   func run() throws {
     let file = try LocatedError.at(model) { () throws(CompileError) in
       try ModelFile(model, allowAbsentExternalData: true)
     }
+    let given = try inputs.inputs(of: file.model.graph)
     let inspection = try LocatedError.at(model) { () throws(CompileError) in
-      try Inspection(of: file.model, direction: direction)
+      try Inspection(of: file.model, direction: direction, inputs: given)
     }
     ExitStatus.writeError((file.warnings + inspection.warnings).map { $0.rendered(file: model) })
     print(json ? try OutputText.json(inspection) : InspectionTable(inspection).text)

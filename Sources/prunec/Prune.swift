@@ -29,6 +29,9 @@ struct Prune: ParsableCommand {
   @OptionGroup(title: "Samples")
   var calibration: CalibrationOptions
 
+  @OptionGroup(title: "Inputs")
+  var inputs: GivenInputOptions
+
   @OptionGroup(title: "Output")
   var outputs: OutputOptions
 
@@ -55,6 +58,7 @@ struct Prune: ParsableCommand {
     var exportOptions = ExportOptions(inPlace: inPlace, sourceFiles: file.sourceFiles)
     exportOptions.externalData = outputs.externalData ? .always : .automatic
     try refuseUnsuitableFiles(file, output)
+    options.inputs = try inputs.inputs(of: file.model.graph)
 
     var pruner = Pruner(options)
     let samples = try calibration.batches(for: file.model.graph, seed: UInt64(choice.seed))
@@ -82,6 +86,24 @@ struct Prune: ParsableCommand {
       PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })
     }
     try outputs.write(result)
+    if result.report.check.status == "impossible" {
+      ExitStatus.writeError([Self.advice(for: file.model.graph)])
+      throw ExitStatus.unchecked
+    }
+  }
+
+  /// What to say where the check could not run.
+  private static func advice(for graph: Graph) -> String {
+    let arrays = graph.inputs.map { "--input \(graph[$0].name)=FILE.npy" }
+    let shapes = graph.inputs.map { id in
+      let axes = graph[id].tensorType?.shape.map { shape in
+        shape.map { $0.fixedExtent.map(String.init) ?? "N" }.joined(separator: ",")
+      }
+      return "--shape \(graph[id].name)=\(axes ?? "N,...")"
+    }
+    return "note: the model has been written unchecked; pass inputs that it runs on "
+      + "(\(arrays.joined(separator: " "))) or their shapes (\(shapes.joined(separator: " "))), "
+      + "or --no-check where that is meant"
   }
 
   /// Fails before any work where a file would replace the input or another one, or could not be
@@ -93,6 +115,9 @@ struct Prune: ParsableCommand {
       }
       let advice = path == output ? "; say --in-place if that is meant" : ""
       throw LocatedError(CompileError(.usage, "the output is the input\(advice)"), in: path)
+    }
+    for path in outputs.files + [output] {
+      try inputs.refuseToReplace([], by: path, option: "the output")
     }
     var targets: Set<String> = []
     for path in outputs.files + [output] {

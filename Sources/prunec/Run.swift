@@ -30,7 +30,7 @@ struct Run: ParsableCommand {
 
   func run() throws {
     let loaded = try execution.load(model)
-    if let output { try inputs.refuseToReplace(loaded.files, by: output, option: "-o") }
+    if let output { try inputs.given.refuseToReplace(loaded.files, by: output, option: "-o") }
     let tensors = try inputs.tensors(for: loaded.graph)
     let results = try LocatedError.at(model) { () throws(CompileError) in
       try loaded.session.run(tensors)

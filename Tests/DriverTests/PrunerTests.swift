@@ -50,7 +50,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(report.check.status == "passed")
     #expect(try #require(report.check.maxRelative) < 1e-5)
     #expect(report.pipeline == halving().pipelineText)
-    #expect(report.passes.last?.name == "eliminate-dead-nodes")
+    #expect(report.passes.last?.name == "merge-equal-vectors")
     #expect(Verifier.violations(in: result.model.graph) == [])
     #expect(differences(between: model, and: try fixture("lenet300")) == [], "the original stays")
   }
@@ -255,8 +255,8 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(report["schema_version"] as? Int == 1)
     #expect(
       report.keys.sorted() == [
-        "after", "before", "check", "groups", "layers", "passes", "pipeline", "schema_version",
-        "warnings",
+        "after", "before", "check", "groups", "input_shapes", "layers", "passes", "pipeline",
+        "schema_version", "warnings",
       ])
     for key in ["before", "after"] {
       let size = try #require(report[key] as? [String: Any])
@@ -284,11 +284,11 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(
       PruneOptions().pipelineText
         == "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
-        + "eliminate-dead-nodes),"
+        + "eliminate-dead-nodes),separate-shared-vectors,"
         + "fold-batch-norm,eliminate-dead-nodes,score-channels{criterion=l2 seed=0},"
         + "mask-channels{macs=0.5 scope=global align=auto max-ratio=0.9 min-channels=8},"
         + "merge-neurons,shrink-channels,"
-        + "fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
+        + "fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes),merge-equal-vectors")
     let options = halving {
       $0.criterion = .random
       $0.seed = 7

@@ -123,7 +123,7 @@ class PrunedFixturesTests(unittest.TestCase):
         self.assertEqual(
             set(report),
             {"schema_version", "pipeline", "before", "after", "groups", "layers", "check", "passes",
-             "warnings"})
+             "input_shapes", "warnings"})
         for size in (report["before"], report["after"]):
             self.assertEqual(set(size), {"macs", "parameters", "bytes", "nodes"})
             for number in size.values():

@@ -44,7 +44,7 @@ OUT_OF_REACH = "light_bvlc_alexnet"
 RATIO, MACS = ["--ratio", "0.5", "--align", "1"], ["--macs", "0.5"]
 PRESERVING = (
     "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,eliminate-dead-nodes),"
-    "fold-batch-norm,infer-shapes")
+    "separate-shared-vectors,fold-batch-norm,infer-shapes,merge-equal-vectors")
 TOLERANCE = 1e-4
 
 

@@ -47,7 +47,8 @@ import Testing
       model.graph, model.facts, model.coupling, ChannelScores(criterion: "test"), guards: Guards())
     #expect(throws: CompileError.self) {
       try ModelTimes(
-        model.graph, model.facts, model.coupling, selection, original: model.graph, threadCount: 1)
+        model.graph, model.facts, model.coupling, selection, original: model.graph,
+        shapes: InputShapes(for: model.graph), threadCount: 1)
     }
   }
 

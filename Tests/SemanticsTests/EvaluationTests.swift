@@ -171,25 +171,3 @@ import Testing
     #expect(Homogeneity.holds(for: id, graph, try GraphFacts(of: graph)) == expected)
   }
 }
-
-@Suite struct NominalShapeTests {
-  private func shapes(_ inputs: String, given: [String: [Int]] = [:]) throws -> [String: [Int]] {
-    try parseModel("main (\(inputs)) => () { }").graph.nominalShapes(given: given)
-  }
-
-  @Test func extentsOfOneNameAreTheSame() throws {
-    #expect(try shapes("float[M,K] a, float[K,N] b") == ["a": [1, 128], "b": [128, 128]])
-    #expect(
-      try shapes("float[M,K] a, float[K,N] b", given: ["b": [7, 9]]) == [
-        "a": [1, 7], "b": [7, 9],
-      ])
-  }
-
-  @Test func batchIsOneAndImagesAreLarge() throws {
-    #expect(try shapes("float[N,3,H,W] x") == ["x": [1, 3, 224, 224]])
-  }
-
-  @Test func nameForWhateverIsOpenIsNone() throws {
-    #expect(try shapes("float[N,3,N,N] x") == ["x": [1, 3, 224, 224]])
-  }
-}

@@ -8,7 +8,7 @@ import Passes
 public struct GraphProperties {
   private static let preparation =
     "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
-    + "eliminate-dead-nodes),"
+    + "eliminate-dead-nodes),separate-shared-vectors,"
 
   private let model: Model
   private let seed: Int
@@ -74,7 +74,7 @@ public struct GraphProperties {
     let preparation = seed % 2 == 0 ? Self.preparation : ""
     let pipeline =
       preparation + "score-channels{criterion=random seed=\(seed)},"
-      + "mask-channels{ratio=\(ratio) align=1},shrink-channels"
+      + "mask-channels{ratio=\(ratio) align=1},shrink-channels,merge-equal-vectors"
     var graph = original
     let context = try run(pipeline, on: &graph, direction)
     guard let masked = context.maskedGraph else {

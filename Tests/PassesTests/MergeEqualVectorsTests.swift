@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct MergeEqualVectorsTests {
+  @Test func goldens() throws { try expectGoldens(of: MergeEqualVectors.self) }
+}

@@ -1,0 +1,6 @@
+import Passes
+import Testing
+
+@Suite struct SeparateSharedVectorsTests {
+  @Test func goldens() throws { try expectGoldens(of: SeparateSharedVectors.self) }
+}
