@@ -4,18 +4,19 @@ import PassKit
 ///
 /// The graph stays as it is; the table goes to the context. See `DamageMeasurement`.
 ///
-/// Options: `data` (the key of the samples, default calibration), `samples` (how many of them, about; default 128).
+/// Options: `data` (the key of the samples, default calibration), `effort` (quick, normal or thorough, default normal: how many samples
+/// and widths are tried, as far as a number of operations allows that depends on the model alone).
 public struct MeasureDamage: Pass {
   public static let name = "measure-damage"
   public static let summary = "measure what cutting each group alone does to the outputs"
   public static let effect = Effect.annotating
 
   private let data: String
-  private let sampleLimit: Int
+  private let effort: Effort
 
   public init(options: inout OptionReader) throws(CompileError) {
     data = options.string("data") ?? CalibrationSets.calibration
-    sampleLimit = try options.int("samples", in: 1...1 << 30) ?? 128
+    effort = try options.choice("effort", Effort.self) ?? .normal
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -25,14 +26,16 @@ public struct MeasureDamage: Pass {
     }
     let measurement = DamageMeasurement(
       graph, try context.facts(of: graph), try context.coupling(of: graph), scores, statistics)
+    let grid = measurement.grid(within: effort.macs)
     context.damage = try measurement.table(
-      batches, indices: indices(batches), progress: context.progress)
+      batches, indices: Self.indices(batches, holding: grid.samples), fractions: grid.fractions,
+      progress: context.progress)
   }
 
-  /// As many batches as hold the samples, spread over all.
-  private func indices(_ batches: some CalibrationBatches) -> [Int] {
-    let samples = max(1, batches.sampleCount)
-    let count = min(batches.count, max(1, batches.count * sampleLimit / samples))
+  /// As many batches as hold about so many samples, spread over all.
+  private static func indices(_ batches: some CalibrationBatches, holding samples: Int) -> [Int] {
+    let all = max(1, batches.sampleCount)
+    let count = min(batches.count, max(1, batches.count * samples / all))
     return (0..<count).map { $0 * batches.count / count }
   }
 }

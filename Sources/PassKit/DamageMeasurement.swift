@@ -17,8 +17,48 @@ public struct DamageMeasurement {
   private let statistics: LayerStatistics
   private let places: [NodeID: Int]
 
-  /// Fractions of a group's channels that are kept.
-  public static let fractions = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.12, 0.06]
+  /// How thoroughly groups are measured.
+  public struct Grid: Sendable {
+    /// Samples that the cut graphs run on.
+    public let samples: Int
+    /// Fractions of a group's channels that are kept.
+    public let fractions: [Double]
+  }
+
+  private static let fine = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.12, 0.06]
+  private static let coarse = [0.8, 0.6, 0.4, 0.2, 0.08]
+
+  /// From the most thorough to the quickest.
+  private static let grids = [
+    Grid(samples: 128, fractions: fine), Grid(samples: 64, fractions: fine),
+    Grid(samples: 32, fractions: fine), Grid(samples: 32, fractions: coarse),
+    Grid(samples: 16, fractions: coarse), Grid(samples: 8, fractions: coarse),
+    Grid(samples: 4, fractions: coarse), Grid(samples: 2, fractions: [0.6, 0.25]),
+  ]
+
+  /// The most thorough grid that takes at most so many multiply-accumulate operations, or the quickest.
+  public func grid(within macs: Double) -> Grid {
+    let ends = groupsInOrder().map { group in
+      graph.nodes.reduce(0.0) { sum, node in
+        guard places[node]! >= group.first, let (found, call) = facts.invocation(of: node) else {
+          return sum
+        }
+        return sum + Double(found.macs(call))
+      }
+    }
+    // Cut graphs cost less than whole ones; half of them on average.
+    let once = ends.reduce(0, +) * 0.75
+    return Self.grids.first {
+      once * Double($0.samples * $0.fractions.count) <= macs
+    } ?? Self.grids.last!
+  }
+
+  /// The groups that may be cut, in the order of the first node that makes or reads their channels.
+  private func groupsInOrder() -> [(index: Int, first: Int)] {
+    coupling.groups.indices.filter { coupling.groups[$0].pin == nil }
+      .map { (index: $0, first: firstPlace(of: coupling.groups[$0])) }
+      .sorted { ($0.first, $0.index) < ($1.first, $1.index) }
+  }
 
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
@@ -31,7 +71,7 @@ public struct DamageMeasurement {
 
   /// Measures all groups that may be cut on `batches`, those of `indices`. `progress` gets the share that is done.
   public func table(
-    _ batches: some CalibrationBatches, indices: [Int], fractions: [Double] = fractions,
+    _ batches: some CalibrationBatches, indices: [Int], fractions: [Double],
     threadCount: Int = Session.processorCount, progress: ((Double) -> Void)? = nil
   ) throws(CompileError) -> DamageTable {
     let whole = Session(graph, threadCount: threadCount)
@@ -40,9 +80,7 @@ public struct DamageMeasurement {
     }
     let run = try StagedRun(graph, batches, indices: indices, threadCount: threadCount)
     let order = Array(graph.nodes)
-    let groups = coupling.groups.indices.filter { coupling.groups[$0].pin == nil }
-      .map { (index: $0, first: firstPlace(of: coupling.groups[$0])) }
-      .sorted { ($0.first, $0.index) < ($1.first, $1.index) }
+    let groups = groupsInOrder()
     var table = DamageTable()
     for (done, (index, first)) in groups.enumerated() {
       progress?(Double(done) / Double(groups.count))

@@ -73,7 +73,8 @@ struct ReportTable {
   /// How close the result comes to the original on samples.
   private var agreement: String {
     guard let agreement = report.agreement else { return "" }
-    let samples = OutputText.counted(agreement.samples, agreement.isHeldBack ? "sample held back" : "sample")
+    let samples = OutputText.counted(agreement.samples, "sample")
+      + (agreement.isHeldBack ? " held back" : "")
     let measures = [
       agreement.top1.map { String(format: "same class for %.1f %%", $0 * 100) },
       "divergence \(OutputText.number(agreement.divergence))",

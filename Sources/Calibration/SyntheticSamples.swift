@@ -1,0 +1,112 @@
+/// Samples made up for a graph: the same seed gives the same ones everywhere.
+///
+/// | input | samples |
+/// | --- | --- |
+/// | images: floats `[N, C, H, W]` or `[N, H, W, C]`, C from 1 to 4 | `DeadLeaves`, brought to the mean and deviation |
+/// | integers that pick rows of a constant table | rows drawn evenly |
+/// | other integers and booleans | zeros and ones |
+/// | other floats | normally distributed, of the mean and deviation |
+public struct SyntheticSamples: CalibrationBatches {
+  /// Mean and standard deviation of floats.
+  public struct Distribution: Sendable, Hashable {
+    public var mean: Float
+    public var deviation: Float
+
+    public init(mean: Float = 0, deviation: Float = 1) {
+      (self.mean, self.deviation) = (mean, deviation)
+    }
+  }
+
+  private struct Input: Sendable {
+    let type: ElementType
+    let shape: [Int]
+    let isImage: Bool
+    /// Number of rows of the table that integers pick from.
+    let rows: Int
+  }
+
+  private let inputs: [Input]
+  private let samples: Int
+  private let batchSize: Int
+  private let seed: UInt64
+  private let distribution: Distribution
+
+  /// Samples of the extents that `shapes` gives. `nil` where an input takes no numbers.
+  public init?(
+    for graph: Graph, _ shapes: InputShapes, count: Int, batchSize: Int, seed: UInt64,
+    distribution: Distribution = Distribution()
+  ) {
+    var inputs: [Input] = []
+    var size = batchSize
+    for id in graph.inputs {
+      let value = graph[id]
+      guard let type = value.tensorType?.elementType, type.isFloatingPoint || type.isInteger || type == .bool,
+        let whole = shapes.extents(ofInput: value.name, batch: batchSize)
+      else { return nil }
+      // What the model fixes, it fixes for all.
+      if let first = whole.first, first != batchSize { size = max(1, first) }
+      let isImage =
+        type.isFloatingPoint && whole.count == 4
+        && ((1...4).contains(whole[1]) || (1...4).contains(whole[3]))
+      inputs.append(
+        Input(type: type, shape: whole, isImage: isImage, rows: Self.rows(pickedBy: id, graph)))
+    }
+    guard !inputs.isEmpty else { return nil }
+    (self.inputs, samples, self.batchSize) = (inputs, count, size)
+    (self.seed, self.distribution) = (seed, distribution)
+  }
+
+  /// The least number of rows of a constant table from which the elements of an input pick; 2 where there is none.
+  private static func rows(pickedBy input: ValueID, _ graph: Graph) -> Int {
+    let tables = graph[input].uses.compactMap { use -> Int? in
+      guard case .operand(let node, 1) = use, graph[node].operation == OperationName("Gather"),
+        let table = graph[node].inputs[0].flatMap({ graph[$0].tensorType?.fixedShape }), table.count >= 2
+      else { return nil }
+      return table[0]
+    }
+    return tables.min() ?? 2
+  }
+
+  public var count: Int { max(1, samples / batchSize) }
+
+  public func sampleCount(ofBatch index: Int) -> Int { batchSize }
+
+  public func tensors(ofBatch index: Int) throws(CompileError) -> [Tensor] {
+    inputs.enumerated().map { place, input in
+      var generator = SplitMix64(seed: seed &+ UInt64(index * inputs.count + place) &* 0x9E37)
+      if input.isImage { return images(input, &generator) }
+      let count = input.shape.elementCount
+      guard !input.type.isFloatingPoint else {
+        let elements = (0..<count).map { _ in
+          distribution.mean + distribution.deviation * generator.nextNormal()
+        }
+        return Tensor(rounding: elements, to: input.type, shape: input.shape)
+      }
+      let numbers = (0..<count).map { _ in Int(generator.next() % UInt64(input.type == .bool ? 2 : input.rows)) }
+      return Tensor(wrapping: numbers, to: input.type, shape: input.shape)
+    }
+  }
+
+  private func images(_ input: Input, _ generator: inout SplitMix64) -> Tensor {
+    let isLast = !(1...4).contains(input.shape[1])
+    let (channels, height, width) =
+      isLast
+      ? (input.shape[3], input.shape[1], input.shape[2])
+      : (input.shape[1], input.shape[2], input.shape[3])
+    var leaves = DeadLeaves(seed: generator.next())
+    var elements: [Float] = []
+    for _ in 0..<input.shape[0] {
+      elements += leaves.image(channels: channels, height: height, width: width)
+    }
+    let count = Double(max(1, elements.count))
+    let mean = elements.reduce(0.0) { $0 + Double($1) } / count
+    let variance = elements.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
+    let scale = distribution.deviation / Float(max(variance, 1e-12).squareRoot())
+    for index in elements.indices {
+      elements[index] = distribution.mean + (elements[index] - Float(mean)) * scale
+    }
+    let shape = [input.shape[0], channels, height, width]
+    let images = Tensor(rounding: elements, to: input.type, shape: shape)
+    return isLast ? images.transposed([0, 2, 3, 1]) : images
+  }
+}
