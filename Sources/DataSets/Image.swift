@@ -9,7 +9,9 @@ struct Image {
   var channels: Int
   /// `[height, width, channels]`, from 0 to 255.
   var pixels: [UInt8]
+}
 
+extension Image {
   /// Images of more pixels are refused: few bytes can stand for any number.
   private static let pixelLimit = 1 << 27
 

@@ -65,7 +65,7 @@ import Testing
     let zeros = try folder.write(array: Tensor([-0.0, 7], shape: [1, 2]), to: "zeros.npy")
     #expect(
       try openDataSet(zeros, for: [input("x", .int64)]).sample(at: 0).inputs["x"]
-        == Tensor([0, 7], shape: [1, 2]))
+        == Tensor([0, 7] as [Int], shape: [1, 2]))
     let halves = try folder.write(array: Tensor([0.5, 1], shape: [1, 2]), to: "half.npy")
     let integers = try openDataSet(halves, for: [input("x", .int64)])
     #expect(
