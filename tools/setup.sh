@@ -64,23 +64,47 @@ can_make_environments() {
 }
 
 make_environment() {
-  "$1" -m venv --clear "$repository/.venv" \
-    && "$python" -m pip install --disable-pip-version-check -r "$repository/tools/requirements.txt"
+  local base=$1 folder=$2 requirements=$3
+  shift 3
+  "$base" -m venv --clear "$folder" \
+    && "$folder/bin/pip" install --disable-pip-version-check -r "$requirements" || return
+  [ "$#" -eq 0 ] || "$folder/bin/pip" install --disable-pip-version-check --no-deps "$@"
 }
 
-# ensure_python: makes .venv from tools/requirements.txt, again when that file has changed.
-ensure_python() {
-  local requirements=$repository/tools/requirements.txt
-  local installed=$repository/.venv/requirements.txt base=python3
+# ensure_environment FOLDER REQUIREMENTS [PACKAGE...]: makes a Python environment, again when what it
+# is made from has changed. The packages are installed without what they depend on.
+ensure_environment() {
+  local folder=$1 requirements=$2 wanted base=python3
+  local installed=$folder/requirements.txt
+  shift 2
+  wanted=$(cat "$requirements" "$repository/tools/requirements.txt" && printf '%s\n' "$@")
   # -x follows the link: an environment whose interpreter was removed is made again.
-  if [ -x "$python" ] && cmp -s "$requirements" "$installed"; then return; fi
+  if [ -x "$folder/bin/python" ] && [ "$wanted" = "$(cat "$installed" 2>/dev/null)" ]; then
+    return
+  fi
   if ! can_make_environments "$base"; then
     # Debian keeps venv apart from Python, and what comes first on the path may not be Debian's.
     ensure_packages python3 python3-venv
     base=/usr/bin/python3
   fi
-  run_quietly "making .venv" make_environment "$base" || fail "cannot make .venv"
-  cp "$requirements" "$installed"
+  local name=${folder#"$repository/"}
+  run_quietly "making $name" make_environment "$base" "$folder" "$requirements" "$@" \
+    || fail "cannot make $name"
+  printf '%s\n' "$wanted" >"$installed"
+}
+
+# ensure_python: makes .venv from tools/requirements.txt.
+ensure_python() {
+  ensure_environment "$repository/.venv" "$repository/tools/requirements.txt"
+}
+
+# ensure_compare_environment: makes .cache/compare, which becomes the interpreter to use. The peers are
+# installed without what they depend on, or they would replace a torch for CPU only by another.
+ensure_compare_environment() {
+  ensure_packages dataset-fashion-mnist
+  ensure_environment "$repository/.cache/compare" "$repository/tools/requirements-compare.txt" \
+    torch-pruning==1.6.1 onnxsim==0.8.1
+  python=$repository/.cache/compare/bin/python
 }
 
 # build_product NAME: builds an executable in release mode unless no source is newer than the
