@@ -46,18 +46,18 @@ public struct SeparateSharedVectors: Pass {
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    let shared = graph.initializers.filter { id in
+      graph[id].uses.count > 1 && !graph[id].isListedAsInput
+        && graph[id].constant.map { $0.shape.count(where: { $0 > 1 }) == 1 } ?? false
+    }
+    guard !shared.isEmpty else { return }
     let facts = try context.facts(of: graph)
     let layers = LinearLayer.all(in: graph, facts)
     let weights = Set(layers.flatMap { [$0.weight] + ($0.recurrent.map { [$0.weight] } ?? []) })
-    let vectors = graph.initializers.filter { id in
-      graph[id].uses.count > 1 && !graph[id].isListedAsInput && !weights.contains(id)
-        && graph[id].constant.map { $0.shape.count(where: { $0 > 1 }) == 1 } ?? false
-    }
-    guard !vectors.isEmpty else { return }
     let reached = sharedWeights(weights, graph, facts)
     let places = Dictionary(
       uniqueKeysWithValues: graph.nodes.enumerated().map { ($0.element, $0.offset) })
-    for vector in vectors {
+    for vector in shared where !weights.contains(vector) {
       let uses = graph[vector].uses.compactMap { use -> (node: NodeID, operand: Int)? in
         if case .operand(let node, let operand) = use { (node, operand) } else { nil }
       }.sorted { (places[$0.node]!, $0.operand) < (places[$1.node]!, $1.operand) }

@@ -212,16 +212,16 @@ private struct ExtentSearch {
 
   private let graph: Graph
   private let open: OpenAxes
-  private let places: [Location: Int]
+  /// The nodes in order of execution, as diagnostics speak of them.
+  private lazy var places = Dictionary(
+    graph.nodes.enumerated().map { (graph.location(of: $0.element), $0.offset) },
+    uniquingKeysWith: { first, _ in first })
   private var attempts = 0
   private let attemptLimit: Int
 
   init(_ graph: Graph, _ open: OpenAxes) {
     self.graph = graph
     self.open = open
-    places = Dictionary(
-      graph.nodes.enumerated().map { (graph.location(of: $0.element), $0.offset) },
-      uniquingKeysWith: { first, _ in first })
     attemptLimit = min(200, max(Self.candidates.count, Self.nodeLimit / max(1, graph.nodeCount)))
   }
 
