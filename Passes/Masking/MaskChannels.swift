@@ -50,7 +50,7 @@ public struct MaskChannels: Pass {
       throw options.error("give one of macs, params, ratio and latency")
     }
     budget = budgets.first ?? .macs(0.5)
-    exponent = try options.double("damage-exponent", in: 0.1...10) ?? 0.5
+    exponent = try options.double("damage-exponent", in: 0.1...10) ?? 1
     scope = try options.choice("scope", Scope.self) ?? .global
     var guards = Guards()
     if let text = options.string("align"), text != "auto" {

@@ -58,7 +58,7 @@ public struct LinearFit: Sendable {
       least = centred.error(on: validation)
       best = LinearFit(matrix: prior, bias: hasBias ? bias(prior, both) : nil)
     }
-    for strength in isPlenty ? [usualStrength] : strengths {
+    for strength in isPlenty ? [1e-4, 1e-3, 1e-2, 0.1] : strengths {
       guard let trial = ridge(fit, prior: prior, strength: strength, hasBias: hasBias) else {
         continue
       }

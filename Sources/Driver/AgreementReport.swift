@@ -2,22 +2,26 @@ import Runtime
 
 /// How close the outputs of a pruned model come to the original's on samples.
 public struct AgreementReport: Sendable, Encodable {
+  /// Where samples come from.
+  public enum Source: String, Sendable, Encodable {
+    /// Given ones that no pass has looked at.
+    case heldBack = "held-back"
+    /// Those that the passes have looked at.
+    case calibration
+    /// Made-up ones.
+    case synthetic
+  }
+
   public let samples: Int
-  /// Whether no pass has looked at the samples.
-  public let isHeldBack: Bool
+  public let source: Source
   /// Mean divergence of the outputs (`OutputDivergence`).
   public let divergence: Double
   /// Share of the samples for which both choose the same class; `nil` where the outputs are no classes.
   public let top1: Double?
 
-  private enum CodingKeys: String, CodingKey {
-    case samples, divergence, top1
-    case isHeldBack = "held_back"
-  }
-
   /// Runs both on all samples.
   init(
-    original: Graph, pruned: Graph, _ batches: some CalibrationBatches, isHeldBack: Bool
+    original: Graph, pruned: Graph, _ batches: some CalibrationBatches, _ source: Source
   ) throws(CompileError) {
     let (before, after) = (Session(original), Session(pruned))
     var divergence = OutputDivergence()
@@ -28,7 +32,7 @@ public struct AgreementReport: Sendable, Encodable {
         sampleCount: batches.sampleCount(ofBatch: batch))
     }
     samples = batches.sampleCount
-    self.isHeldBack = isHeldBack
+    self.source = source
     self.divergence = divergence.mean
     top1 = divergence.agreement
   }

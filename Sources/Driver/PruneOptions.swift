@@ -9,6 +9,16 @@ public enum Compensation: String, Sendable, CaseIterable {
   case reconstruct
 }
 
+/// Where the samples come from that a model is run on while it is pruned.
+public enum SampleSource: String, Sendable, CaseIterable {
+  /// There are none: weights alone decide.
+  case none
+  /// They are given, by `Pruner.calibration`.
+  case given = "calibration"
+  /// They are made up (`SyntheticSamples`).
+  case synthetic
+}
+
 /// What a user can ask of pruning.
 public struct PruneOptions: Sendable {
   public var budget: Budget = .macs(0.5)
@@ -18,8 +28,12 @@ public struct PruneOptions: Sendable {
   public var criterion: (any ChannelCriterion)?
   /// How removed channels are made up for; with samples `reconstruct` where it is not given, else `merge`.
   public var compensation: Compensation?
-  /// Whether there are samples to run the model on.
-  public var hasSamples = false
+  /// What the model is run on to see what can go, and to make up for it.
+  public var samples = SampleSource.none
+  /// Mean and deviation of the values that the model's inputs usually have, for samples that are made up.
+  public var inputDistribution = SyntheticSamples.Distribution()
+  /// How much is spent on measuring what single groups do to the outputs.
+  public var effort: Effort?
   public var guards = Guards()
   /// Which factor of a split axis is cut; where it is not given, what the kinds that are asked for need.
   public var direction: SplitDirection?
@@ -64,21 +78,25 @@ extension PruneOptions {
   /// The text of the pipeline that the options describe.
   public var pipelineText: String {
     if let pipeline { return pipeline }
-    let criterion = self.criterion ?? (hasSamples ? .obs : .l2)
-    let compensation = self.compensation ?? (hasSamples ? .reconstruct : .merge)
+    let criterion = self.criterion ?? (samples != .none ? .obs : .l2)
+    let compensation = self.compensation ?? (samples != .none ? .reconstruct : .merge)
     let score = "score-channels{criterion=\(criterion.name) seed=\(seed)}"
     let fold = "fold-batch-norm,eliminate-dead-nodes"
     var steps = [Self.preparation]
     if criterion.measuresNormalizations { steps += [score, fold] } else { steps.append(fold) }
-    if criterion.needsStatistics { steps.append("rotate-heads") }
-    if criterion.needsStatistics || usedScope == .individual { steps.append("collect-statistics") }
+    let data = "data=\(samples == .none ? SampleSource.given.rawValue : samples.rawValue)"
+    let needsStatistics = criterion.needsStatistics || usedScope == .individual
+    if criterion.needsStatistics { steps.append("rotate-heads{\(data)}") }
+    if needsStatistics { steps.append("collect-statistics{\(data) seed=\(seed)}") }
     if !criterion.measuresNormalizations { steps.append(score) }
-    if usedScope == .individual { steps.append("measure-damage") }
+    if usedScope == .individual {
+      steps.append("measure-damage{\(data) effort=\(usedEffort.rawValue)}")
+    }
     steps.append("mask-channels{\(maskOptions)}")
     switch compensation {
     case .none: break
     case .merge: steps.append("merge-neurons")
-    case .reconstruct: steps.append("reconstruct-layers")
+    case .reconstruct: steps.append("reconstruct-layers{\(data) seed=\(seed)}")
     }
     steps.append("shrink-channels")
     steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
@@ -86,14 +104,36 @@ extension PruneOptions {
     return steps.joined(separator: ",")
   }
 
-  /// A ratio and a time have no use for what single groups do to the outputs.
+  /// A ratio has no use for what single groups do to the outputs.
   private var usedScope: Scope {
     if let scope { return scope }
-    switch budget {
-    case .macs, .parameters: return hasSamples ? .individual : .global
-    case .ratio, .latency: return .global
-    }
+    if case .ratio = budget { return .global }
+    return samples == .none ? .global : .individual
   }
+
+  /// Samples that are made up are not worth as much as real ones.
+  private var usedEffort: Effort { effort ?? (samples == .synthetic ? .quick : .normal) }
+
+  /// Multiply-accumulate operations after which pruning without data had better leave out running the model: about a minute.
+  private static let syntheticLimit = 2.4e12
+
+  /// The options, without made-up samples where weights alone decide or running the model, which does `macs` operations, would
+  /// take long.
+  func settled(macs: Int) -> PruneOptions {
+    guard samples == .synthetic, pipeline == nil else { return self }
+    let needsSamples =
+      criterion?.needsStatistics == true || scope == .individual || compensation == .reconstruct
+    let isPlain = compensation == Compensation.none || compensation == .merge
+    let passes = 4.0 * Double(Self.syntheticCount)
+    guard !needsSamples, isPlain || Double(macs) * passes + usedEffort.macs > Self.syntheticLimit
+    else { return self }
+    var settled = self
+    settled.samples = .none
+    return settled
+  }
+
+  /// Number of samples that are made up, and how many run at once.
+  static let (syntheticCount, syntheticBatch) = (256, 32)
 
   private var maskOptions: String {
     var options: [String] = []

@@ -9,6 +9,8 @@ public struct Pruner: Sendable {
   public var heldBack: (any CalibrationBatches)?
   /// Receives the name of each step before it starts.
   public var progress: (@Sendable (String) -> Void)?
+  /// Receives how far the pass that runs has come, from 0 to 1.
+  public var passProgress: (@Sendable (Double) -> Void)?
   /// Receives the name of a pass and the graph it left, for `managerOptions.printAfter`.
   public var print: (@Sendable (String, Graph) -> Void)?
 
@@ -22,7 +24,7 @@ public struct Pruner: Sendable {
     let maskedWithMasks: Model
     public internal(set) var report: PruneReport
     public let plan: SlicingPlan
-    public let warnings: [Diagnostic]
+    public fileprivate(set) var warnings: [Diagnostic]
   }
 
   /// Prunes `original`.
@@ -32,6 +34,29 @@ public struct Pruner: Sendable {
   /// strict, and a failed check where a budget cannot be met or the proof fails.
   public func prune(_ original: Model) throws(CompileError) -> Result {
     let model = try original.inPlainForm()
+    let shapes = try options.inputs.inputShapes(for: model.graph)
+    let macs = Cost(of: model.graph, try GraphFacts(of: model.graph), shapes).macs
+    var options = options.settled(macs: macs)
+    do throws(CompileError) {
+      return try prune(model, options)
+    } catch {
+      // A model that cannot be run can still be pruned by its weights.
+      guard options.samples == .synthetic, error.kind == .unsupported, !options.isStrict else {
+        throw error
+      }
+      options.samples = .none
+      var result = try prune(model, options)
+      result.warnings.append(
+        Diagnostic(
+          .warning, "no samples could be made up: \(error.diagnostics[0].message)",
+          at: error.diagnostics[0].location))
+      return result
+    }
+  }
+
+  private func prune(
+    _ model: Model, _ options: PruneOptions
+  ) throws(CompileError) -> Result {
     var graph = model.graph
     let isListing = graph.initializers.contains { graph[$0].isListedAsInput }
     graph.unlistInitializers()
@@ -45,6 +70,11 @@ public struct Pruner: Sendable {
     context.calibration[CalibrationSets.calibration] = calibration
     context.couplingOptions.direction = try options.splitDirection()
     context.inputShapes = try options.inputs.inputShapes(for: graph)
+    context.progress = passProgress
+    if options.samples == .synthetic {
+      context.calibration[SampleSource.synthetic.rawValue] = try synthetic(
+        options, graph, context.inputShapes)
+    }
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings
     let unknown = ModelWarnings.unknownOperators(
@@ -76,10 +106,13 @@ public struct Pruner: Sendable {
     }
     var report = try PruneReport(
       original: model.graph, pruned: graph, options, context, manager.records, check)
-    if let samples = heldBack ?? calibration {
+    let synthetic = context.calibration[SampleSource.synthetic.rawValue]
+    if let samples = heldBack ?? calibration ?? synthetic {
       progress?("compare with the original")
+      let source: AgreementReport.Source =
+        heldBack != nil ? .heldBack : (calibration != nil ? .calibration : .synthetic)
       report.agreement = try AgreementReport(
-        original: model.graph, pruned: graph, samples, isHeldBack: heldBack != nil)
+        original: model.graph, pruned: graph, samples, source)
     }
     var prunedModel = model
     prunedModel.graph = try lowered(graph)
@@ -89,6 +122,21 @@ public struct Pruner: Sendable {
     return Result(
       model: prunedModel, maskedWithMasks: maskedModel, report: report,
       plan: SlicingPlan(original: model.graph, context), warnings: context.warnings)
+  }
+
+  /// Samples made up for a graph. Throws an unsupported error where an input takes no numbers.
+  private func synthetic(
+    _ options: PruneOptions, _ graph: Graph, _ shapes: InputShapes
+  ) throws(CompileError) -> any CalibrationBatches {
+    guard
+      let samples = SyntheticSamples(
+        for: graph, shapes, count: PruneOptions.syntheticCount,
+        batchSize: PruneOptions.syntheticBatch, seed: UInt64(options.seed),
+        distribution: options.inputDistribution)
+    else {
+      throw CompileError(.unsupported, "an input takes what cannot be made up")
+    }
+    return samples
   }
 
   private func check(

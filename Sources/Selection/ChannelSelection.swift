@@ -29,7 +29,7 @@ public struct ChannelSelection {
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
     guards: Guards, aliases: [Axis: [String]] = [:], damage: DamageTable? = nil,
-    exponent: Double = 0.5, shapes: InputShapes? = nil
+    exponent: Double = 1, shapes: InputShapes? = nil
   ) throws(CompileError) {
     self.graph = graph
     self.damage = damage

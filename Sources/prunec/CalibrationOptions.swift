@@ -14,6 +14,17 @@ struct CalibrationOptions: ParsableArguments {
   @OptionGroup
   var data: DataOptions
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Mean and deviation of what the model's inputs usually hold, for samples that are made up without --calibration; \
+      0,1 by default.
+      """, valueName: "mean,std"))
+  var inputStats: NumberList?
+
+  @Option(help: "How much is spent on measuring what can go: quick, normal or thorough.")
+  var effort: Effort?
+
   /// Number of samples where the options say none.
   private static let defaultCount = 256
   private static let batchSize = 32
@@ -21,6 +32,22 @@ struct CalibrationOptions: ParsableArguments {
   private static let heldBackFraction = 0.2
   /// With fewer samples none is held back.
   private static let fewest = 5
+
+  func validate() throws {
+    guard let numbers = inputStats?.numbers else { return }
+    guard path == nil else { throw ValidationError("--input-stats is for pruning without --calibration") }
+    guard numbers.count == 2, numbers[1] > 0 else {
+      throw ValidationError("--input-stats takes a mean and a deviation above 0: 0.5,0.25")
+    }
+  }
+
+  func apply(to options: inout PruneOptions) throws {
+    options.samples = path == nil ? .synthetic : .given
+    options.effort = effort
+    if let numbers = inputStats?.numbers {
+      options.inputDistribution = .init(mean: numbers[0], deviation: numbers[1])
+    }
+  }
 
   struct Samples {
     var fit: SampleBatches
@@ -47,3 +74,5 @@ struct CalibrationOptions: ParsableArguments {
     }
   }
 }
+
+extension Effort: ExpressibleByArgument {}

@@ -42,7 +42,7 @@ struct Prune: ParsableCommand {
     var options = PruneOptions()
     try amount.apply(to: &options)
     try choice.apply(to: &options)
-    options.hasSamples = calibration.path != nil
+    try calibration.apply(to: &options)
     if passes.stopAfter != nil { options.check = false }
     if passes.printPipeline {
       print(try Pipeline(options.pipelineText))

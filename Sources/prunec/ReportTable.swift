@@ -73,13 +73,20 @@ struct ReportTable {
   /// How close the result comes to the original on samples.
   private var agreement: String {
     guard let agreement = report.agreement else { return "" }
-    let samples = OutputText.counted(agreement.samples, "sample")
-      + (agreement.isHeldBack ? " held back" : "")
+    let samples =
+      switch agreement.source {
+      case .heldBack: OutputText.counted(agreement.samples, "sample") + " held back"
+      case .calibration: OutputText.counted(agreement.samples, "sample") + ", all of which were fitted to"
+      case .synthetic: OutputText.counted(agreement.samples, "made-up sample")
+      }
     let measures = [
       agreement.top1.map { String(format: "same class for %.1f %%", $0 * 100) },
       "divergence \(OutputText.number(agreement.divergence))",
     ].compactMap { $0 }.joined(separator: ", ")
-    return "compared with the original on \(samples): \(measures)"
+    let advice =
+      agreement.source == .synthetic
+      ? "\nno real data was looked at: this is no accuracy; say --calibration, and measure with evaluate" : ""
+    return "compared with the original on \(samples): \(measures)\(advice)"
   }
 
   private static func scientific(_ value: Double) -> String {
