@@ -28,7 +28,8 @@ import PassKit
 /// 60000), `seed` of their choice.
 public struct ReconstructLayers: Pass {
   public static let name = "reconstruct-layers"
-  public static let summary = "fit the layers of the small network to the original's results on data"
+  public static let summary =
+    "fit the layers of the small network to the original's results on data"
   public static let effect = Effect.masking
 
   private let data: String
@@ -52,7 +53,9 @@ public struct ReconstructLayers: Pass {
     var reconstruction = try Reconstruction(
       original: reference, small: small, kept: plan.cut.kept, batches, rowLimit: rowLimit,
       seed: UInt64(seed))
-    for change in try reconstruction.run(context.progress) { change.perform(on: &graph, plan.cut.kept) }
+    for change in try reconstruction.run(context.progress) {
+      change.perform(on: &graph, plan.cut.kept)
+    }
   }
 }
 
@@ -68,7 +71,9 @@ extension Reconstruction.Change {
       graph.setTensor(of: value, to: whole.replacing(indices, by: tensor))
     case .operand(let index, let node, let name, let tensor, let channels):
       let axis = kept[channels]
-      var elements = [Float](repeating: 0, count: axis == nil ? tensor.count : graph[channels.value].constant!.shape[channels.index])
+      var elements = [Float](
+        repeating: 0,
+        count: axis == nil ? tensor.count : graph[channels.value].constant!.shape[channels.index])
       for (position, channel) in (axis ?? Array(0..<tensor.count)).enumerated() {
         elements[channel] = tensor.floats[position]
       }

@@ -57,7 +57,9 @@ public struct RotateHeads: Pass {
     }
   }
 
-  private static func single(_ shape: [Int]) -> [Int] { shape.isEmpty ? [] : [1] + shape.dropFirst() }
+  private static func single(_ shape: [Int]) -> [Int] {
+    shape.isEmpty ? [] : [1] + shape.dropFirst()
+  }
 
   // MARK: Perform
 
@@ -81,7 +83,9 @@ public struct RotateHeads: Pass {
         turn.vectors, root.inverse, m: size, k: size, n: size)
       let toQuery = LinearAlgebra.product(turn.vectors, root.root, m: size, k: size, n: size)
       Self.turnOutputs(of: matching.key, keyChannels, by: toKey, &graph)
-      for channels in queryChannels { Self.turnOutputs(of: matching.query, channels, by: toQuery, &graph) }
+      for channels in queryChannels {
+        Self.turnOutputs(of: matching.query, channels, by: toQuery, &graph)
+      }
       scores.append(turn.values)
     }
     Self.note(scores, matching.query, matching.heads.flatMap(\.queries), &context)
@@ -145,7 +149,9 @@ public struct RotateHeads: Pass {
     let rows = channels.flatMap { matrix[($0 * length)..<(($0 + 1) * length)].map(Double.init) }
     let turned = LinearAlgebra.product(turn, rows, m: size, k: size, n: length)
     for (index, channel) in channels.enumerated() {
-      for column in 0..<length { matrix[channel * length + column] = Float(turned[index * length + column]) }
+      for column in 0..<length {
+        matrix[channel * length + column] = Float(turned[index * length + column])
+      }
     }
     var elements = weight.floats
     form.put(matrix, group: 0, into: &elements)

@@ -22,7 +22,8 @@ public struct ScoreChannels: Pass {
     let facts = try context.facts(of: graph)
     let coupling = try context.coupling(of: graph)
     context.scores = try ChannelScores(
-      by: criterion, ScoringInputs(
+      by: criterion,
+      ScoringInputs(
         graph, facts, coupling, seed: UInt64(seed), statistics: context.statistics,
         rotatedPowers: context.rotatedPowers))
   }

@@ -66,7 +66,9 @@ public struct AttentionHeads: Sendable {
       for _ in 0..<16 {
         if let layer = layers.last(where: { $0.result == current }) {
           let axis = (facts[layer.result].rank ?? 1) - 1
-          return ChannelTrace(from: current, axis: axis, to: value, graph, facts).map { (layer, $0) }
+          return ChannelTrace(from: current, axis: axis, to: value, graph, facts).map {
+            (layer, $0)
+          }
         }
         guard let node = graph[current].definingNode,
           let next = graph[node].inputs.compactMap({ $0 }).first(where: {

@@ -81,6 +81,8 @@ public struct PruneReport: Sendable, Encodable {
   public var after: Size
   /// How close the result comes to the original on samples, where there are any.
   public internal(set) var agreement: AgreementReport?
+  /// Accuracy before and after, where labelled samples are given.
+  public internal(set) var accuracy: AccuracyReport?
   /// Where the budget is a time.
   public let latency: LatencyReport?
   public let groups: [Group]
@@ -92,7 +94,8 @@ public struct PruneReport: Sendable, Encodable {
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
     case inputShapes = "input_shapes"
-    case pipeline, before, after, agreement, latency, groups, layers, check, passes, warnings
+    case pipeline, before, after, agreement, accuracy, latency, groups, layers, check, passes,
+      warnings
   }
 
   init(

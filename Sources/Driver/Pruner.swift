@@ -182,6 +182,9 @@ extension Pruner.Result {
     return model
   }
 
+  /// Tells the report what labelled samples say.
+  public mutating func setAccuracy(_ accuracy: AccuracyReport) { report.accuracy = accuracy }
+
   /// Tells the report the sizes of the files.
   public mutating func setSizes(before: Int, after: Int) {
     report.before.bytes = before

@@ -238,7 +238,10 @@ public struct ChannelSelection {
   private func sparingStreams(
     _ fraction: Double, _ quantity: CutCost.Quantity, _ scope: Scope
   ) throws(CompileError) -> [Int] {
-    if scope != .individual, let sparing, let kept = try? sparing.counts(fraction, quantity, scope) { return kept }
+    if scope != .individual, let sparing, let kept = try? sparing.counts(fraction, quantity, scope)
+    {
+      return kept
+    }
     return try counts(fraction, quantity, scope)
   }
 
