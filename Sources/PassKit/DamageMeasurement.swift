@@ -140,7 +140,8 @@ public struct DamageMeasurement {
       let elements = kept[axis].map { $0.map { bias.elements[$0] } } ?? bias.elements
       let name = cut.uniqueName(cut[bias.layer.layer.weight].name + ".bias")
       let tensor = Tensor(elements, shape: [elements.count])
-      cut.setInput(bias.operand, of: bias.layer.layer.node, to: cut.addInitializer(name: name, tensor))
+      cut.setInput(
+        bias.operand, of: bias.layer.layer.node, to: cut.addInitializer(name: name, tensor))
     }
     return cut
   }
@@ -193,7 +194,9 @@ public struct DamageMeasurement {
     return set(matrix, consumer, &graph)
   }
 
-  private func set(_ matrix: [Double], _ consumer: ChannelConsumer, _ graph: inout Graph) -> NewBias? {
+  private func set(_ matrix: [Double], _ consumer: ChannelConsumer, _ graph: inout Graph)
+    -> NewBias?
+  {
     let (layer, length) = (consumer.layer, consumer.moments.inputs)
     let weight = graph[layer.layer.weight].constant!
     var elements = weight.floats
@@ -207,7 +210,8 @@ public struct DamageMeasurement {
     for row in biases.indices {
       var shift = 0.0
       for column in 0..<length {
-        shift += (consumer.matrix[row * length + column] - matrix[row * length + column]) * means[column]
+        shift +=
+          (consumer.matrix[row * length + column] - matrix[row * length + column]) * means[column]
       }
       biases[row] += Float(shift)
     }

@@ -22,7 +22,8 @@ struct CalibrationOptions: ParsableArguments {
       """, valueName: "mean,std"))
   var inputStats: NumberList?
 
-  @Option(help: "How much is spent on measuring what can go: quick, normal or thorough.")
+  @Option(
+    MeasureDamage.effort, orElse: "normal with --calibration, else quick")
   var effort: Effort?
 
   /// Number of samples where the options say none.
@@ -35,7 +36,9 @@ struct CalibrationOptions: ParsableArguments {
 
   func validate() throws {
     guard let numbers = inputStats?.numbers else { return }
-    guard path == nil else { throw ValidationError("--input-stats is for pruning without --calibration") }
+    guard path == nil else {
+      throw ValidationError("--input-stats is for pruning without --calibration")
+    }
     guard numbers.count == 2, numbers[1] > 0 else {
       throw ValidationError("--input-stats takes a mean and a deviation above 0: 0.5,0.25")
     }
@@ -74,5 +77,3 @@ struct CalibrationOptions: ParsableArguments {
     }
   }
 }
-
-extension Effort: ExpressibleByArgument {}

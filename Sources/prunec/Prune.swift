@@ -41,11 +41,15 @@ struct Prune: ParsableCommand {
   func run() throws {
     var options = PruneOptions()
     try amount.apply(to: &options)
-    try choice.apply(to: &options)
+    choice.apply(to: &options)
     try calibration.apply(to: &options)
     if passes.stopAfter != nil { options.check = false }
     if passes.printPipeline {
-      print(try Pipeline(options.pipelineText))
+      let file = try LocatedError.at(model) { () throws(CompileError) in
+        try ModelFile(model, allowAbsentExternalData: true)
+      }
+      options.inputs = try inputs.inputs(of: file.model.graph)
+      print(try Pipeline(Pruner(options).pipelineText(for: file.model)))
       return
     }
     guard let output, !output.isEmpty else {
@@ -81,7 +85,9 @@ struct Prune: ParsableCommand {
     }
     progress.finish()
     result.setSizes(before: file.byteCount, after: written)
-    ExitStatus.writeError((file.warnings + (samples?.warnings ?? []) + result.warnings).map { $0.rendered(file: model) })
+    ExitStatus.writeError(
+      (file.warnings + (samples?.warnings ?? []) + result.warnings).map { $0.rendered(file: model) }
+    )
     if passes.timePasses {
       PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })
     }

@@ -76,7 +76,8 @@ struct ReportTable {
     let samples =
       switch agreement.source {
       case .heldBack: OutputText.counted(agreement.samples, "sample") + " held back"
-      case .calibration: OutputText.counted(agreement.samples, "sample") + ", all of which were fitted to"
+      case .calibration:
+        OutputText.counted(agreement.samples, "sample") + ", all of which were fitted to"
       case .synthetic: OutputText.counted(agreement.samples, "made-up sample")
       }
     let measures = [
@@ -85,7 +86,8 @@ struct ReportTable {
     ].compactMap { $0 }.joined(separator: ", ")
     let advice =
       agreement.source == .synthetic
-      ? "\nno real data was looked at: this is no accuracy; say --calibration, and measure with evaluate" : ""
+      ? "\nno real data was looked at: this is no accuracy; say --calibration, and measure with evaluate"
+      : ""
     return "compared with the original on \(samples): \(measures)\(advice)"
   }
 
