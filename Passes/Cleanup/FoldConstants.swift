@@ -26,10 +26,15 @@ public struct FoldConstants: Pass {
   private static let freeBytes = 16 << 10
   private static let macLimit = 1 << 30
 
+  private static let all = PassOption(
+    "all", .bool, default: false, valueName: "bool",
+    help: "Compute everything, even where the model grows, unties weights or loses quantization.")
+  public static let options: [any PassOptionDescription] = [all]
+
   private let foldsAll: Bool
 
   public init(options: inout OptionReader) throws(CompileError) {
-    foldsAll = try options.bool("all") ?? false
+    foldsAll = try options.value(Self.all)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {

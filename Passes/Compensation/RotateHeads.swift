@@ -25,17 +25,17 @@ import PassKit
 ///    embeddings or normalized queries and keys stay as they are;
 /// 2. nothing else reads what is turned;
 /// 3. weights and biases are constants of single precision that only their layer uses.
-///
-/// Options: `data` (the key of the samples, default calibration).
 public struct RotateHeads: Pass {
   public static let name = "rotate-heads"
   public static let summary = "order the dimensions of attention heads by what they matter on data"
   public static let effect = Effect.preserving(tolerance: 1e-3)
 
+  public static let options: [any PassOptionDescription] = [CalibrationSets.option]
+
   private let data: String
 
   public init(options: inout OptionReader) throws(CompileError) {
-    data = options.string("data") ?? CalibrationSets.calibration
+    data = try options.value(CalibrationSets.option)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {

@@ -99,13 +99,13 @@ public struct PruneReport: Sendable, Encodable {
   }
 
   init(
-    original: Graph, pruned: Graph, _ options: PruneOptions, _ context: PassContext,
+    original: Graph, pruned: Graph, _ pipeline: Pipeline, _ context: PassContext,
     _ records: [PassManager.Record], _ check: EquivalenceCheck?
   ) throws(CompileError) {
     var context = context
     let originalFacts = try GraphFacts(of: original)
     let prunedFacts = try context.facts(of: pruned)
-    pipeline = options.pipelineText
+    self.pipeline = pipeline.description
     inputShapes = context.inputShapes.extents
     before = Self.size(original, originalFacts, context.inputShapes)
     after = Self.size(pruned, prunedFacts, context.inputShapes)

@@ -80,7 +80,7 @@ public struct PassManager: Sendable {
             at: .pipeline(column: column))
         }
         seen.insert(name)
-        var reader = OptionReader(pass: name, column: column, options: options)
+        var reader = try OptionReader(type, column: column, options: options)
         built.append(.pass(try type.init(options: &reader)))
         try reader.finish()
       }

@@ -34,6 +34,9 @@ public final class Session {
   /// The number of processors that are online.
   public static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
+  /// How many threads can be asked for.
+  public static let threadCounts = 1...1024
+
   /// The instruction set that the kernels use on this processor.
   public static var instructionSet: String { Kernels.name }
 

@@ -44,11 +44,15 @@ struct Prune: ParsableCommand {
   func run() throws {
     var options = PruneOptions()
     try amount.apply(to: &options)
-    try choice.apply(to: &options)
+    choice.apply(to: &options)
     try calibration.apply(to: &options)
     if passes.stopAfter != nil { options.check = false }
     if passes.printPipeline {
-      print(try Pipeline(options.pipelineText))
+      let file = try LocatedError.at(model) { () throws(CompileError) in
+        try ModelFile(model, allowAbsentExternalData: true)
+      }
+      options.inputs = try inputs.inputs(of: file.model.graph)
+      print(try Pipeline(Pruner(options).pipelineText(for: file.model)))
       return
     }
     guard let output, !output.isEmpty else {
