@@ -85,7 +85,8 @@ extension Reconstruction.Change {
         elements[channel] = tensor.floats[position]
       }
       let bias = Tensor(rounding: elements, to: tensor.elementType, shape: [elements.count])
-      graph.setInput(index, of: node, to: graph.addInitializer(name: graph.uniqueName(name), bias))
+      let added = graph.build(before: node, stem: name) { $0.addConstant(bias) }
+      graph.setInput(index, of: node, to: added)
     }
   }
 }

@@ -133,8 +133,8 @@ public struct MaskChannels: Pass {
     let coupling = try context.coupling(of: graph)
     guard let scores = context.scores else { preconditionFailure("no scores") }
     let selection = try ChannelSelection(
-      graph, facts, coupling, scores, guards: guards, aliases: context.aliases,
-      damage: context.damage, exponent: exponent, shapes: context.inputShapes)
+      graph, facts, coupling, scores, guards: guards, damage: context.damage, exponent: exponent,
+      shapes: context.inputShapes)
     if scope == .individual, context.damage == nil {
       throw CompileError(
         .usage, "mask-channels: scope individual needs measure-damage before it",
@@ -174,28 +174,34 @@ public struct MaskChannels: Pass {
         axis: Axis(operand, place.key.axis.index), fill: place.key.fill, blocks: place.key.blocks,
         zero: place.key.zero)
       if masks[key] == nil {
-        masks[key] = insertMask(key, keep: kept[place.key.axis]!, &graph)
+        masks[key] = insertMask(key, keep: kept[place.key.axis]!, for: place.node, &graph)
       }
       graph.setInput(place.operand, of: place.node, to: masks[key]!)
     }
   }
 
-  private func insertMask(_ key: MaskPlace.Key, keep: [Int], _ graph: inout Graph) -> ValueID {
+  /// Masks a value, which `reader` reads. The mask stands for the node that computes the value, if one
+  /// does, and goes after it.
+  private func insertMask(
+    _ key: MaskPlace.Key, keep: [Int], for reader: NodeID, _ graph: inout Graph
+  ) -> ValueID {
     let value = graph[key.axis.value]
-    let name = graph.uniqueName(value.name + ".masked")
     let point: InsertionPoint =
       if let node = value.definingNode { .after(node) } else {
         .before(Array(graph.nodes)[0])
       }
-    let node = graph.insert(
-      OperationName("Mask", domain: Mask.domain), name: name, inputs: [key.axis.value],
-      outputs: [(name, value.type)],
-      attributes: [
+    let attributes =
+      [
         Attribute("axis", key.axis.index), Attribute("keep", keep),
         Attribute("fill", key.fill.rawValue),
       ] + (key.blocks == 1 ? [] : [Attribute("blocks", key.blocks)])
-        + (key.zero == 0 ? [] : [Attribute("zero", key.zero)]),
-      at: point)
-    return graph[node].outputs[0]!
+      + (key.zero == 0 ? [] : [Attribute("zero", key.zero)])
+    return graph.build(
+      at: point, standingFor: [value.definingNode ?? reader], stem: value.name
+    ) {
+      $0.add(
+        "Mask", domain: Mask.domain, [key.axis.value], attributes, suffix: "masked",
+        resultType: value.type)
+    }
   }
 }

@@ -135,7 +135,7 @@ public struct Pruner: Sendable {
     maskedModel.graph = context.maskedGraph ?? graph
     return Result(
       model: prunedModel, maskedWithMasks: maskedModel, report: report,
-      plan: SlicingPlan(original: model.graph, context), warnings: context.warnings)
+      plan: SlicingPlan(original: model.graph, context.shrinkage), warnings: context.warnings)
   }
 
   /// Samples made up for a graph. Throws an unsupported error where an input takes no numbers.

@@ -138,10 +138,11 @@ public struct DamageMeasurement {
     for bias in newBiases {
       let axis = Axis(bias.layer.layer.weight, bias.layer.layer.outputAxis)
       let elements = kept[axis].map { $0.map { bias.elements[$0] } } ?? bias.elements
-      let name = cut.uniqueName(cut[bias.layer.layer.weight].name + ".bias")
-      let tensor = Tensor(elements, shape: [elements.count])
-      cut.setInput(
-        bias.operand, of: bias.layer.layer.node, to: cut.addInitializer(name: name, tensor))
+      let (node, weight) = (bias.layer.layer.node, bias.layer.layer.weight)
+      let added = cut.build(before: node, stem: cut[weight].name) {
+        $0.addConstant(Tensor(elements, shape: [elements.count]), "bias")
+      }
+      cut.setInput(bias.operand, of: node, to: added)
     }
     return cut
   }

@@ -153,7 +153,7 @@ public struct PassManager: Sendable {
         nodesAfter: graph.nodeCount))
     claim(type.effect, before: before, after: graph)
     if options.verifyEach {
-      let violations = Verifier.violations(in: graph)
+      let violations = Verifier.violations(in: graph, rewriting: before)
       precondition(violations.isEmpty, "after \(type.name): \(violations.map(\.description))")
     }
     if options.checkEach, before.revision != graph.revision {
