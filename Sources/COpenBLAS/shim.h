@@ -12,7 +12,3 @@ void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *inf
 /* Eigenvalues and eigenvectors of a symmetric matrix by divide and conquer (LAPACK, DSYEVD). */
 void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
              double *work, const int *lwork, int *iwork, const int *liwork, int *info);
-/* The singular value decomposition by divide and conquer (LAPACK, DGESDD). */
-void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s,
-             double *u, const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork,
-             int *iwork, int *info);

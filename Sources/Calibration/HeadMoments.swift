@@ -29,6 +29,7 @@ public struct HeadMoments: Sendable {
   ) throws(CompileError) {
     let run = try StagedRun(graph, batches)
     let nodes = Array(graph.nodes)
+    let products = RowProducts()
     for (place, node) in nodes.enumerated() {
       let results = Set(graph[node].outputs.compactMap { $0 })
       let matching = heads.matchings.indices.filter {
@@ -40,15 +41,16 @@ public struct HeadMoments: Sendable {
       progress?(Double(place) / Double(nodes.count))
       try run.advance(past: node)
       for batch in 0..<run.batchCount {
-        for index in matching { add(matching: index, results, run, batch) }
-        for index in mixing { add(mixing: index, run, batch) }
+        for index in matching { try add(matching: index, results, run, batch, products) }
+        for index in mixing { try add(mixing: index, run, batch, products) }
       }
     }
   }
 
   private mutating func add(
-    matching index: Int, _ results: Set<ValueID>, _ run: StagedRun, _ batch: Int
-  ) {
+    matching index: Int, _ results: Set<ValueID>, _ run: StagedRun, _ batch: Int,
+    _ products: RowProducts
+  ) throws(CompileError) {
     let matching = heads.matchings[index]
     if results.contains(matching.query.result),
       let tensor = run.tensor(matching.query.result, ofBatch: batch)
@@ -57,7 +59,7 @@ public struct HeadMoments: Sendable {
       for (head, (_, lists)) in matching.heads.enumerated() {
         for (place, channels) in lists.enumerated() {
           let rows = matching.query.form.results(of: tensor, at: positions, channels: channels)
-          queries[index][head][place].add(rows, [], count: positions.count)
+          try queries[index][head][place].add(rows, [], count: positions.count, products)
         }
       }
     }
@@ -73,13 +75,16 @@ public struct HeadMoments: Sendable {
         let positions = Array((sample * length)..<((sample + 1) * length))
         for (head, (channels, _)) in matching.heads.enumerated() {
           let rows = form.results(of: tensor, at: positions, channels: channels)
-          keys[index][head].add(Self.centred(rows, channels.count), [], count: length)
+          try keys[index][head].add(
+            Self.centred(rows, channels.count), [], count: length, products)
         }
       }
     }
   }
 
-  private mutating func add(mixing index: Int, _ run: StagedRun, _ batch: Int) {
+  private mutating func add(
+    mixing index: Int, _ run: StagedRun, _ batch: Int, _ products: RowProducts
+  ) throws(CompileError) {
     let mixing = heads.mixings[index]
     guard let tensor = run.tensor(mixing.result, ofBatch: batch), tensor.rank >= 2 else { return }
     let (rows, width) = (tensor.shape[tensor.rank - 2], tensor.shape[tensor.rank - 1])
@@ -90,7 +95,8 @@ public struct HeadMoments: Sendable {
       for (head, (_, outputs)) in mixing.heads.enumerated() {
         for output in outputs {
           let start = (sample * perSample + output.place) * size
-          mixed[index][head].add(Array(elements[start..<(start + size)]), [], count: rows)
+          try mixed[index][head].add(
+            Array(elements[start..<(start + size)]), [], count: rows, products)
         }
       }
     }

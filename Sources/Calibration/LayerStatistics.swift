@@ -6,6 +6,8 @@ public struct LayerStatistics: Sendable {
 
   /// Positions of a layer's result that are looked at, by default.
   public static let rowLimit = 60_000
+  /// Rows that are enough for a layer, for each element of a row, and at least.
+  static let (rowsPerUnknown, fewestRows) = (10, 20_000)
   /// Longest row whose moments are kept.
   private static let lengthLimit = 8192
 
@@ -16,7 +18,7 @@ public struct LayerStatistics: Sendable {
   ) throws(CompileError) {
     let run = try StagedRun(graph, batches)
     let nodes = Array(graph.nodes)
-    let limit = max(1, rowLimit / run.batchCount)
+    let products = RowProducts()
     for (index, node) in nodes.enumerated() {
       progress?(Double(index) / Double(nodes.count))
       let found = LinearLayer.layers(of: node, graph, run.facts)
@@ -24,6 +26,9 @@ public struct LayerStatistics: Sendable {
         layer.form.groups == 1, layer.form.rowLength <= Self.lengthLimit, isWanted(layer)
       else { continue }
       try run.advance(before: node)
+      // Many more rows than unknowns tell nothing more.
+      let enough = min(rowLimit, max(Self.fewestRows, Self.rowsPerUnknown * layer.form.rowLength))
+      let limit = max(1, enough / run.batchCount)
       var moments = Moments(inputs: layer.form.rowLength, outputs: 0)
       var chooser = Positions(seed: seed &+ UInt64(node.rawValue))
       for batch in 0..<run.batchCount {
@@ -32,7 +37,7 @@ public struct LayerStatistics: Sendable {
         else { continue }
         let positions = chooser.choose(limit, of: layer.form.positionCount(ofResult: shape))
         let rows = layer.form.rows(of: data, at: positions, result: shape, group: 0)
-        moments.add(rows, [], count: positions.count)
+        try moments.add(rows, [], count: positions.count, products)
       }
       sums[node] = moments
       layers[node] = layer

@@ -1,5 +1,3 @@
-import LinearAlgebra
-
 /// Sums over rows `x [K]` and targets `y [M]`: all that least squares needs to know of them, whatever their number.
 ///
 /// Two of them add up to those of both sets of rows, so that rows can be counted in any number of parts.
@@ -28,15 +26,17 @@ public struct Moments: Sendable {
   /// Rows that are multiplied in single precision before they are added in double.
   private static let blockLength = 4096
 
-  /// Adds rows `x [count, K]` and their targets `y [count, M]`.
-  public mutating func add(_ x: [Float], _ y: [Float], count rows: Int) {
+  /// Adds rows `x [count, K]` and their targets `y [count, M]`. Throws where there is no memory for their products.
+  public mutating func add(
+    _ x: [Float], _ y: [Float], count rows: Int, _ products: RowProducts
+  ) throws(CompileError) {
     precondition(x.count == rows * inputs && y.count == rows * outputs)
     for start in stride(from: 0, to: rows, by: Self.blockLength) {
       let end = min(start + Self.blockLength, rows)
       let block = Array(x[(start * inputs)..<(end * inputs)])
       let targets = Array(y[(start * outputs)..<(end * outputs)])
-      let (second, cross) = LinearAlgebra.moments(
-        block, targets, count: end - start, k: inputs, m: outputs)
+      let (second, cross) = try products.products(
+        block, targets, count: end - start, inputs: inputs, outputs: outputs)
       Self.add(second, to: &self.second)
       Self.add(cross, to: &self.cross)
       Self.add(Self.columnSums(block, inputs) { $0 }, to: &inputSum)

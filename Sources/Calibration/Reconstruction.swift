@@ -12,6 +12,7 @@ public struct Reconstruction {
   private let kept: [Axis: [Int]]
   private let rowLimit: Int
   private let seed: UInt64
+  private let products = RowProducts()
   private var changes: [Change] = []
 
   /// `small` has been made from `original` by taking out all but `kept`.
@@ -59,7 +60,7 @@ public struct Reconstruction {
     let biases = fittable.biasElements(now.graph)
     var elements = weight.floats
     var newBiases = biases ?? []
-    let sums = moments(fittable, places ?? Array(0..<channels), skip: skip)
+    let sums = try moments(fittable, places ?? Array(0..<channels), skip: skip)
     for (group, (fit, validation)) in sums.enumerated() {
       let prior = form.matrix(of: weight, group: group).map(Double.init)
       let rows = (group * form.outputs)..<((group + 1) * form.outputs)
@@ -76,13 +77,16 @@ public struct Reconstruction {
   /// The sums of rows and targets of every group: of most batches, and of those that the fit is judged on.
   private func moments(
     _ fittable: FittableLayer, _ channels: [Int], skip: ValueID?
-  ) -> [(fit: Moments, validation: Moments)] {
+  ) throws(CompileError) -> [(fit: Moments, validation: Moments)] {
     let form = fittable.form
     let none = Moments(inputs: form.rowLength, outputs: form.outputs)
     var sums = [(fit: Moments, validation: Moments)](
       repeating: (none, none), count: form.groups)
     var chooser = Positions(seed: seed &+ UInt64(fittable.layer.node.rawValue))
-    let limit = max(1, rowLimit / now.batchCount)
+    let enough = min(
+      rowLimit,
+      max(LayerStatistics.fewestRows, LayerStatistics.rowsPerUnknown * 2 * form.rowLength))
+    let limit = max(1, enough / now.batchCount)
     for batch in 0..<now.batchCount {
       guard let data = now.tensor(fittable.layer.data, ofBatch: batch),
         let target = original.tensor(fittable.result, ofBatch: batch)
@@ -107,9 +111,9 @@ public struct Reconstruction {
             return targets[start..<(start + form.outputs)]
           }
         if batch % 4 == 3 {
-          sums[group].validation.add(rows, own, count: positions.count)
+          try sums[group].validation.add(rows, own, count: positions.count, products)
         } else {
-          sums[group].fit.add(rows, own, count: positions.count)
+          try sums[group].fit.add(rows, own, count: positions.count, products)
         }
       }
     }

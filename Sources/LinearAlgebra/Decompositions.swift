@@ -32,32 +32,6 @@ extension LinearAlgebra {
     return info == 0 ? (values, matrix) : nil
   }
 
-  /// The thin singular value decomposition `A = U diag(s) V^T` of `A [m, n]`, with `k = min(m, n)`: `u [m, k]`, `s` decreasing,
-  /// `vTransposed [k, n]`; `nil` where the iteration does not converge.
-  public static func singularValues(
-    _ a: [Double], m: Int, n: Int
-  ) -> (u: [Double], s: [Double], vTransposed: [Double])? {
-    precondition(a.count == m * n && isPrepared)
-    let k = min(m, n)
-    guard k > 0 else { return ([], [], []) }
-    // Column-major, A is its transpose `[n, m]`: what LAPACK calls U is V here.
-    var (matrix, rows, columns, rank) = (a, Int32(n), Int32(m), Int32(k))
-    var s = [Double](repeating: 0, count: k)
-    var left = [Double](repeating: 0, count: n * k)
-    var right = [Double](repeating: 0, count: k * m)
-    var integerWork = [Int32](repeating: 0, count: 8 * k)
-    var (work, size, info) = ([0.0], Int32(-1), Int32(0))
-    for _ in 0..<2 {
-      dgesdd_(
-        "S", &rows, &columns, &matrix, &rows, &s, &left, &rows, &right, &rank, &work, &size,
-        &integerWork, &info)
-      guard size < 0, info == 0 else { break }
-      size = Int32(work[0])
-      work = [Double](repeating: 0, count: Int(size))
-    }
-    return info == 0 ? (right, s, left) : nil
-  }
-
   /// `A B [m, n]` for `A [m, k]`, `B [k, n]`, or their transposes.
   public static func product(
     _ a: [Double], _ b: [Double], m: Int, k: Int, n: Int, transposesA: Bool = false,
@@ -83,26 +57,6 @@ extension LinearAlgebra {
     cblas_dgemm(
       CblasRowMajor, transposesA ? CblasTrans : CblasNoTrans, CblasNoTrans, Int32(m), Int32(n),
       Int32(k), -1, a, Int32(transposesA ? m : k), b, Int32(n), 1, &c, Int32(n))
-  }
-
-  /// `A^T A [k, k]` and `B^T A [m, k]` for rows `A [count, k]` and `B [count, m]` in single precision; of the first the
-  /// upper triangle alone.
-  public static func moments(
-    _ a: [Float], _ b: [Float], count: Int, k: Int, m: Int
-  ) -> (second: [Float], cross: [Float]) {
-    precondition(a.count == count * k && b.count == count * m && isPrepared)
-    var second = [Float](repeating: 0, count: k * k)
-    var cross = [Float](repeating: 0, count: m * k)
-    guard count > 0, k > 0 else { return (second, cross) }
-    cblas_ssyrk(
-      CblasRowMajor, CblasUpper, CblasTrans, Int32(k), Int32(count), 1, a, Int32(k), 0, &second,
-      Int32(k))
-    if m > 0 {
-      cblas_sgemm(
-        CblasRowMajor, CblasTrans, CblasNoTrans, Int32(m), Int32(k), Int32(count), 1, b, Int32(m), a,
-        Int32(k), 0, &cross, Int32(k))
-    }
-    return (second, cross)
   }
 
   /// Copies the upper triangle of `a [n, n]` to the lower one.

@@ -5,7 +5,7 @@ import Testing
   /// Rows of standard normal numbers, and what a matrix and a bias make of them.
   private func moments(
     _ matrix: [Float], bias: [Float], inputs: Int, rows: Int, seed: UInt64
-  ) -> Moments {
+  ) throws -> Moments {
     var generator = SplitMix64(seed: seed)
     let x = (0..<(rows * inputs)).map { _ in generator.nextNormal() }
     let y = (0..<rows).flatMap { row in
@@ -16,13 +16,13 @@ import Testing
       }
     }
     var moments = Moments(inputs: inputs, outputs: bias.count)
-    moments.add(x, y, count: rows)
+    try moments.add(x, y, count: rows, RowProducts())
     return moments
   }
 
   @Test func findsTheMatrixThatMadeTheTargets() throws {
     let matrix: [Float] = [1, -2, 3, 0.5, 4, -1]
-    let sums = moments(matrix, bias: [2, -3], inputs: 3, rows: 5000, seed: 1)
+    let sums = try moments(matrix, bias: [2, -3], inputs: 3, rows: 5000, seed: 1)
     let fit = try #require(
       LinearFit.ridge(
         sums, prior: [Double](repeating: 0, count: 6), strength: 1e-9, hasBias: true))
@@ -36,17 +36,17 @@ import Testing
   @Test func pullsTowardsThePriorWhereRowsSayNothing() throws {
     // The second element of a row is always zero.
     var sums = Moments(inputs: 2, outputs: 1)
-    sums.add([1, 0, -1, 0], [3, -3], count: 2)
+    try sums.add([1, 0, -1, 0], [3, -3], count: 2, RowProducts())
     let fit = try #require(
       LinearFit.ridge(sums, prior: [0, 7], strength: 1e-6, hasBias: true))
     #expect(abs(fit.matrix[0] - 3) < 1e-4)
     #expect(abs(fit.matrix[1] - 7) < 1e-9)
   }
 
-  @Test func sumsOfPartsAreTheSumsOfAll() {
+  @Test func sumsOfPartsAreTheSumsOfAll() throws {
     let matrix: [Float] = [1, -2, 3]
-    var parts = moments(matrix, bias: [1], inputs: 3, rows: 40, seed: 1)
-    parts += moments(matrix, bias: [1], inputs: 3, rows: 60, seed: 2)
+    var parts = try moments(matrix, bias: [1], inputs: 3, rows: 40, seed: 1)
+    parts += try moments(matrix, bias: [1], inputs: 3, rows: 60, seed: 2)
     #expect(parts.count == 100)
     var first = SplitMix64(seed: 1)
     var second = SplitMix64(seed: 2)
@@ -54,7 +54,7 @@ import Testing
       (0..<120).map { _ in first.nextNormal() } + (0..<180).map { _ in second.nextNormal() }
     let y = (0..<100).map { 1 + x[$0 * 3] - 2 * x[$0 * 3 + 1] + 3 * x[$0 * 3 + 2] }
     var whole = Moments(inputs: 3, outputs: 1)
-    whole.add(x, y, count: 100)
+    try whole.add(x, y, count: 100, RowProducts())
     for (a, b) in zip(parts.covariance(), whole.covariance()) { #expect(abs(a - b) < 1e-5) }
     for (a, b) in zip(parts.crossCovariance(), whole.crossCovariance()) {
       #expect(abs(a - b) < 1e-5)
@@ -63,8 +63,8 @@ import Testing
 
   @Test func aFitThatIsNoBetterOnOtherSamplesIsLeftOut() {
     let prior: [Double] = [1, 2, 3]
-    let validation = moments([1, 2, 3], bias: [0], inputs: 3, rows: 100, seed: 3)
-    let misleading = moments([-5, 0, 9], bias: [4], inputs: 3, rows: 4, seed: 4)
+    let validation = try moments([1, 2, 3], bias: [0], inputs: 3, rows: 100, seed: 3)
+    let misleading = try moments([-5, 0, 9], bias: [4], inputs: 3, rows: 4, seed: 4)
     let fit = LinearFit.validated(
       fit: misleading, validation: validation, prior: prior, priorBias: [0])
     #expect(fit.matrix == prior)
