@@ -52,7 +52,9 @@ public struct ReconstructLayers: Pass {
     var reconstruction = try Reconstruction(
       original: reference, small: small, kept: plan.cut.kept, batches, rowLimit: rowLimit,
       seed: UInt64(seed))
-    for change in try reconstruction.run(context.progress) { change.perform(on: &graph, plan.cut.kept) }
+    for change in try reconstruction.run(context.progress) {
+      change.perform(on: &graph, plan.cut.kept)
+    }
   }
 }
 
@@ -66,11 +68,10 @@ extension Reconstruction.Change {
         kept[Axis(value, $0)] ?? Array(0..<whole.shape[$0])
       }
       graph.setTensor(of: value, to: whole.replacing(indices, by: tensor))
-    case .operand(let index, let node, let name, let tensor, let channels):
-      let axis = kept[channels]
-      var elements = [Float](repeating: 0, count: axis == nil ? tensor.count : graph[channels.value].constant!.shape[channels.index])
-      for (position, channel) in (axis ?? Array(0..<tensor.count)).enumerated() {
-        elements[channel] = tensor.floats[position]
+    case .operand(let index, let node, let name, let tensor, let channels, let count):
+      var elements = [Float](repeating: 0, count: count)
+      for (channel, element) in zip(kept[channels] ?? Array(0..<count), tensor.floats) {
+        elements[channel] = element
       }
       let bias = Tensor(rounding: elements, to: tensor.elementType, shape: [elements.count])
       graph.setInput(index, of: node, to: graph.addInitializer(name: graph.uniqueName(name), bias))

@@ -14,7 +14,7 @@ import Testing
     _ rows: [Float], _ matrix: [Double], length: Int, size: Int = 1
   ) throws -> ChannelConsumer {
     var moments = Moments(inputs: length, outputs: 0)
-    moments.add(rows, [], count: rows.count / length)
+    try moments.add(rows, [], count: rows.count / length, RowProducts())
     return ChannelConsumer(
       layer: try LayerCase(Self.layer).layer, moments: moments, matrix: matrix,
       places: (0..<(length / size)).map { channel in (0..<size).map { channel * size + $0 } })

@@ -9,15 +9,16 @@ import Testing
   }
 
   /// More rows than are multiplied at once.
-  @Test func shardsAddUpToTheWhole() {
+  @Test func shardsAddUpToTheWhole() throws {
     let (x, y) = rows(10_000, seed: 1)
     var whole = Moments(inputs: 3, outputs: 2)
-    whole.add(x, y, count: 10_000)
+    try whole.add(x, y, count: 10_000, RowProducts())
     var sum = Moments(inputs: 3, outputs: 2)
     for (start, end) in [(0, 1), (1, 4321), (4321, 4321), (4321, 10_000)] {
       var shard = Moments(inputs: 3, outputs: 2)
-      shard.add(
-        Array(x[(3 * start)..<(3 * end)]), Array(y[(2 * start)..<(2 * end)]), count: end - start)
+      try shard.add(
+        Array(x[(3 * start)..<(3 * end)]), Array(y[(2 * start)..<(2 * end)]), count: end - start,
+        RowProducts())
       sum += shard
     }
     #expect(sum.count == whole.count)
@@ -29,10 +30,10 @@ import Testing
     }
   }
 
-  @Test func momentsAreWhatTheirNamesSay() {
+  @Test func momentsAreWhatTheirNamesSay() throws {
     let (x, y) = rows(500, seed: 2)
     var sums = Moments(inputs: 3, outputs: 2)
-    sums.add(x, y, count: 500)
+    try sums.add(x, y, count: 500, RowProducts())
     func mean(_ term: (Int) -> Double) -> Double { (0..<500).reduce(0) { $0 + term($1) } / 500 }
     let (second, centred) = (sums.covariance(isCentred: false), sums.covariance())
     let (cross, centredCross) = (sums.crossCovariance(isCentred: false), sums.crossCovariance())
@@ -52,13 +53,14 @@ import Testing
     }
   }
 
-  @Test func keepingElementsIsTheSumOfShorterRows() {
+  @Test func keepingElementsIsTheSumOfShorterRows() throws {
     let (x, y) = rows(50, seed: 3)
     var whole = Moments(inputs: 3, outputs: 2)
-    whole.add(x, y, count: 50)
+    try whole.add(x, y, count: 50, RowProducts())
     let kept = whole.keeping(inputs: [2, 0])
     var short = Moments(inputs: 2, outputs: 2)
-    short.add((0..<50).flatMap { [x[$0 * 3 + 2], x[$0 * 3]] }, y, count: 50)
+    try short.add(
+      (0..<50).flatMap { [x[$0 * 3 + 2], x[$0 * 3]] }, y, count: 50, RowProducts())
     #expect(kept.count == 50)
     for (a, b) in [
       (kept.covariance(), short.covariance()), (kept.crossCovariance(), short.crossCovariance()),

@@ -67,17 +67,6 @@ import Testing
     #expect(areClose(product(v, a, n, n, n), scaled))
   }
 
-  @Test(arguments: [(3, 5), (5, 3), (4, 4), (1, 6)])
-  func singularValuesMakeTheMatrix(m: Int, n: Int) throws {
-    let a = random(m * n)
-    let k = min(m, n)
-    let (u, s, v) = try #require(LinearAlgebra.singularValues(a, m: m, n: n))
-    #expect(s == s.sorted(by: >))
-    let scaled = (0..<(k * n)).map { v[$0] * s[$0 / n] }
-    #expect(areClose(product(u, scaled, m, k, n), a))
-    #expect(areClose(product(transposed(u, rows: m), u, k, m, k), identity(k)))
-  }
-
   @Test(arguments: [false, true], [false, true])
   func productsOfTransposes(_ first: Bool, _ second: Bool) {
     let (m, k, n) = (3, 4, 5)
@@ -91,11 +80,5 @@ import Testing
     var rest = expected
     LinearAlgebra.subtractProduct(left, b, m: m, k: k, n: n, transposesA: first, from: &rest)
     #expect(rest.allSatisfy { abs($0) < 1e-12 })
-  }
-
-  @Test func momentsAreProductsOfRows() {
-    let (second, cross) = LinearAlgebra.moments([1, 2, 3, 4], [5, 6], count: 2, k: 2, m: 1)
-    #expect([second[0], second[1], second[3]] == [10, 14, 20])
-    #expect(cross == [23, 34])
   }
 }
