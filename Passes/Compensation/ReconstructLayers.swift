@@ -76,13 +76,10 @@ extension Reconstruction.Change {
         kept[Axis(value, $0)] ?? Array(0..<whole.shape[$0])
       }
       graph.setTensor(of: value, to: whole.replacing(indices, by: tensor))
-    case .operand(let index, let node, let name, let tensor, let channels):
-      let axis = kept[channels]
-      var elements = [Float](
-        repeating: 0,
-        count: axis == nil ? tensor.count : graph[channels.value].constant!.shape[channels.index])
-      for (position, channel) in (axis ?? Array(0..<tensor.count)).enumerated() {
-        elements[channel] = tensor.floats[position]
+    case .operand(let index, let node, let name, let tensor, let channels, let count):
+      var elements = [Float](repeating: 0, count: count)
+      for (channel, element) in zip(kept[channels] ?? Array(0..<count), tensor.floats) {
+        elements[channel] = element
       }
       let bias = Tensor(rounding: elements, to: tensor.elementType, shape: [elements.count])
       let added = graph.build(before: node, stem: name) { $0.addConstant(bias) }

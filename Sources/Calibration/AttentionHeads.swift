@@ -34,18 +34,47 @@ public struct AttentionHeads: Sendable {
     }.filter { $0.form.groups == 1 && $0.form.taps == 1 }
     let search = Search(graph: graph, facts: facts, layers: layers)
     let products = graph.nodes.filter { search.isProductOfComputed($0) }
-    let matchings = products.compactMap { search.matching($0) }
-    let mixings = products.compactMap { search.mixing($0) }
-    let ends = Set(products)
-    let onTheWay = Set((matchings.map(\.nodes) + mixings.map(\.nodes)).flatMap { $0 })
-    func isPrivate(_ layer: FittableLayer) -> Bool {
-      search.isPrivate(layer.result, onTheWay, ends)
-    }
-    self.matchings = matchings.map(\.found).filter {
-      isPrivate($0.query) && isPrivate($0.key)
-    }
-    self.mixings = mixings.map(\.found).filter {
-      isPrivate($0.value) && search.isPrivate($0.result, onTheWay, [$0.output.layer.node])
+    var candidates = products.flatMap { search.candidates($0) }
+    // What one product needs whole, another must not turn: each refusal may take others along.
+    var count: Int
+    repeat {
+      count = candidates.count
+      candidates = search.withoutSharing(candidates)
+      let ends = Set(candidates.map(\.product))
+      let onTheWay = Set(candidates.flatMap(\.nodes))
+      candidates = candidates.filter { candidate in
+        candidate.turned.allSatisfy { search.isPrivate($0.layer.result, onTheWay, ends) }
+          && (candidate.mixing.map {
+            search.isPrivate($0.result, onTheWay, [$0.output.layer.node])
+          } ?? true)
+      }
+    } while candidates.count < count
+    matchings = candidates.compactMap(\.matching)
+    mixings = candidates.compactMap(\.mixing)
+  }
+
+  private struct Channel: Hashable {
+    let layer: NodeID
+    let index: Int
+  }
+
+  /// What a product is found to be.
+  private struct Candidate {
+    let product: NodeID
+    var matching: Matching?
+    var mixing: Mixing?
+    /// The nodes between layers and product.
+    let nodes: [NodeID]
+
+    /// The layers whose results are turned, with the channels.
+    var turned: [(layer: FittableLayer, channels: [Int])] {
+      if let matching {
+        return [
+          (matching.query, matching.heads.flatMap { $0.queries.flatMap { $0 } }),
+          (matching.key, matching.heads.flatMap(\.keys)),
+        ]
+      }
+      return mixing.map { [($0.value, $0.heads.flatMap(\.values))] } ?? []
     }
   }
 
@@ -53,6 +82,23 @@ public struct AttentionHeads: Sendable {
     let graph: Graph
     let facts: GraphFacts
     let layers: [FittableLayer]
+
+    func candidates(_ product: NodeID) -> [Candidate] {
+      [
+        matching(product).map { Candidate(product: product, matching: $0.found, nodes: $0.nodes) },
+        mixing(product).map { Candidate(product: product, mixing: $0.found, nodes: $0.nodes) },
+      ].compactMap { $0 }
+    }
+
+    /// The candidates that turn no channel which they or another one turn as well.
+    func withoutSharing(_ candidates: [Candidate]) -> [Candidate] {
+      func channels(_ candidate: Candidate) -> [Channel] {
+        candidate.turned.flatMap { part in part.channels.map { Channel(layer: part.layer.layer.node, index: $0) } }
+      }
+      var counts: [Channel: Int] = [:]
+      for channel in candidates.flatMap(channels) { counts[channel, default: 0] += 1 }
+      return candidates.filter { channels($0).allSatisfy { counts[$0] == 1 } }
+    }
 
     func isProductOfComputed(_ id: NodeID) -> Bool {
       let node = graph[id]
@@ -147,7 +193,8 @@ public struct AttentionHeads: Sendable {
       guard
         let heads = ChannelTrace(from: result, axis: axis, to: output.layer.data, graph, facts),
         let columns = ChannelTrace(
-          from: result, axis: shape.count - 1, to: output.layer.data, graph, facts)
+          from: result, axis: shape.count - 1, to: output.layer.data, graph, facts),
+        Set(columns.factors).count == 1
       else { return nil }
       var inputs = [[Int]](repeating: [Int](repeating: -1, count: width), count: matrices)
       for (index, head) in heads.channels.enumerated() {

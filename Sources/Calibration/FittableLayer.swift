@@ -34,7 +34,9 @@ public struct FittableLayer: Sendable {
         graph[operand].constant?.shape == [channels]
       else { return nil }
       (bias, last, result) = (.constant(operand), layer.node, layer.result)
-    } else if let (sum, vector) = Self.sum(behind: layer.result, channels, graph) {
+    } else if layer.resultAxis + 1 == facts[layer.result].rank,
+      let (sum, vector) = Self.sum(behind: layer.result, channels, graph)
+    {
       (bias, last, result) = (.constant(vector), sum, graph[sum].outputs[0]!)
     } else {
       let takesBias = facts.invocation(of: layer.node)?.0.signature.operands.upperBound ?? 0 > 2
@@ -49,7 +51,7 @@ public struct FittableLayer: Sendable {
     return tensor.hasData && tensor.elementType.isFloatingPoint && !tensor.floats.isEmpty
   }
 
-  /// The node that adds a vector of the channels to a result, which nothing else uses, and the vector.
+  /// The node that adds a vector of the last axis to a result, which nothing else uses, and the vector.
   private static func sum(
     behind result: ValueID, _ channels: Int, _ graph: Graph
   ) -> (NodeID, ValueID)? {

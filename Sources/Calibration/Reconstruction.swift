@@ -3,8 +3,9 @@ public struct Reconstruction {
   /// What becomes of a constant of the small network.
   public enum Change: Sendable {
     case constant(ValueID, Tensor)
-    /// A new constant as an operand of a node, one element for each index of `channels`, an axis of its weight.
-    case operand(Int, of: NodeID, named: String, Tensor, channels: Axis)
+    /// A new constant as an operand of a node, one element for each index that stays of `channels`, the axis of its result,
+    /// which has `count` in the original.
+    case operand(Int, of: NodeID, named: String, Tensor, channels: Axis, count: Int)
   }
 
   private let original: StagedRun
@@ -50,9 +51,11 @@ public struct Reconstruction {
 
   private mutating func fit(_ fittable: FittableLayer) throws(CompileError) {
     try now.advance(before: fittable.layer.node)
+    try original.advance(before: fittable.layer.node)
+    let readsWhatItDid = !hasChanged(fittable.layer.data)
     try original.advance(past: fittable.last)
-    guard hasChanged(fittable.layer.data) else { return }
     let skip = skip(behind: fittable.result)
+    if readsWhatItDid, !(skip.map(hasChanged) ?? false) { return }
     let form = fittable.form
     let weight = now.graph[fittable.layer.weight].constant!
     let channels = form.groups * form.outputs
@@ -112,7 +115,9 @@ public struct Reconstruction {
             let start = position * channels.count + group * form.outputs
             return targets[start..<(start + form.outputs)]
           }
-        if batch % 4 == 3 {
+        if now.batchCount < Self.validationStep {
+          try Self.split(rows, own, positions.count, products, &sums[group])
+        } else if batch % Self.validationStep == Self.validationStep - 1 {
           try sums[group].validation.add(rows, own, count: positions.count, products)
         } else {
           try sums[group].fit.add(rows, own, count: positions.count, products)
@@ -120,6 +125,25 @@ public struct Reconstruction {
       }
     }
     return sums
+  }
+
+  /// Every fourth batch, or row where there are not as many batches, is one that fits are judged on.
+  private static let validationStep = 4
+
+  private static func split(
+    _ rows: [Float], _ targets: [Float], _ count: Int, _ products: RowProducts,
+    _ sums: inout (fit: Moments, validation: Moments)
+  ) throws(CompileError) {
+    func part(_ elements: [Float], _ positions: [Int]) -> [Float] {
+      let length = elements.count / max(1, count)
+      return positions.flatMap { elements[($0 * length)..<(($0 + 1) * length)] }
+    }
+    let judged = (0..<count).filter { $0 % validationStep == validationStep - 1 }
+    let fitted = (0..<count).filter { $0 % validationStep != validationStep - 1 }
+    try sums.fit.add(
+      part(rows, fitted), part(targets, fitted), count: fitted.count, products)
+    try sums.validation.add(
+      part(rows, judged), part(targets, judged), count: judged.count, products)
   }
 
   /// The other operand of a sum that is all that reads `result`, where it has been computed in both networks.
@@ -195,10 +219,12 @@ public struct Reconstruction {
       let name = now.graph[fittable.layer.weight].name + ".bias"
       let tensor = Tensor(rounding: elements, to: type, shape: [elements.count])
       now.setOperand(operand, of: fittable.layer.node, named: name, to: tensor)
+      let channels = Axis(fittable.layer.result, fittable.layer.resultAxis)
+      let count = original.facts[channels.value].fixedShape![channels.index]
       changes.append(
         .operand(
           operand, of: fittable.layer.node, named: name, tensor,
-          channels: Axis(fittable.layer.weight, fittable.layer.outputAxis)))
+          channels: channels, count: count))
     }
   }
 }

@@ -57,16 +57,19 @@ public struct SyntheticSamples: CalibrationBatches {
     (self.seed, self.distribution) = (seed, distribution)
   }
 
-  /// The least number of rows of a constant table from which the elements of an input pick; 2 where there is none.
+  /// The least number of rows of a table of fixed shape from which the elements of an input pick; 2 where there is none.
   private static func rows(pickedBy input: ValueID, _ graph: Graph) -> Int {
     let tables = graph[input].uses.compactMap { use -> Int? in
       guard case .operand(let node, 1) = use, graph[node].operation == OperationName("Gather"),
         let table = graph[node].inputs[0].flatMap({ graph[$0].tensorType?.fixedShape }),
         table.count >= 2
       else { return nil }
-      return table[0]
+      var axis = 0
+      if case .int(let given)? = graph[node].attribute("axis")?.value { axis = Int(clamping: given) }
+      let place = axis < 0 ? axis + table.count : axis
+      return table.indices.contains(place) ? table[place] : nil
     }
-    return tables.min() ?? 2
+    return max(1, tables.min() ?? 2)
   }
 
   public var count: Int { max(1, samples / batchSize) }

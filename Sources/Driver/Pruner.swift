@@ -38,10 +38,10 @@ public struct Pruner: Sendable {
     do throws(CompileError) {
       return try prune(model, options)
     } catch {
-      // A model that cannot be run can still be pruned by its weights.
-      guard options.samples == .synthetic, error.kind == .unsupported, !options.isStrict else {
-        throw error
-      }
+      // A model that cannot be run, or not on what is made up, can still be pruned by its weights.
+      guard options.samples == .synthetic, [.unsupported, .malformed].contains(error.kind),
+        !options.isStrict
+      else { throw error }
       options.samples = .none
       var result = try prune(model, options)
       result.warnings.append(

@@ -10,9 +10,11 @@ public struct DamageTable: Sendable {
     /// `count` channels do no damage.
     public init(count: Int) { points = [(count, 0)] }
 
-    /// Adds a measurement of fewer channels than any before. Fewer channels never do less damage.
+    /// Adds a measurement of fewer channels than any before. Fewer channels never do less damage, and outputs that are no
+    /// numbers are infinitely far away.
     public mutating func add(kept: Int, divergence: Double) {
-      points.append((kept, max(divergence, points.last!.divergence)))
+      let number = divergence.isNaN ? .infinity : divergence
+      points.append((kept, max(number, points.last!.divergence)))
     }
 
     /// The fewest channels that have been tried.
@@ -24,7 +26,9 @@ public struct DamageTable: Sendable {
     public func divergence(keeping kept: Int) -> Double {
       guard let next = points.firstIndex(where: { $0.kept <= kept }) else { return .infinity }
       let (low, high) = (points[next], points[max(0, next - 1)])
-      guard high.kept > low.kept, low.kept < kept else { return low.divergence }
+      guard high.kept > low.kept, low.kept < kept, low.divergence.isFinite else {
+        return low.divergence
+      }
       let share = Double(kept - low.kept) / Double(high.kept - low.kept)
       let (a, b) = (log(low.divergence + Self.offset), log(high.divergence + Self.offset))
       return max(0, exp(a + (b - a) * share) - Self.offset)

@@ -53,8 +53,8 @@ struct CalibrationOptions: ParsableArguments {
   }
 
   struct Samples {
-    var fit: SampleBatches
-    var heldBack: SampleBatches?
+    var fit: LocatedSamples
+    var heldBack: LocatedSamples?
     var warnings: [Diagnostic]
   }
 
@@ -70,10 +70,13 @@ struct CalibrationOptions: ParsableArguments {
       let all = try SampleBatches(
         set, inputs: inputs, choosing: count, seed: seed, batchSize: size)
       guard all.itemCount >= Self.fewest else {
-        return Samples(fit: all, heldBack: nil, warnings: all.warnings)
+        return Samples(
+          fit: LocatedSamples(batches: all, path: path), heldBack: nil, warnings: all.warnings)
       }
       let (fit, heldBack) = try all.split(heldBack: Self.heldBackFraction)
-      return Samples(fit: fit, heldBack: heldBack, warnings: all.warnings)
+      return Samples(
+        fit: LocatedSamples(batches: fit, path: path),
+        heldBack: LocatedSamples(batches: heldBack, path: path), warnings: all.warnings)
     }
   }
 }

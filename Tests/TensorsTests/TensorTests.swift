@@ -13,6 +13,31 @@ import Testing
     #expect(middle.keeping([0, 2], alongAxis: 1).floats == [0, 1, 4, 5, 6, 7, 10, 11])
   }
 
+  @Test func replacingElements() {
+    let part = Tensor([10, 20], shape: [1, 2])
+    #expect(
+      matrix.replacing([[1], [2, 0]], by: part) == Tensor([1, 2, 3, 20, 5, 10], shape: [2, 3]))
+    #expect(matrix.floats == [1, 2, 3, 4, 5, 6], "the tensor itself stays")
+    let nothing = Tensor([Float](), shape: [0, 3])
+    #expect(matrix.replacing([[], [0, 1, 2]], by: nothing) == matrix)
+    let scalar = Tensor([5], shape: [])
+    #expect(Tensor([1], shape: []).replacing([], by: scalar) == scalar)
+  }
+
+  @Test func whatWasKeptIsPutBack() {
+    let whole = Tensor((0..<120).map(Float.init), shape: [2, 3, 4, 5])
+    let indices = [[1], [0, 2], [3, 0, 1], [4, 2]]
+    var part = whole
+    for (axis, list) in indices.enumerated() { part = part.keeping(list, alongAxis: axis) }
+    let zeros = Tensor(zeros: .float32, shape: whole.shape)
+    let put = zeros.replacing(indices, by: part)
+    #expect(put.floats.count { $0 != 0 } == part.floats.count { $0 != 0 })
+    var again = put
+    for (axis, list) in indices.enumerated() { again = again.keeping(list, alongAxis: axis) }
+    #expect(again == part)
+    #expect(whole.replacing(indices, by: part) == whole)
+  }
+
   /// Every width, with rows that begin in the middle of a byte.
   @Test(arguments: ElementType.allCases.filter { $0.bitWidth > 0 && $0.bitWidth <= 8 })
   func keepingNarrowElements(type: ElementType) {

@@ -4,9 +4,10 @@ import Passes
 extension PassRun {
   /// Runs a pipeline on a graph in ONNX's textual syntax.
   public init(
-    _ pipeline: String, on text: String, direction: SplitDirection = .inner
+    _ pipeline: String, on text: String, direction: SplitDirection = .inner,
+    calibration: HeldBatches? = nil
   ) throws(CompileError) {
-    try self.init(pipeline, on: parseModel(text), direction: direction)
+    try self.init(pipeline, on: parseModel(text), direction: direction, calibration: calibration)
   }
 
   /// What each mask keeps, by the name of the value it masks.

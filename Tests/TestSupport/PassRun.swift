@@ -11,9 +11,11 @@ public struct PassRun {
 
   public var graph: Graph { model.graph }
 
-  /// Throws what the passes throw, and a failed check where a result is not what it must be.
+  /// `calibration` is the samples that passes look at. Throws what the passes throw, and a failed check where a result is
+  /// not what it must be.
   public init(
-    _ pipeline: String, on input: Model, direction: SplitDirection = .inner
+    _ pipeline: String, on input: Model, direction: SplitDirection = .inner,
+    calibration: HeldBatches? = nil
   ) throws(CompileError) {
     var options = PassManager.Options()
     options.verifyEach = true
@@ -22,6 +24,7 @@ public struct PassRun {
     var model = input
     var context = PassContext(original: input.graph, functions: input.functions)
     context.couplingOptions.direction = direction
+    context.calibration[CalibrationSets.calibration] = calibration
     try manager.run(on: &model.graph, &context)
     let violations = Verifier.violations(in: model.graph, rewriting: input.graph)
     guard violations.isEmpty else { throw CompileError(.checkFailed, violations) }

@@ -1,0 +1,71 @@
+import Calibration
+import Testing
+
+@Suite struct MomentsTests {
+  /// Rows of 3 elements and targets of 2, around means that are not zero.
+  private func rows(_ count: Int, seed: UInt64) -> (x: [Float], y: [Float]) {
+    var random = SplitMix64(seed: seed)
+    return ((0..<(3 * count)).map { _ in 1 + random.nextNormal() }, (0..<(2 * count)).map { _ in random.nextNormal() - 2 })
+  }
+
+  /// More rows than are multiplied at once.
+  @Test func shardsAddUpToTheWhole() throws {
+    let (x, y) = rows(10_000, seed: 1)
+    var whole = Moments(inputs: 3, outputs: 2)
+    try whole.add(x, y, count: 10_000, RowProducts())
+    var sum = Moments(inputs: 3, outputs: 2)
+    for (start, end) in [(0, 1), (1, 4321), (4321, 4321), (4321, 10_000)] {
+      var shard = Moments(inputs: 3, outputs: 2)
+      try shard.add(
+        Array(x[(3 * start)..<(3 * end)]), Array(y[(2 * start)..<(2 * end)]), count: end - start,
+        RowProducts())
+      sum += shard
+    }
+    #expect(sum.count == whole.count)
+    for (a, b) in [
+      (sum.covariance(), whole.covariance()), (sum.crossCovariance(), whole.crossCovariance()),
+      (sum.inputMean, whole.inputMean), (sum.outputMean, whole.outputMean),
+    ] {
+      #expect(zip(a, b).allSatisfy { abs($0 - $1) < 1e-5 })
+    }
+  }
+
+  @Test func momentsAreWhatTheirNamesSay() throws {
+    let (x, y) = rows(500, seed: 2)
+    var sums = Moments(inputs: 3, outputs: 2)
+    try sums.add(x, y, count: 500, RowProducts())
+    func mean(_ term: (Int) -> Double) -> Double { (0..<500).reduce(0) { $0 + term($1) } / 500 }
+    let (second, centred) = (sums.covariance(isCentred: false), sums.covariance())
+    let (cross, centredCross) = (sums.crossCovariance(isCentred: false), sums.crossCovariance())
+    for a in 0..<3 {
+      let own = mean { Double(x[$0 * 3 + a]) }
+      #expect(abs(sums.inputMean[a] - own) < 1e-5)
+      for b in 0..<3 {
+        let expected = mean { Double(x[$0 * 3 + a]) * Double(x[$0 * 3 + b]) }
+        #expect(abs(second[a * 3 + b] - expected) < 1e-4)
+        #expect(abs(centred[a * 3 + b] - (expected - own * sums.inputMean[b])) < 1e-4)
+      }
+      for output in 0..<2 {
+        let expected = mean { Double(x[$0 * 3 + a]) * Double(y[$0 * 2 + output]) }
+        #expect(abs(cross[output * 3 + a] - expected) < 1e-4)
+        #expect(abs(centredCross[output * 3 + a] - (expected - own * sums.outputMean[output])) < 1e-4)
+      }
+    }
+  }
+
+  @Test func keepingElementsIsTheSumOfShorterRows() throws {
+    let (x, y) = rows(50, seed: 3)
+    var whole = Moments(inputs: 3, outputs: 2)
+    try whole.add(x, y, count: 50, RowProducts())
+    let kept = whole.keeping(inputs: [2, 0])
+    var short = Moments(inputs: 2, outputs: 2)
+    try short.add(
+      (0..<50).flatMap { [x[$0 * 3 + 2], x[$0 * 3]] }, y, count: 50, RowProducts())
+    #expect(kept.count == 50)
+    for (a, b) in [
+      (kept.covariance(), short.covariance()), (kept.crossCovariance(), short.crossCovariance()),
+    ] {
+      #expect(zip(a, b).allSatisfy { abs($0 - $1) < 1e-6 })
+    }
+  }
+}

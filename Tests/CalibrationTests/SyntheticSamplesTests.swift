@@ -1,0 +1,105 @@
+import Calibration
+import ONNXText
+import Testing
+
+@Suite struct SyntheticSamplesTests {
+  private func samples(
+    _ signature: String, _ nodes: String = "y = Identity (x)", count: Int = 64, size: Int = 16, seed: UInt64 = 1,
+    _ distribution: SyntheticSamples.Distribution = .init()
+  ) throws -> SyntheticSamples? {
+    let graph = try parseModel("main (\(signature)) => (float y) \(nodes.hasPrefix("<") ? nodes : "{ \(nodes) }")").graph
+    return SyntheticSamples(
+      for: graph, InputShapes(for: graph), count: count, batchSize: size, seed: seed,
+      distribution: distribution)
+  }
+
+  private func all(_ samples: SyntheticSamples) throws -> [Tensor] {
+    try (0..<samples.count).map { try samples.tensors(ofBatch: $0)[0] }
+  }
+
+  private func moments(_ tensors: [Tensor]) -> (mean: Double, deviation: Double) {
+    let elements = tensors.flatMap(\.floats).map(Double.init)
+    let mean = elements.reduce(0, +) / Double(elements.count)
+    let variance = elements.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(elements.count)
+    return (mean, variance.squareRoot())
+  }
+
+  @Test func theSameSeedGivesTheSameSamples() throws {
+    for signature in ["float[N,3,16,16] x", "float[N,20] x", "int64[N,7] x"] {
+      let first = try all(#require(try samples(signature)))
+      #expect(try all(#require(try samples(signature))) == first)
+      #expect(try all(#require(try samples(signature, seed: 2))) != first)
+      #expect(first[0] != first[1])
+    }
+  }
+
+  @Test(arguments: ["float[N,3,24,24] x", "float[N,24,24,1] x", "float[N,500] x", "float16[N,3,24,24] x"])
+  func floatsHaveTheMeanAndDeviation(_ signature: String) throws {
+    let found = moments(try all(#require(try samples(signature, .init(mean: 0.5, deviation: 0.25)))))
+    #expect(abs(found.mean - 0.5) < 0.01)
+    #expect(abs(found.deviation - 0.25) < 0.01)
+  }
+
+  @Test func batchesCoverTheSamples() throws {
+    let found = try #require(try samples("float[N,20] x", count: 64, size: 16))
+    #expect(found.count == 4)
+    #expect(found.sampleCount == 64)
+    #expect(try found.tensors(ofBatch: 3)[0].shape == [16, 20])
+  }
+
+  /// A batch that the model fixes is kept to.
+  @Test func batchesThatTheModelFixes() throws {
+    let found = try #require(try samples("float[1,3,16,16] x", count: 8))
+    #expect(found.count == 8)
+    #expect(try found.tensors(ofBatch: 0)[0].shape == [1, 3, 16, 16])
+  }
+
+  /// Neighbouring pixels of an image are mostly equal, those of noise never.
+  @Test(arguments: ["float[N,3,32,32] x", "float[N,32,32,3] x"])
+  func imagesHaveFlatParts(_ signature: String) throws {
+    let tensor = try #require(try samples(signature)).tensors(ofBatch: 0)[0]
+    let images = tensor.shape[3] == 3 ? tensor.transposed([0, 3, 1, 2]) : tensor
+    #expect(images.shape == [16, 3, 32, 32])
+    let elements = images.floats
+    let pairs = stride(from: 0, to: elements.count, by: 32).flatMap { row in
+      (0..<31).map { elements[row + $0] == elements[row + $0 + 1] }
+    }
+    #expect(pairs.count(where: { $0 }) > pairs.count * 3 / 4)
+    #expect(Set(elements).count > 50)
+  }
+
+  @Test func integersPickRowsOfTheirTable() throws {
+    let found = try #require(
+      try samples(
+        "int64[N,50] x",
+        "<float[5,3] table = {...}, float[9,3] other = {...}> { a = Gather (table, x) b = Gather (other, x) y = Add (a, b) }"))
+    let numbers = Set(try all(found).flatMap(\.integers))
+    #expect(numbers == Set(0..<5))
+  }
+
+  /// Rows of a table may lie along another axis than the first.
+  @Test func integersPickAlongTheAxisOfTheGather() throws {
+    let found = try #require(
+      try samples("int64[N,50] x", "<float[30,4] table = {...}> { y = Gather <axis = 1> (table, x) }"))
+    #expect(Set(try all(found).flatMap(\.integers)) == Set(0..<4))
+  }
+
+  @Test func aTableWithoutRowsIsNoTrap() throws {
+    let found = try samples("int64[N,2] x", "<float[0,4] table = {}> { y = Gather (table, x) }")
+    if let found { _ = try all(found) }
+  }
+
+  @Test func otherIntegersAreZerosAndOnes() throws {
+    #expect(Set(try all(#require(try samples("int32[N,50] x"))).flatMap(\.integers)) == [0, 1])
+    #expect(Set(try all(#require(try samples("bool[N,50] x"))).flatMap(\.integers)) == [0, 1])
+  }
+
+  @Test func inputsThatTakeNoNumbersHaveNoSamples() throws {
+    #expect(try samples("string[N,2] x") == nil)
+  }
+
+  @Test func scalarsAndSingleElements() throws {
+    let found = try #require(try samples("float[N,3,16,16] x, float scale", "y = Mul (x, scale)"))
+    #expect(try found.tensors(ofBatch: 0)[1].shape == [])
+  }
+}
