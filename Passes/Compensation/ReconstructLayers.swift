@@ -28,7 +28,8 @@ import PassKit
 /// 60000), `seed` of their choice.
 public struct ReconstructLayers: Pass {
   public static let name = "reconstruct-layers"
-  public static let summary = "fit the layers of the small network to the original's results on data"
+  public static let summary =
+    "fit the layers of the small network to the original's results on data"
   public static let effect = Effect.masking
 
   private let data: String

@@ -93,7 +93,9 @@ public struct AttentionHeads: Sendable {
     /// The candidates that turn no channel which they or another one turn as well.
     func withoutSharing(_ candidates: [Candidate]) -> [Candidate] {
       func channels(_ candidate: Candidate) -> [Channel] {
-        candidate.turned.flatMap { part in part.channels.map { Channel(layer: part.layer.layer.node, index: $0) } }
+        candidate.turned.flatMap { part in
+          part.channels.map { Channel(layer: part.layer.layer.node, index: $0) }
+        }
       }
       var counts: [Channel: Int] = [:]
       for channel in candidates.flatMap(channels) { counts[channel, default: 0] += 1 }
@@ -112,7 +114,9 @@ public struct AttentionHeads: Sendable {
       for _ in 0..<16 {
         if let layer = layers.last(where: { $0.result == current }) {
           let axis = (facts[layer.result].rank ?? 1) - 1
-          return ChannelTrace(from: current, axis: axis, to: value, graph, facts).map { (layer, $0) }
+          return ChannelTrace(from: current, axis: axis, to: value, graph, facts).map {
+            (layer, $0)
+          }
         }
         guard let node = graph[current].definingNode,
           let next = graph[node].inputs.compactMap({ $0 }).first(where: {

@@ -40,7 +40,9 @@ public struct FittableLayer: Sendable {
       (bias, last, result) = (.constant(vector), sum, graph[sum].outputs[0]!)
     } else {
       let takesBias = facts.invocation(of: layer.node)?.0.signature.operands.upperBound ?? 0 > 2
-      (bias, last, result) = (takesBias ? .absent(operand: 2) : .impossible, layer.node, layer.result)
+      (bias, last, result) = (
+        takesBias ? .absent(operand: 2) : .impossible, layer.node, layer.result
+      )
     }
   }
 

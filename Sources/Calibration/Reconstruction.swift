@@ -73,7 +73,9 @@ public struct Reconstruction {
       form.put(found.matrix.map(Float.init), group: group, into: &elements)
       if let bias = found.bias { newBiases.replaceSubrange(rows, with: bias.map(Float.init)) }
     }
-    set(fittable.layer.weight, to: Tensor(rounding: elements, to: weight.elementType, shape: weight.shape))
+    set(
+      fittable.layer.weight,
+      to: Tensor(rounding: elements, to: weight.elementType, shape: weight.shape))
     setBias(of: fittable, to: newBiases, weight.elementType)
   }
 
@@ -184,7 +186,8 @@ public struct Reconstruction {
     // Without a bias there is no shift.
     let factors = fits.factors.map { normalization.bias == nil ? ($0.scale, 0) : $0 }
     let scales = zip(scale.floats, factors).map { $0 * Float($1.0) }
-    set(normalization.scale, to: Tensor(rounding: scales, to: scale.elementType, shape: scale.shape))
+    set(
+      normalization.scale, to: Tensor(rounding: scales, to: scale.elementType, shape: scale.shape))
     if let bias = normalization.bias {
       let old = now.graph[bias].constant!
       let biases = zip(old.floats, factors).map { $0 * Float($1.0) + Float($1.1) }

@@ -40,7 +40,8 @@ public struct SyntheticSamples: CalibrationBatches {
     var size = batchSize
     for id in graph.inputs {
       let value = graph[id]
-      guard let type = value.tensorType?.elementType, type.isFloatingPoint || type.isInteger || type == .bool,
+      guard let type = value.tensorType?.elementType,
+        type.isFloatingPoint || type.isInteger || type == .bool,
         let whole = shapes.extents(ofInput: value.name, batch: batchSize)
       else { return nil }
       // What the model fixes, it fixes for all.
@@ -60,10 +61,13 @@ public struct SyntheticSamples: CalibrationBatches {
   private static func rows(pickedBy input: ValueID, _ graph: Graph) -> Int {
     let tables = graph[input].uses.compactMap { use -> Int? in
       guard case .operand(let node, 1) = use, graph[node].operation == OperationName("Gather"),
-        let table = graph[node].inputs[0].flatMap({ graph[$0].tensorType?.fixedShape }), table.count >= 2
+        let table = graph[node].inputs[0].flatMap({ graph[$0].tensorType?.fixedShape }),
+        table.count >= 2
       else { return nil }
       var axis = 0
-      if case .int(let given)? = graph[node].attribute("axis")?.value { axis = Int(clamping: given) }
+      if case .int(let given)? = graph[node].attribute("axis")?.value {
+        axis = Int(clamping: given)
+      }
       let place = axis < 0 ? axis + table.count : axis
       return table.indices.contains(place) ? table[place] : nil
     }
@@ -85,7 +89,9 @@ public struct SyntheticSamples: CalibrationBatches {
         }
         return Tensor(rounding: elements, to: input.type, shape: input.shape)
       }
-      let numbers = (0..<count).map { _ in Int(generator.next() % UInt64(input.type == .bool ? 2 : input.rows)) }
+      let numbers = (0..<count).map { _ in
+        Int(generator.next() % UInt64(input.type == .bool ? 2 : input.rows))
+      }
       return Tensor(wrapping: numbers, to: input.type, shape: input.shape)
     }
   }

@@ -35,7 +35,9 @@ struct CalibrationOptions: ParsableArguments {
 
   func validate() throws {
     guard let numbers = inputStats?.numbers else { return }
-    guard path == nil else { throw ValidationError("--input-stats is for pruning without --calibration") }
+    guard path == nil else {
+      throw ValidationError("--input-stats is for pruning without --calibration")
+    }
     guard numbers.count == 2, numbers[1] > 0 else {
       throw ValidationError("--input-stats takes a mean and a deviation above 0: 0.5,0.25")
     }

@@ -123,7 +123,9 @@ import Testing
 
   @Test func aBatchThatDoesNotFitIsAnError() throws {
     let graph = try graph()
-    let tensors = [Tensor(zeros: .float32, shape: [2, 5, 4, 4]), Tensor(zeros: .float32, shape: [2, 2])]
+    let tensors = [
+      Tensor(zeros: .float32, shape: [2, 5, 4, 4]), Tensor(zeros: .float32, shape: [2, 2]),
+    ]
     #expect(compileError { _ = try StagedRun(graph, HeldBatches([tensors])) }?.kind == .malformed)
   }
 

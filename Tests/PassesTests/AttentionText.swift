@@ -48,7 +48,8 @@ struct AttentionText {
       """)
   /// One layer makes all three, taken apart by a Split.
   static let split = AttentionText(
-    projections: "a = MatMul (x, wqkv) qkv = Add (a, bqkv) q, k, v = Split <axis = 2> (qkv, thirds)")
+    projections: "a = MatMul (x, wqkv) qkv = Add (a, bqkv) q, k, v = Split <axis = 2> (qkv, thirds)"
+  )
   /// Both heads of queries meet the one of keys and values.
   static let shared = AttentionText(
     projections: "q0 = MatMul (x, wq) q = Add (q0, bq) k = MatMul (x, wk2) v = MatMul (x, wv2)",

@@ -54,7 +54,8 @@ import Testing
   /// A budget is met where it does least damage.
   @Test func individualScopeCutsWhatMattersLess() throws {
     let run = try run(
-      Self.pipeline + ",mask-channels{macs=0.8 scope=individual align=1 min-channels=1},shrink-channels")
+      Self.pipeline
+        + ",mask-channels{macs=0.8 scope=individual align=1 min-channels=1},shrink-channels")
     func width(_ weight: String, _ axis: Int) throws -> Int {
       let value = try #require(run.graph.value(named: weight))
       return try #require(run.graph[value].constant).shape[axis]
