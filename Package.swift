@@ -4,7 +4,8 @@ import PackageDescription
 
 /// The modules that stand on each other, lowest first.
 let stack = [
-  "Tensors", "GraphIR", "Operators", "Semantics", "Runtime", "Coupling", "Calibration", "Selection", "PassKit",
+  "Tensors", "GraphIR", "Operators", "Semantics", "Runtime", "Coupling", "Calibration", "Selection",
+  "PassKit",
   "Passes",
   "Driver",
   "CommandLineSupport",

@@ -13,6 +13,7 @@ public let allPasses = PassRegistry(
     EliminateIdentities.self,
     EliminateDeadNodes.self,
     FoldBatchNorm.self,
+    CoupleChannels.self,
     RotateHeads.self,
     CollectStatistics.self,
     ScoreChannels.self,

@@ -25,8 +25,9 @@ public struct FixShapeConstants: Pass {
     let facts = try context.facts(of: graph)
     for id in Array(graph.nodes) {
       guard let target = constantTarget(of: id, graph, facts) else { continue }
-      let name = graph[graph[id].inputs[1]!].name + ".constant"
-      let constant = graph.addInitializer(name: graph.uniqueName(name), Tensor(target))
+      let constant = graph.build(before: id, stem: graph[graph[id].inputs[1]!].name) {
+        $0.addConstant(Tensor(target), "constant")
+      }
       graph.setInput(1, of: id, to: constant)
     }
   }

@@ -26,10 +26,15 @@ public struct FoldConstants: Pass {
   private static let freeBytes = 16 << 10
   private static let macLimit = 1 << 30
 
+  private static let all = PassOption(
+    "all", .bool, default: false, valueName: "bool",
+    help: "Compute everything, even where the model grows, unties weights or loses quantization.")
+  public static let options: [any PassOptionDescription] = [all]
+
   private let foldsAll: Bool
 
   public init(options: inout OptionReader) throws(CompileError) {
-    foldsAll = try options.bool("all") ?? false
+    foldsAll = try options.value(Self.all)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -37,16 +42,11 @@ public struct FoldConstants: Pass {
     for id in Array(graph.nodes) {
       guard let constants = results(of: id, graph, facts) else { continue }
       for (output, tensor) in constants {
-        let name = graph[output].name
-        let initializer = graph.addInitializer(name: graph.uniqueName(name), tensor)
-        graph.replaceAllUses(of: output, with: initializer)
-        let followers = followers(of: id, output, initializer, graph, facts)
-        context.followers += followers
-        for follower in followers {
-          context.aliases[follower.follows, default: []] += [
-            graph[follower.axis.value].name, graph[id].name,
-          ]
+        let axes = constantAxes(of: id, output, graph, facts)
+        let initializer = graph.build(before: id, stem: graph[output].name) {
+          $0.addConstant(tensor, axes: axes)
         }
+        graph.replaceAllUses(of: output, with: initializer)
       }
       graph.erase(id)
     }
@@ -107,17 +107,18 @@ public struct FoldConstants: Pass {
     return zip(node.outputs, tensors).compactMap { output, tensor in output.map { ($0, tensor) } }
   }
 
-  /// How the axes of constant operands go with those of the constant that replaces `output`.
-  private func followers(
-    of id: NodeID, _ output: ValueID, _ initializer: ValueID, _ graph: Graph, _ facts: GraphFacts
-  ) -> [Follower] {
-    guard let position = graph[id].outputs.firstIndex(of: output) else { return [] }
-    return facts.relations(of: id).compactMap { relation in
-      guard case .equal(let a, let b) = relation else { return nil }
-      guard case .operand(let index) = a.slot, b.slot == .result(position),
-        let operand = graph[id].inputs[index], graph[operand].constant != nil
-      else { return nil }
-      return Follower(Axis(operand, a.axis), follows: Axis(initializer, b.axis))
+  /// For each axis of `output` the axes of constant operands that are equal to it, index by index.
+  private func constantAxes(
+    of id: NodeID, _ output: ValueID, _ graph: Graph, _ facts: GraphFacts
+  ) -> [Int: [Axis]] {
+    var axes: [Int: [Axis]] = [:]
+    for case .equal(let a, let b) in facts.relations(of: id) {
+      guard case .operand(let index) = a.slot, case .result(let position) = b.slot,
+        graph[id].outputs[position] == output, let operand = graph[id].inputs[index],
+        graph[operand].constant != nil
+      else { continue }
+      axes[b.axis, default: []].append(Axis(operand, a.axis))
     }
+    return axes
   }
 }

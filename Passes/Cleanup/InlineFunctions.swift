@@ -79,8 +79,8 @@ public struct InlineFunctions: Pass {
     for (input, value) in zip(body.inputs, call.inputs) { values[input] = value }
     for initializer in body.initializers {
       guard let tensor = body[initializer].constant else { continue }
-      let name = graph.uniqueName("\(stem)/\(body[initializer].name)")
-      values[initializer] = graph.addInitializer(name: name, tensor)
+      let name = "\(stem)/\(body[initializer].name)"
+      values[initializer] = graph.build(before: id, stem: name) { $0.addConstant(tensor) }
     }
     var inlined: [NodeID] = []
     for inner in body.nodes {
@@ -98,13 +98,13 @@ public struct InlineFunctions: Pass {
         count += 1
         unique = "\(name)_\(count)"
       }
-      let copy = graph.insert(
-        node.operation, name: unique,
-        inputs: node.inputs.map { $0.flatMap { values[$0] } },
-        captures: node.captures.compactMap { values[$0] }, outputs: outputs,
-        attributes: node.attributes.compactMap { resolved($0, function, call) },
-        annotations: node.annotations, deviceConfigurations: node.deviceConfigurations,
-        at: .before(id))
+      let copy = graph.build(before: id) { build in
+        build.addCopy(
+          of: node, name: unique,
+          inputs: node.inputs.map { $0.flatMap { values[$0] } },
+          captures: node.captures.compactMap { values[$0] }, outputs: outputs,
+          attributes: node.attributes.compactMap { resolved($0, function, call) })
+      }
       for (old, new) in zip(node.outputs, graph[copy].outputs) {
         if let old { values[old] = new }
       }

@@ -125,28 +125,23 @@ public struct SeparateShapeConstants: Pass {
     _ parts: [Part], like id: ValueID, before node: NodeID, _ graph: inout Graph,
     _ facts: GraphFacts
   ) -> ValueID {
-    let stem = graph[id].name
-    let joined = parts.map { part -> ValueID in
-      switch part {
-      case .numbers(let numbers):
-        return graph.addInitializer(name: graph.uniqueName("\(stem).numbers"), Tensor(numbers))
-      case .elements(let value, let indices):
-        let isWhole = facts[value].fixedShape == [indices.count]
-        if isWhole, indices == Array(indices.indices) { return value }
-        // A scalar becomes a vector by a Reshape, which every operator set has alike.
-        if facts[value].rank == 0 {
-          let one = graph.addInitializer(name: graph.uniqueName("\(stem).one"), Tensor([1]))
-          return graph.insert(
-            OperationName("Reshape"), inputs: [value, one], stem: stem, before: node)
+    graph.build(
+      at: .before(node), standingFor: [graph[id].definingNode ?? node], stem: graph[id].name
+    ) { build in
+      let joined = parts.map { part -> ValueID in
+        switch part {
+        case .numbers(let numbers): return build.addConstant(Tensor(numbers), "numbers")
+        case .elements(let value, let indices):
+          let isWhole = facts[value].fixedShape == [indices.count]
+          if isWhole, indices == Array(indices.indices) { return value }
+          // A scalar becomes a vector by a Reshape, which every operator set has alike.
+          if facts[value].rank == 0 {
+            return build.add("Reshape", [value, build.addConstant(Tensor([1]), "one")])
+          }
+          return build.add("Gather", [value, build.addConstant(Tensor(indices), "indices")])
         }
-        let constant = graph.addInitializer(
-          name: graph.uniqueName("\(stem).indices"), Tensor(indices))
-        return graph.insert(
-          OperationName("Gather"), inputs: [value, constant], stem: stem, before: node)
       }
+      return build.add("Concat", joined, [Attribute("axis", 0)])
     }
-    return graph.insert(
-      OperationName("Concat"), inputs: joined, stem: stem,
-      attributes: [Attribute("axis", 0)], before: node)
   }
 }

@@ -65,7 +65,7 @@ public struct SeparateSharedVectors: Pass {
       // What the graph's signature or a subgraph uses is the vector itself, and of no layer.
       let isUsedOtherwise = uses.count < graph[vector].uses.count
       for part in parts.dropFirst(isUsedOtherwise ? 0 : 1) {
-        copy(vector, for: part, &graph, &context)
+        copy(vector, for: part, &graph)
       }
     }
   }
@@ -142,16 +142,13 @@ public struct SeparateSharedVectors: Pass {
 
   // MARK: Perform
 
-  private func copy(
-    _ vector: ValueID, for part: Part, _ graph: inout Graph, _ context: inout PassContext
-  ) {
+  private func copy(_ vector: ValueID, for part: Part, _ graph: inout Graph) {
     let (name, tensor) = (graph[vector].name, graph[vector].constant!)
-    let copy = graph.addInitializer(name: graph.uniqueName(name), tensor)
-    for use in part.uses { graph.setInput(use.operand, of: use.node, to: copy) }
-    for axis in tensor.shape.indices where tensor.shape[axis] > 1 {
-      context.followers.append(Follower(Axis(vector, axis), follows: Axis(copy, axis)))
-      context.aliases[Axis(copy, axis), default: []] +=
-        [name] + (context.aliases[Axis(vector, axis)] ?? [])
+    let axes = tensor.shape.indices.filter { tensor.shape[$0] > 1 }
+    let copy = graph.build(before: part.uses[0].node, stem: name) {
+      $0.addConstant(
+        tensor, axes: Dictionary(uniqueKeysWithValues: axes.map { ($0, [Axis(vector, $0)]) }))
     }
+    for use in part.uses { graph.setInput(use.operand, of: use.node, to: copy) }
   }
 }

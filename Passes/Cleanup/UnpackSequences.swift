@@ -179,7 +179,6 @@ private struct Unpacking {
     guard let sequence = node.inputs.first ?? nil, let elements = sequences[sequence] else {
       return nil
     }
-    let stem = graph[node.outputs[0]!].name
     switch node.operation.type {
     case "SequenceAt":
       guard node.inputs.count == 2, node.inputs[1] != nil,
@@ -188,19 +187,19 @@ private struct Unpacking {
       let value = value(of: elements[place], &graph)
       // The signature would otherwise name a value that has a name there already.
       guard graph[node.outputs[0]!].isGraphOutput else { return value }
-      return graph.insert(OperationName("Identity"), inputs: [value], stem: stem, before: id)
+      return graph.build(before: id) { $0.add("Identity", [value]) }
     case "ConcatFromSequence":
       guard !elements.isEmpty, let axis = node.integer("axis", default: nil),
         let isNew = node.integer("new_axis", default: 0)
       else { return nil }
-      var values = elements.map { value(of: $0, &graph) }
-      if isNew != 0 {
-        values = insert(
-          "Unsqueeze", [axis], on: values, stems: values.map { _ in stem }, before: id, &graph)
+      let values = elements.map { value(of: $0, &graph) }
+      return graph.build(before: id) { build in
+        let parts =
+          isNew == 0
+          ? values
+          : add("Unsqueeze", axis, to: values, prefixes: values.map { _ in "" }, &build)
+        return build.add("Concat", parts, [Attribute("axis", axis)])
       }
-      return graph.insert(
-        OperationName("Concat"), inputs: values, stem: stem,
-        attributes: [Attribute("axis", axis)], before: id)
     default: return nil
     }
   }
@@ -215,42 +214,38 @@ private struct Unpacking {
     }
   }
 
-  /// Inserts a Split before the node that splits into a sequence, and gives its parts.
+  /// Builds a Split for the node that splits into a sequence, and gives its parts.
   private func divide(_ id: NodeID, _ split: Split, _ graph: inout Graph) -> [ValueID] {
-    let (data, stem) = (graph[id].inputs[0]!, graph[graph[id].outputs[0]!].name)
-    var inputs = [data]
-    var attributes = [Attribute("axis", split.axis)]
-    if graph.opsetVersion(of: "")! < Self.operandOpset {
-      attributes.append(Attribute("split", split.sizes))
-    } else {
-      let name = graph.uniqueName("\(stem).sizes")
-      inputs.append(graph.addInitializer(name: name, Tensor(split.sizes)))
+    let data = graph[id].inputs[0]!
+    return graph.build(before: id) { build in
+      var inputs = [data]
+      var attributes = [Attribute("axis", split.axis)]
+      if build.graph.opsetVersion(of: "")! < Self.operandOpset {
+        attributes.append(Attribute("split", split.sizes))
+      } else {
+        inputs.append(build.addConstant(Tensor(split.sizes), "sizes"))
+      }
+      let parts = build.add("Split", inputs, attributes, resultCount: split.sizes.count)
+      guard split.isSqueezed else { return parts }
+      return add(
+        "Squeeze", split.axis, to: parts, prefixes: parts.indices.map { "\($0)." }, &build)
     }
-    let names = split.sizes.indices.map { graph.uniqueName("\(stem).\($0)") }
-    let node = graph.insert(
-      OperationName("Split"), name: graph.uniqueName("\(stem).Split"), inputs: inputs,
-      outputs: names.map { ($0, nil) }, attributes: attributes, at: .before(id))
-    let parts = graph[node].outputs.map { $0! }
-    guard split.isSqueezed else { return parts }
-    return insert("Squeeze", [split.axis], on: parts, stems: names, before: id, &graph)
   }
 
-  /// Inserts nodes that take away or add `axes`, one for each of `values`.
-  private func insert(
-    _ type: String, _ axes: [Int], on values: [ValueID], stems: [String], before node: NodeID,
-    _ graph: inout Graph
+  /// Builds nodes that take an axis away or add one, one for each of `values`.
+  private func add(
+    _ type: String, _ axis: Int, to values: [ValueID], prefixes: [String],
+    _ build: inout GraphBuilder
   ) -> [ValueID] {
-    guard graph.opsetVersion(of: "")! >= Self.operandOpset else {
-      return zip(values, stems).map { value, stem in
-        graph.insert(
-          OperationName(type), inputs: [value], stem: stem, attributes: [Attribute("axes", axes)],
-          before: node)
-      }
+    var operands: [ValueID] = []
+    var attributes: [Attribute] = []
+    if build.graph.opsetVersion(of: "")! < Self.operandOpset {
+      attributes.append(Attribute("axes", [axis]))
+    } else {
+      operands.append(build.addConstant(Tensor([axis]), "\(prefixes[0])axes"))
     }
-    let name = graph.uniqueName("\(stems[0]).axes")
-    let constant = graph.addInitializer(name: name, Tensor(axes))
-    return zip(values, stems).map { value, stem in
-      graph.insert(OperationName(type), inputs: [value, constant], stem: stem, before: node)
+    return zip(values, prefixes).map { value, prefix in
+      build.add(type, [value] + operands, attributes, suffix: prefix + type)
     }
   }
 }

@@ -32,9 +32,6 @@ import PassKit
 ///    in single precision and with data;
 /// 3. every other node that the channels pass through is a mask, or positively homogeneous and the
 ///    same for all of them: no constant of its own lies along them.
-///
-/// Options: `threshold` (cosine of twins, default 0.45), `scale` of twins (norm, the ratio of norms; or
-/// least-squares, that times the cosine; default norm), `rest` (spread or drop; default spread).
 public struct MergeNeurons: Pass {
   public static let name = "merge-neurons"
   public static let summary = "let kept channels take over for similar removed ones"
@@ -52,14 +49,27 @@ public struct MergeNeurons: Pass {
     case drop
   }
 
+  private static let threshold = PassOption(
+    "threshold", .number(in: -1...1), default: 0.45, valueName: "cosine",
+    help: "Least cosine between the rows of twins.")
+  private static let scale = PassOption(
+    "scale", OptionSyntax<Scale>.choice, default: .norm,
+    help: "The factor between twins: the ratio of their norms, or that times their cosine.")
+  private static let rest = PassOption(
+    "rest", OptionSyntax<Rest>.choice, default: .spread,
+    help: "What becomes of channels without a twin: spread over all kept ones, or dropped.")
+  public static let options: [any PassOptionDescription] = [
+    Self.threshold, Self.scale, Self.rest,
+  ]
+
   private let threshold: Float
   private let scale: Scale
   private let rest: Rest
 
   public init(options: inout OptionReader) throws(CompileError) {
-    threshold = Float(try options.double("threshold", in: -1...1) ?? 0.45)
-    scale = try options.choice("scale", Scale.self) ?? .norm
-    rest = try options.choice("rest", Rest.self) ?? .spread
+    threshold = Float(try options.value(Self.threshold))
+    scale = try options.value(Self.scale)
+    rest = try options.value(Self.rest)
   }
 
   /// How much of each removed channel each kept one takes over.

@@ -23,23 +23,30 @@ import PassKit
 /// 2. the layer is a convolution, transposed or not, or a matrix product, and not depthwise;
 /// 3. its result is there in the original, too.
 /// A fit that is no better than the old weights on samples that it has not seen is left out.
-///
-/// Options: `data` (the key of the samples, default calibration), `rows` (positions of a result that are looked at, default
-/// 60000), `seed` of their choice.
 public struct ReconstructLayers: Pass {
   public static let name = "reconstruct-layers"
   public static let summary =
     "fit the layers of the small network to the original's results on data"
   public static let effect = Effect.masking
 
+  private static let rows = PassOption(
+    "rows", .integer(in: 1...1 << 30), default: LayerStatistics.rowLimit, valueName: "n",
+    help: "Most positions of a layer's result that are looked at.")
+  public static let seed = PassOption(
+    "seed", .integer(in: 0...Int.max), default: 0, valueName: "n",
+    help: "Seed of the choice of positions.")
+  public static let options: [any PassOptionDescription] = [
+    CalibrationSets.option, rows, Self.seed,
+  ]
+
   private let data: String
   private let rowLimit: Int
   private let seed: Int
 
   public init(options: inout OptionReader) throws(CompileError) {
-    data = options.string("data") ?? CalibrationSets.calibration
-    rowLimit = try options.int("rows", in: 1...1 << 30) ?? 60_000
-    seed = try options.int("seed", in: 0...Int.max) ?? 0
+    data = try options.value(CalibrationSets.option)
+    rowLimit = try options.value(Self.rows)
+    seed = try options.value(Self.seed)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -75,7 +82,8 @@ extension Reconstruction.Change {
         elements[channel] = element
       }
       let bias = Tensor(rounding: elements, to: tensor.elementType, shape: [elements.count])
-      graph.setInput(index, of: node, to: graph.addInitializer(name: graph.uniqueName(name), bias))
+      let added = graph.build(before: node, stem: name) { $0.addConstant(bias) }
+      graph.setInput(index, of: node, to: added)
     }
   }
 }

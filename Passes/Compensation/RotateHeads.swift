@@ -25,17 +25,17 @@ import PassKit
 ///    embeddings or normalized queries and keys stay as they are;
 /// 2. nothing else reads what is turned;
 /// 3. weights and biases are constants of single precision that only their layer uses.
-///
-/// Options: `data` (the key of the samples, default calibration).
 public struct RotateHeads: Pass {
   public static let name = "rotate-heads"
   public static let summary = "order the dimensions of attention heads by what they matter on data"
   public static let effect = Effect.preserving(tolerance: 1e-3)
 
+  public static let options: [any PassOptionDescription] = [CalibrationSets.option]
+
   private let data: String
 
   public init(options: inout OptionReader) throws(CompileError) {
-    data = options.string("data") ?? CalibrationSets.calibration
+    data = try options.value(CalibrationSets.option)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -57,7 +57,9 @@ public struct RotateHeads: Pass {
     }
   }
 
-  private static func single(_ shape: [Int]) -> [Int] { shape.isEmpty ? [] : [1] + shape.dropFirst() }
+  private static func single(_ shape: [Int]) -> [Int] {
+    shape.isEmpty ? [] : [1] + shape.dropFirst()
+  }
 
   // MARK: Perform
 
@@ -81,7 +83,9 @@ public struct RotateHeads: Pass {
         turn.vectors, root.inverse, m: size, k: size, n: size)
       let toQuery = LinearAlgebra.product(turn.vectors, root.root, m: size, k: size, n: size)
       Self.turnOutputs(of: matching.key, keyChannels, by: toKey, &graph)
-      for channels in queryChannels { Self.turnOutputs(of: matching.query, channels, by: toQuery, &graph) }
+      for channels in queryChannels {
+        Self.turnOutputs(of: matching.query, channels, by: toQuery, &graph)
+      }
       scores.append(turn.values)
     }
     Self.note(scores, matching.query, matching.heads.flatMap(\.queries), &context)
@@ -145,7 +149,9 @@ public struct RotateHeads: Pass {
     let rows = channels.flatMap { matrix[($0 * length)..<(($0 + 1) * length)].map(Double.init) }
     let turned = LinearAlgebra.product(turn, rows, m: size, k: size, n: length)
     for (index, channel) in channels.enumerated() {
-      for column in 0..<length { matrix[channel * length + column] = Float(turned[index * length + column]) }
+      for column in 0..<length {
+        matrix[channel * length + column] = Float(turned[index * length + column])
+      }
     }
     var elements = weight.floats
     form.put(matrix, group: 0, into: &elements)

@@ -34,14 +34,7 @@ public struct FoldBatchNorm: Pass {
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
-      let normalization = graph[match.normalization]
-      let parameters = normalization.inputs[1...4].map { $0! }
-      let names =
-        (parameters + [normalization.outputs[0]!]).map { graph[$0].name } + [normalization.name]
       perform(match, &graph)
-      let axis = Axis(match.layer.weight, match.layer.outputAxis)
-      context.followers += parameters.map { Follower(Axis($0, 0), follows: axis) }
-      context.aliases[axis, default: []] += names
     }
   }
 
@@ -113,10 +106,16 @@ public struct FoldBatchNorm: Pass {
     if let bias = layer.bias {
       graph.setTensor(of: bias, to: tensor)
     } else {
-      let name = graph.uniqueName(graph[layer.weight].name + ".folded_bias")
-      graph.setInput(2, of: layer.node, to: graph.addInitializer(name: name, tensor))
+      let bias = graph.build(before: layer.node, stem: graph[layer.weight].name) {
+        $0.addConstant(tensor, "folded_bias")
+      }
+      graph.setInput(2, of: layer.node, to: bias)
     }
     let normalization = graph[match.normalization]
+    graph.addOrigins(of: match.normalization, to: layer.node)
+    graph.addOrigins(
+      of: normalization.inputs[1...4].map { Axis($0!, 0) },
+      to: Axis(layer.weight, layer.outputAxis))
     graph.replaceAllUses(of: normalization.outputs[0]!, with: layer.result)
     graph.erase(match.normalization)
   }

@@ -51,12 +51,14 @@ public struct LowerMasks: Pass {
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
       if let tensor = maskedConstant(match, graph, facts) {
         let result = graph[match.mask.node].outputs[0]!
-        let name = graph.uniqueName(graph[result].name + ".constant")
-        graph.replaceAllUses(of: result, with: graph.addInitializer(name: name, tensor))
-        graph.erase(match.mask.node)
+        let constant = graph.build(before: match.mask.node) {
+          $0.addConstant(tensor, "constant")
+        }
+        graph.replaceAllUses(of: result, with: constant)
       } else {
         perform(match, &graph)
       }
+      graph.erase(match.mask.node)
     }
     graph.dropMaskImport()
   }
@@ -81,86 +83,84 @@ public struct LowerMasks: Pass {
   }
 
   private func perform(_ match: Match, _ graph: inout Graph) {
-    // The lowering takes the graph over: two holders of one would copy it at the first change.
-    var lowering = MaskLowering(match, graph)
-    graph = Graph(name: "", opsetImports: [])
-    let result = lowering.lower()
-    graph = lowering.graph
-    graph.replaceAllUses(of: graph[match.mask.node].outputs[0]!, with: result)
-    graph.erase(match.mask.node)
+    // As it is now: the operand that the mask was found with may have been a mask, and lowered.
+    let node = graph[match.mask.node]
+    var lowering = MaskLowering(
+      match, x: node.inputs[0]!, opset: graph.opsetVersion(of: "") ?? 13)
+    let result = graph.build(before: match.mask.node) { lowering.lower(&$0) }
+    graph.replaceAllUses(of: node.outputs[0]!, with: result)
   }
 }
 
-/// Adds the nodes that compute what a mask does before it.
+/// Builds the nodes that compute what a mask does.
 private struct MaskLowering {
-  var graph: Graph
   private let match: LowerMasks.Match
-  private let stem: String
-  private var sharedInitializers: [String: ValueID] = [:]
-  /// As it is now: the operand that the mask was found with may have been a mask, and lowered.
-  private var x: ValueID { graph[match.mask.node].inputs[0]! }
+  private let x: ValueID
+  private let opset: Int
+  private var sharedConstants: [String: ValueID] = [:]
 
-  init(_ match: LowerMasks.Match, _ graph: Graph) {
+  init(_ match: LowerMasks.Match, x: ValueID, opset: Int) {
     self.match = match
-    self.graph = graph
-    stem = graph[graph[match.mask.node].outputs[0]!].name
+    self.x = x
+    self.opset = opset
   }
 
-  private var opset: Int { graph.opsetVersion(of: "") ?? 13 }
-
-  mutating func lower() -> ValueID {
-    guard opset >= 9 else { return lowerArithmetically() }
+  mutating func lower(_ build: inout GraphBuilder) -> ValueID {
+    guard opset >= 9 else { return lowerArithmetically(&build) }
     let kept = match.isKept
     let condition = Tensor(
       .bool, shape: match.shape, elements: kept.map { $0 ? 1 : 0 as UInt8 })
-    let filling = match.mask.fill.constant.map { scalar("fill", $0) } ?? computedFilling()
-    return add("Where", [initializer("kept", condition), x, filling])
+    let filling =
+      match.mask.fill.constant.map { build.addConstant(scalar($0), "fill") }
+      ?? computedFilling(&build)
+    return build.add("Where", [build.addConstant(condition, "kept"), x, filling])
   }
 
-  private mutating func lowerArithmetically() -> ValueID {
+  private mutating func lowerArithmetically(_ build: inout GraphBuilder) -> ValueID {
     let kept = match.isKept
-    let ones = initializer("kept", match.constant(kept.map { $0 ? 1 : 0 }))
+    let ones = build.addConstant(match.constant(kept.map { $0 ? 1 : 0 }), "kept")
     switch match.mask.fill.constant {
-    case 0: return add("Mul", [x, ones])
+    case 0: return build.add("Mul", [x, ones])
     case let constant?:
       // Not a product: infinity times zero is no number.
-      let rest = initializer("fill", match.constant(kept.map { $0 ? 0 : constant }))
-      return add("Add", [add("Mul", [x, ones]), rest])
+      let rest = build.addConstant(match.constant(kept.map { $0 ? 0 : constant }), "fill")
+      return build.add("Add", [build.add("Mul", [x, ones]), rest])
     case nil:
-      let filling = computedFilling()
-      let rest = initializer("removed", match.constant(kept.map { $0 ? 0 : 1 }))
-      return add("Add", [add("Mul", [x, ones]), add("Mul", [filling, rest])])
+      let filling = computedFilling(&build)
+      let rest = build.addConstant(match.constant(kept.map { $0 ? 0 : 1 }), "removed")
+      return build.add("Add", [build.add("Mul", [x, ones]), build.add("Mul", [filling, rest])])
     }
   }
 
   /// The filling that depends on the kept elements.
-  private mutating func computedFilling() -> ValueID {
-    let mean = average(x)
+  private mutating func computedFilling(_ build: inout GraphBuilder) -> ValueID {
+    let mean = average(of: x, &build)
     guard match.mask.fill == .moments else { return mean }
-    let deviation = add("Sub", [x, mean])
-    let variance = average(add("Mul", [deviation, deviation]))
+    let deviation = build.add("Sub", [x, mean])
+    let variance = average(of: build.add("Mul", [deviation, deviation]), &build)
     let pattern = Mask.pattern(
       extent: match.extent, keep: match.mask.keep, blocks: match.mask.blocks)
-    let spread = add(
-      "Mul", [add("Sqrt", [variance]), initializer("pattern", match.constant(pattern))])
-    return add("Add", [mean, spread])
+    let deviations = build.add("Sqrt", [variance])
+    let spread = build.add(
+      "Mul", [deviations, build.addConstant(match.constant(pattern), "pattern")])
+    return build.add("Add", [mean, spread])
   }
 
   /// The average of the kept elements of `value`.
-  private mutating func average(_ value: ValueID) -> ValueID {
-    guard match.mask.blocks == 1 else { return averageOfBlocks(value) }
+  private mutating func average(of value: ValueID, _ build: inout GraphBuilder) -> ValueID {
+    guard match.mask.blocks == 1 else { return averageOfBlocks(value, &build) }
     let share = 1 / Float(match.mask.keep.count)
-    let shares = shared("shares", match.constant(match.isKept.map { $0 ? share : 0 }))
-    let products = add("Mul", [value, shares])
+    let shares = shared("shares", match.constant(match.isKept.map { $0 ? share : 0 }), &build)
+    let products = build.add("Mul", [value, shares])
     // The axes moved from an attribute to an operand in opset 13.
     guard opset >= 13 else {
-      return add("ReduceSum", [products], [Attribute("axes", [match.mask.axis.index])])
+      return build.add("ReduceSum", [products], [Attribute("axes", [match.mask.axis.index])])
     }
-    let axes = shared("axes", Tensor([match.mask.axis.index]))
-    return add("ReduceSum", [products, axes])
+    let axes = shared("axes", Tensor([match.mask.axis.index]), &build)
+    return build.add("ReduceSum", [products, axes])
   }
 
-  private mutating func averageOfBlocks(_ value: ValueID) -> ValueID {
+  private mutating func averageOfBlocks(_ value: ValueID, _ build: inout GraphBuilder) -> ValueID {
     let (extent, kept) = (match.extent, match.isKept)
     var matrix = [Float](repeating: 0, count: extent * extent)
     for block in Mask.blocks(extent, match.mask.blocks) {
@@ -170,42 +170,34 @@ private struct MaskLowering {
       }
     }
     let averaging = shared(
-      "average", Tensor(rounding: matrix, to: match.elementType, shape: [extent, extent]))
+      "average", Tensor(rounding: matrix, to: match.elementType, shape: [extent, extent]), &build)
     // The axis changes places with the last one; the same permutation brings it back.
     var permutation = Array(0..<match.rank)
     permutation.swapAt(match.mask.axis.index, match.rank - 1)
-    guard match.mask.axis.index != match.rank - 1 else { return add("MatMul", [value, averaging]) }
+    guard match.mask.axis.index != match.rank - 1 else {
+      return build.add("MatMul", [value, averaging])
+    }
     let swap = [Attribute("perm", permutation)]
-    let product = add("MatMul", [add("Transpose", [value], swap), averaging])
-    return add("Transpose", [product], swap)
+    let product = build.add("MatMul", [build.add("Transpose", [value], swap), averaging])
+    return build.add("Transpose", [product], swap)
   }
 
   // MARK: Pieces
 
-  private mutating func initializer(_ suffix: String, _ tensor: Tensor) -> ValueID {
-    graph.addInitializer(name: graph.uniqueName("\(stem).\(suffix)"), tensor)
+  /// A constant that both averages of one lowering use.
+  private mutating func shared(
+    _ suffix: String, _ tensor: Tensor, _ build: inout GraphBuilder
+  ) -> ValueID {
+    if let known = sharedConstants[suffix] { return known }
+    let constant = build.addConstant(tensor, suffix)
+    sharedConstants[suffix] = constant
+    return constant
   }
 
-  /// An initializer that both averages of one lowering use.
-  private mutating func shared(_ suffix: String, _ tensor: Tensor) -> ValueID {
-    if let known = sharedInitializers[suffix] { return known }
-    sharedInitializers[suffix] = initializer(suffix, tensor)
-    return sharedInitializers[suffix]!
-  }
-
-  private mutating func scalar(_ suffix: String, _ value: Float) -> ValueID {
-    let element =
-      match.elementType.isFloatingPoint
+  /// A number of the masked value's type; the integer that stands for zero where that is an integer.
+  private func scalar(_ value: Float) -> Tensor {
+    match.elementType.isFloatingPoint
       ? Tensor(rounding: [value], to: match.elementType, shape: [])
       : Tensor(wrapping: [match.mask.zero], to: match.elementType, shape: [])
-    return initializer(suffix, element)
-  }
-
-  private mutating func add(
-    _ type: String, _ inputs: [ValueID], _ attributes: [Attribute] = []
-  ) -> ValueID {
-    graph.insert(
-      OperationName(type), inputs: inputs, stem: stem, attributes: attributes,
-      before: match.mask.node)
   }
 }

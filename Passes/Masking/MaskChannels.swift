@@ -14,16 +14,80 @@ import Runtime
 /// means, variances and extrema are those of the kept channels). Nowhere else does a removed channel
 /// meet a kept one: the coupling
 /// has made sure of that.
-///
-/// Options: one of `macs=F`, `params=F` (fraction to keep), `ratio=R` (fraction of each group's
-/// channels to remove), `latency=T` (a fraction of the time that the model takes to run, or a time such as 4ms, on
-/// `threads=N` threads); default `macs=0.5`. `scope` (global, uniform), `align` (auto or a number),
-/// `max-ratio`, `min-channels`, and any number of `only=KIND`, `keep=PATTERN`, `ratio-for=PATTERN=R`,
-/// a pattern being a kind of groups or a glob of names.
 public struct MaskChannels: Pass {
   public static let name = "mask-channels"
   public static let summary = "choose the channels to remove and mask them"
   public static let effect = Effect.masking
+
+  public static let macs = PassOption<Double?>(
+    "macs", .fraction, valueName: "fraction",
+    help: "Fraction of the MACs to keep (\(Budget.standardFraction) where no budget is given).")
+  public static let params = PassOption<Double?>(
+    "params", .fraction, valueName: "fraction", help: "Fraction of the parameters to keep.")
+  public static let ratio = PassOption<Double?>(
+    "ratio", .properFraction, valueName: "fraction",
+    help: "Fraction of channels to remove in every group.")
+  public static let latency = PassOption<LatencyTarget?>(
+    "latency",
+    OptionSyntax(
+      "a fraction above 0 and up to 1, or a time such as 4ms", parse: { LatencyTarget($0) },
+      print: \.text),
+    valueName: "time",
+    help: """
+      Time that a run may take, as measured here: a fraction of what it takes now, or a time such as \
+      4ms, 800us or 0.1s.
+      """)
+  public static let threads = PassOption<Int?>(
+    "threads", .integer(in: Session.threadCounts), valueName: "n",
+    help: "Threads to run on for a budget of time; every processor's where it is not given.")
+  public static let scope = PassOption(
+    "scope", OptionSyntax<Scope>.choice, default: .global,
+    help: """
+      Where channels are looked for: in the whole model (global), alike in every group (uniform), or by \
+      what cutting each group does to the outputs (individual).
+      """)
+  public static let damageExponent = PassOption(
+    "damage-exponent", .number(in: 0.1...10), default: 1, valueName: "exponent",
+    help: "Power of the damage that is weighed where the scope is individual.")
+  public static let align = PassOption(
+    "align",
+    OptionSyntax(
+      "auto or \(OptionSyntax<Int>.integer(in: Alignment.multiples).expectation)",
+      parse: { Alignment($0) }, print: \.text),
+    default: Guards().alignment, valueName: "n",
+    help: "Round channel counts to multiples: auto or a number.")
+  public static let maxRatio = PassOption(
+    "max-ratio", .fraction, default: Guards().maxRatio, valueName: "fraction",
+    help: "Most that a budget takes from a group.")
+  public static let minChannels = PassOption(
+    "min-channels", .integer(in: 1...1 << 20), default: Guards().minChannels, valueName: "n",
+    help: "Fewest channels that a budget leaves (at most half of a group).")
+  public static let only = PassOption(
+    repeatable: "only", OptionSyntax<GroupKind>.choice, valueName: "kind",
+    help: "Cut groups of this kind only: "
+      + GroupKind.allCases.map(\.rawValue).joined(separator: ", ") + ".")
+  public static let keep = PassOption(
+    repeatable: "keep", .text, valueName: "pattern",
+    help: "Keep groups of a kind, or whose names match, whole.")
+  public static let ratioFor = PassOption(
+    repeatable: "ratio-for", ratioOfPattern, valueName: "pattern=fraction",
+    help: "Remove this fraction of groups of a kind, or whose names match.")
+  public static let options: [any PassOptionDescription] = [
+    macs, params, ratio, latency, threads, Self.scope, damageExponent,
+    align, maxRatio, minChannels, only, keep,
+    ratioFor,
+  ]
+
+  /// A kind or a glob, and how much of what it matches goes.
+  private static let ratioOfPattern = OptionSyntax<(pattern: String, ratio: Double)>(
+    "a pattern, '=' and \(OptionSyntax.properFraction.expectation)",
+    parse: { text in
+      guard let equals = text.lastIndex(of: "="),
+        let ratio = OptionSyntax.properFraction.parse(String(text[text.index(after: equals)...]))
+      else { return nil }
+      return (String(text[..<equals]), ratio)
+    },
+    print: { "\($0.pattern)=\(OptionSyntax.properFraction.print($0.ratio))" })
 
   private let budget: Budget
   private let scope: Scope
@@ -31,50 +95,37 @@ public struct MaskChannels: Pass {
   private let exponent: Double
 
   public init(options: inout OptionReader) throws(CompileError) {
-    var budgets: [Budget] = []
-    if let fraction = try options.double("macs", in: 0...1) { budgets.append(.macs(fraction)) }
-    if let fraction = try options.double("params", in: 0...1) {
-      budgets.append(.parameters(fraction))
-    }
-    if let ratio = try options.double("ratio", in: 0...1) { budgets.append(.ratio(ratio)) }
-    let threads = try options.int("threads", in: 1...1024)
-    if let text = options.string("latency") {
-      guard let target = LatencyTarget(text) else {
-        throw options.error("latency=\(text) is neither a fraction up to 1 nor a time such as 4ms")
-      }
-      budgets.append(.latency(target, threads: threads))
-    } else if threads != nil {
-      throw options.error("threads is for latency")
-    }
-    guard budgets.count <= 1 else {
-      throw options.error("give one of macs, params, ratio and latency")
-    }
-    budget = budgets.first ?? .macs(0.5)
-    exponent = try options.double("damage-exponent", in: 0.1...10) ?? 1
-    scope = try options.choice("scope", Scope.self) ?? .global
+    let (macs, params) = try (options.value(Self.macs), options.value(Self.params))
+    let (ratio, latency) = try (options.value(Self.ratio), options.value(Self.latency))
+    let threads = try options.value(Self.threads)
+    do throws(CompileError) {
+      budget = try Budget(
+        macs: macs, parameters: params, ratio: ratio, latency: latency, threads: threads)
+    } catch { throw options.error(error.diagnostics[0].message) }
+    scope = try options.value(Self.scope)
+    exponent = try options.value(Self.damageExponent)
     var guards = Guards()
-    if let text = options.string("align"), text != "auto" {
-      guard let multiple = Int(text), (1...1024).contains(multiple) else {
-        throw options.error("align=\(text) is neither auto nor a number from 1 to 1024")
-      }
-      guards.alignment = .multiple(multiple)
-    }
-    guards.maxRatio = try options.double("max-ratio", in: 0...1) ?? guards.maxRatio
-    guards.minChannels = try options.int("min-channels", in: 1...1 << 20) ?? guards.minChannels
-    for text in options.strings("only") {
-      guard let kind = GroupKind(rawValue: text) else {
-        throw options.error("only=\(text) is no kind of groups")
-      }
-      guards.only.append(kind)
-    }
-    guards.keep = options.strings("keep")
-    for text in options.strings("ratio-for") {
-      guard let equals = text.lastIndex(of: "="),
-        let ratio = Double(text[text.index(after: equals)...]), (0...1).contains(ratio)
-      else { throw options.error("ratio-for=\(text) is not PATTERN=RATIO") }
-      guards.ratios.append((String(text[..<equals]), ratio))
-    }
+    guards.alignment = try options.value(Self.align)
+    guards.maxRatio = try options.value(Self.maxRatio)
+    guards.minChannels = try options.value(Self.minChannels)
+    guards.only = try options.value(Self.only)
+    guards.keep = try options.value(Self.keep)
+    guards.ratios = try options.value(Self.ratioFor)
     self.guards = guards
+  }
+
+  /// The options that make a pass of these values.
+  public static func settings(_ budget: Budget, _ scope: Scope, _ guards: Guards) -> [PassSetting] {
+    let amount =
+      switch budget {
+      case .macs(let fraction): macs.settings(fraction)
+      case .parameters(let fraction): params.settings(fraction)
+      case .ratio(let fraction): ratio.settings(fraction)
+      case .latency(let target, let count): latency.settings(target) + threads.settings(count)
+      }
+    return amount + Self.scope.settings(scope) + align.settings(guards.alignment)
+      + maxRatio.settings(guards.maxRatio) + minChannels.settings(guards.minChannels)
+      + only.settings(guards.only) + keep.settings(guards.keep) + ratioFor.settings(guards.ratios)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -82,8 +133,8 @@ public struct MaskChannels: Pass {
     let coupling = try context.coupling(of: graph)
     guard let scores = context.scores else { preconditionFailure("no scores") }
     let selection = try ChannelSelection(
-      graph, facts, coupling, scores, guards: guards, aliases: context.aliases,
-      damage: context.damage, exponent: exponent, shapes: context.inputShapes)
+      graph, facts, coupling, scores, guards: guards, damage: context.damage, exponent: exponent,
+      shapes: context.inputShapes)
     if scope == .individual, context.damage == nil {
       throw CompileError(
         .usage, "mask-channels: scope individual needs measure-damage before it",
@@ -123,28 +174,34 @@ public struct MaskChannels: Pass {
         axis: Axis(operand, place.key.axis.index), fill: place.key.fill, blocks: place.key.blocks,
         zero: place.key.zero)
       if masks[key] == nil {
-        masks[key] = insertMask(key, keep: kept[place.key.axis]!, &graph)
+        masks[key] = insertMask(key, keep: kept[place.key.axis]!, for: place.node, &graph)
       }
       graph.setInput(place.operand, of: place.node, to: masks[key]!)
     }
   }
 
-  private func insertMask(_ key: MaskPlace.Key, keep: [Int], _ graph: inout Graph) -> ValueID {
+  /// Masks a value, which `reader` reads. The mask stands for the node that computes the value, if one
+  /// does, and goes after it.
+  private func insertMask(
+    _ key: MaskPlace.Key, keep: [Int], for reader: NodeID, _ graph: inout Graph
+  ) -> ValueID {
     let value = graph[key.axis.value]
-    let name = graph.uniqueName(value.name + ".masked")
     let point: InsertionPoint =
       if let node = value.definingNode { .after(node) } else {
         .before(Array(graph.nodes)[0])
       }
-    let node = graph.insert(
-      OperationName("Mask", domain: Mask.domain), name: name, inputs: [key.axis.value],
-      outputs: [(name, value.type)],
-      attributes: [
+    let attributes =
+      [
         Attribute("axis", key.axis.index), Attribute("keep", keep),
         Attribute("fill", key.fill.rawValue),
       ] + (key.blocks == 1 ? [] : [Attribute("blocks", key.blocks)])
-        + (key.zero == 0 ? [] : [Attribute("zero", key.zero)]),
-      at: point)
-    return graph[node].outputs[0]!
+      + (key.zero == 0 ? [] : [Attribute("zero", key.zero)])
+    return graph.build(
+      at: point, standingFor: [value.definingNode ?? reader], stem: value.name
+    ) {
+      $0.add(
+        "Mask", domain: Mask.domain, [key.axis.value], attributes, suffix: "masked",
+        resultType: value.type)
+    }
   }
 }

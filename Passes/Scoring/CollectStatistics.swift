@@ -3,22 +3,29 @@ import PassKit
 /// Runs the graph on samples and keeps sums over what its layers read: second moments and means (`LayerStatistics`).
 ///
 /// Of layers that read channels which may be cut; the graph stays as it is.
-///
-/// Options: `data` (the key of the samples, default calibration), `rows` (positions of a layer's result that are looked at,
-/// default 60000), `seed` of their choice.
 public struct CollectStatistics: Pass {
   public static let name = "collect-statistics"
   public static let summary = "sum up what layers read on samples"
   public static let effect = Effect.annotating
+
+  private static let rows = PassOption(
+    "rows", .integer(in: 1...1 << 30), default: LayerStatistics.rowLimit, valueName: "n",
+    help: "Most positions of a layer's result that are looked at.")
+  public static let seed = PassOption(
+    "seed", .integer(in: 0...Int.max), default: 0, valueName: "n",
+    help: "Seed of the choice of positions.")
+  public static let options: [any PassOptionDescription] = [
+    CalibrationSets.option, rows, Self.seed,
+  ]
 
   private let data: String
   private let rowLimit: Int
   private let seed: Int
 
   public init(options: inout OptionReader) throws(CompileError) {
-    data = options.string("data") ?? CalibrationSets.calibration
-    rowLimit = try options.int("rows", in: 1...1 << 30) ?? LayerStatistics.rowLimit
-    seed = try options.int("seed", in: 0...Int.max) ?? 0
+    data = try options.value(CalibrationSets.option)
+    rowLimit = try options.value(Self.rows)
+    seed = try options.value(Self.seed)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {

@@ -3,20 +3,22 @@ import PassKit
 /// Measures what cutting each group alone does to the outputs, for `mask-channels{scope=individual}`.
 ///
 /// The graph stays as it is; the table goes to the context. See `DamageMeasurement`.
-///
-/// Options: `data` (the key of the samples, default calibration), `effort` (quick, normal or thorough, default normal: how many samples
-/// and widths are tried, as far as a number of operations allows that depends on the model alone).
 public struct MeasureDamage: Pass {
   public static let name = "measure-damage"
   public static let summary = "measure what cutting each group alone does to the outputs"
   public static let effect = Effect.annotating
 
+  public static let effort = PassOption(
+    "effort", OptionSyntax<Effort>.choice, default: .normal,
+    help: "How many samples and widths are tried: quick, normal or thorough.")
+  public static let options: [any PassOptionDescription] = [CalibrationSets.option, Self.effort]
+
   private let data: String
   private let effort: Effort
 
   public init(options: inout OptionReader) throws(CompileError) {
-    data = options.string("data") ?? CalibrationSets.calibration
-    effort = try options.choice("effort", Effort.self) ?? .normal
+    data = try options.value(CalibrationSets.option)
+    effort = try options.value(Self.effort)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {

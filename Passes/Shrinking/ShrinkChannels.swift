@@ -26,10 +26,10 @@ public struct ShrinkChannels: Pass {
     let coupling = try context.coupling(of: graph)
     let plan = try find(graph, facts, coupling)
     context.maskedGraph = graph
+    context.shrinkage = context.shrinkage ?? Shrinkage()
+    context.shrinkage!.append(plan.cut.kept, of: graph)
     plan.perform(on: &graph)
     try verify(graph, try context.facts(of: graph), plan, before: facts)
-    context.shrinkage = context.shrinkage ?? Shrinkage(keptIndices: [:])
-    context.shrinkage!.append(plan.cut.kept)
     context.scores?.keep(plan.cut.kept)
   }
 

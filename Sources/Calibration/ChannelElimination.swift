@@ -61,7 +61,9 @@ public struct ChannelElimination {
       let product = LinearAlgebra.product(
         consumer.matrix, covariance, m: rows, k: length, n: length)
       let power = zip(product, consumer.matrix).reduce(0) { $0 + $1.0 * $1.1 }
-      guard power > 0, let inverse = LinearAlgebra.inverse(covariance, n: length) else { return nil }
+      guard power > 0, let inverse = LinearAlgebra.inverse(covariance, n: length) else {
+        return nil
+      }
       return State(
         places: consumer.places, rows: rows, length: length, power: power, inverse: inverse,
         matrix: consumer.matrix)
@@ -100,7 +102,8 @@ public struct ChannelElimination {
             block[row * size + column] = state.inverse[from * length + to]
           }
         }
-        guard let inverse = size == 1 ? [1 / block[0]] : LinearAlgebra.inverse(block, n: size) else {
+        guard let inverse = size == 1 ? [1 / block[0]] : LinearAlgebra.inverse(block, n: size)
+        else {
           continue
         }
         var error = 0.0
@@ -125,8 +128,12 @@ public struct ChannelElimination {
     var strip = [Double](repeating: 0, count: size * length)
     var weights = [Double](repeating: 0, count: rows * size)
     for (row, from) in places.enumerated() {
-      for column in 0..<length { strip[row * length + column] = state.inverse[from * length + column] }
-      for (column, to) in places.enumerated() { block[row * size + column] = strip[row * length + to] }
+      for column in 0..<length {
+        strip[row * length + column] = state.inverse[from * length + column]
+      }
+      for (column, to) in places.enumerated() {
+        block[row * size + column] = strip[row * length + to]
+      }
       for output in 0..<rows { weights[output * size + row] = state.matrix[output * length + from] }
     }
     guard let inverse = LinearAlgebra.inverse(block, n: size) else { return }

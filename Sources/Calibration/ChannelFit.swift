@@ -7,7 +7,10 @@ struct ChannelFit {
   private var count = 0.0
   private var sums: [(x: Double, y: Double, xx: Double, xy: Double)]
 
-  init(count channels: Int) { sums = [(x: Double, y: Double, xx: Double, xy: Double)](repeating: (0, 0, 0, 0), count: channels) }
+  init(count channels: Int) {
+    sums = [(x: Double, y: Double, xx: Double, xy: Double)](
+      repeating: (0, 0, 0, 0), count: channels)
+  }
 
   private static let strength = 1e-2
 

@@ -11,7 +11,9 @@ struct DeadLeaves {
     var image = [Float](repeating: 0, count: channels * height * width)
     let ground = colour(channels)
     for channel in 0..<channels {
-      for pixel in 0..<(height * width) { image[channel * height * width + pixel] = ground[channel] }
+      for pixel in 0..<(height * width) {
+        image[channel * height * width + pixel] = ground[channel]
+      }
     }
     let count = 2 + Int(generator.nextUniform() * 23)
     for _ in 0..<count { draw(&image, channels, height, width) }
@@ -26,7 +28,8 @@ struct DeadLeaves {
     let other = isDisc ? half : (0.04 + 0.36 * generator.nextUniform()) * Float(width)
     let colour = colour(channels)
     let rows = max(0, Int(y - half))..<max(max(0, Int(y - half)), min(height, Int(y + half) + 1))
-    let columns = max(0, Int(x - other))..<max(max(0, Int(x - other)), min(width, Int(x + other) + 1))
+    let columns =
+      max(0, Int(x - other))..<max(max(0, Int(x - other)), min(width, Int(x + other) + 1))
     for row in rows {
       for column in columns {
         let (dy, dx) = (Float(row) - y, Float(column) - x)

@@ -106,7 +106,9 @@ public struct HeadMoments: Sendable {
   private static func centred(_ rows: [Float], _ width: Int) -> [Float] {
     let count = rows.count / max(1, width)
     var means = [Double](repeating: 0, count: width)
-    for index in rows.indices { means[index % width] += Double(rows[index]) / Double(max(1, count)) }
+    for index in rows.indices {
+      means[index % width] += Double(rows[index]) / Double(max(1, count))
+    }
     return rows.indices.map { rows[$0] - Float(means[$0 % width]) }
   }
 }

@@ -20,7 +20,8 @@ public struct LayerForm: Sendable {
 
   /// `nil` where the layer is none of these, or computes more than the sum. `facts` have numbers for all extents.
   public init?(_ layer: LinearLayer, _ graph: Graph, _ facts: GraphFacts) {
-    guard layer.recurrent == nil, layer.weightOperand == 1, let weight = facts[layer.weight].fixedShape,
+    guard layer.recurrent == nil, layer.weightOperand == 1,
+      let weight = facts[layer.weight].fixedShape,
       let computation = try? facts.kernelComputation(of: layer.node)
     else { return nil }
     self.layer = layer

@@ -14,7 +14,9 @@ struct Patches {
     self.result = Array(result[2...])
     channelCount = data[1]
     var taps: [[Int]] = [[]]
-    for extent in computation.kernel { taps = taps.flatMap { tap in (0..<extent).map { tap + [$0] } } }
+    for extent in computation.kernel {
+      taps = taps.flatMap { tap in (0..<extent).map { tap + [$0] } }
+    }
     self.taps = taps
   }
 

@@ -87,8 +87,8 @@ public final class StagedRun {
 
   /// Gives a node yet to be run another operand, a new constant.
   public func setOperand(_ index: Int, of node: NodeID, named name: String, to tensor: Tensor) {
-    graph.setInput(
-      index, of: node, to: graph.addInitializer(name: graph.uniqueName(name), tensor))
+    let added = graph.build(before: node, stem: name) { $0.addConstant(tensor) }
+    graph.setInput(index, of: node, to: added)
   }
 
   /// Replaces a value that has been computed, because what it was computed with has been changed since.

@@ -1,20 +1,5 @@
 @_exported import Semantics
 
-/// An axis of a value.
-public struct Axis: Hashable, Sendable, Comparable {
-  public let value: ValueID
-  public let index: Int
-
-  public init(_ value: ValueID, _ index: Int) {
-    self.value = value
-    self.index = index
-  }
-
-  public static func < (lhs: Axis, rhs: Axis) -> Bool {
-    (lhs.value, lhs.index) < (rhs.value, rhs.index)
-  }
-}
-
 /// Numbers the elements of a graph's axes, one for each index, for axes whose extent is a number.
 ///
 /// Axes that some node declares equal share their elements. Most axes of a network are equal to others

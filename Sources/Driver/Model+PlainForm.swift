@@ -8,6 +8,7 @@ extension Model {
     var manager = try PassManager(
       Pipeline("inline-functions,fixpoint(unpack-sequences)"), registry: allPasses)
     try manager.run(on: &model.graph, &context)
+    model.graph.becomeOriginal()
     let bodies = Dictionary(functions.map { ($0.name, $0.body) }, uniquingKeysWith: { a, _ in a })
     var called: Set<OperationName> = []
     var open = [model.graph]

@@ -21,7 +21,7 @@ public enum SampleSource: String, Sendable, CaseIterable {
 
 /// What a user can ask of pruning.
 public struct PruneOptions: Sendable {
-  public var budget: Budget = .macs(0.5)
+  public var budget: Budget = .macs(Budget.standardFraction)
   /// Where a budget looks for channels; with samples `individual` where it is not given, else `global`.
   public var scope: Scope?
   /// What makes a channel important; with samples `obs` where it is not given, else `l2`.
@@ -37,7 +37,7 @@ public struct PruneOptions: Sendable {
   public var guards = Guards()
   /// Which factor of a split axis is cut; where it is not given, what the kinds that are asked for need.
   public var direction: SplitDirection?
-  public var seed = 0
+  public var seed = ScoreChannels.seed.defaultValue
   /// Inputs that the model runs on, where those that are made up would not do: the check runs on them, and costs are counted
   /// for their shapes.
   public var inputs = GivenInputs()
@@ -75,33 +75,56 @@ extension PruneOptions {
     "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
     + "eliminate-dead-nodes),separate-shared-vectors"
 
-  /// The text of the pipeline that the options describe.
-  public var pipelineText: String {
-    if let pipeline { return pipeline }
+  /// The text of the pipeline that the options describe, or of the one that they name instead.
+  ///
+  /// Throws a usage error where both heads and head dimensions are asked for, and where a pipeline is named
+  /// beside options that are parts of one.
+  public func pipelineText() throws(CompileError) -> String {
+    guard let pipeline else { return try describedPipeline() }
+    var plain = PruneOptions()
+    (plain.seed, plain.samples) = (seed, samples)
+    guard try describedPipeline() == plain.describedPipeline() else {
+      throw CompileError(
+        .usage, "a pipeline says all that is done",
+        notes: [
+          "leave out the options that are parts of one; --print-pipeline shows them as text"
+        ])
+    }
+    return pipeline
+  }
+
+  private func describedPipeline() throws(CompileError) -> String {
     let criterion = self.criterion ?? (samples != .none ? .obs : .l2)
-    let compensation = self.compensation ?? (samples != .none ? .reconstruct : .merge)
-    let score = "score-channels{criterion=\(criterion.name) seed=\(seed)}"
+    let score = ScoreChannels.text(
+      ScoreChannels.criterion.settings(criterion) + ScoreChannels.seed.settings(seed))
     let fold = "fold-batch-norm,eliminate-dead-nodes"
     var steps = [Self.preparation]
+    steps.append(CoupleChannels.text(CoupleChannels.direction.settings(try splitDirection())))
     if criterion.measuresNormalizations { steps += [score, fold] } else { steps.append(fold) }
-    let data = "data=\(samples == .none ? SampleSource.given.rawValue : samples.rawValue)"
-    let needsStatistics = criterion.needsStatistics || usedScope == .individual
-    if criterion.needsStatistics { steps.append("rotate-heads{\(data)}") }
-    if needsStatistics { steps.append("collect-statistics{\(data) seed=\(seed)}") }
+    if criterion.needsStatistics { steps.append(RotateHeads.text(data)) }
+    if criterion.needsStatistics || usedScope == .individual {
+      steps.append(CollectStatistics.text(data + CollectStatistics.seed.settings(seed)))
+    }
     if !criterion.measuresNormalizations { steps.append(score) }
     if usedScope == .individual {
-      steps.append("measure-damage{\(data) effort=\(usedEffort.rawValue)}")
+      steps.append(MeasureDamage.text(data + MeasureDamage.effort.settings(usedEffort)))
     }
-    steps.append("mask-channels{\(maskOptions)}")
-    switch compensation {
+    steps.append(MaskChannels.text(MaskChannels.settings(budget, usedScope, guards)))
+    switch compensation ?? (samples != .none ? .reconstruct : .merge) {
     case .none: break
-    case .merge: steps.append("merge-neurons")
-    case .reconstruct: steps.append("reconstruct-layers{\(data) seed=\(seed)}")
+    case .merge: steps.append(MergeNeurons.name)
+    case .reconstruct:
+      steps.append(ReconstructLayers.text(data + ReconstructLayers.seed.settings(seed)))
     }
-    steps.append("shrink-channels")
+    steps.append(ShrinkChannels.name)
     steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
-    steps.append("merge-equal-vectors")
+    steps += [MergeEqualVectors.name, LowerMasks.name]
     return steps.joined(separator: ",")
+  }
+
+  /// Where passes find the samples.
+  private var data: [PassSetting] {
+    CalibrationSets.option.settings((samples == .none ? .given : samples).rawValue)
   }
 
   /// A ratio has no use for what single groups do to the outputs.
@@ -134,27 +157,4 @@ extension PruneOptions {
 
   /// Number of samples that are made up, and how many run at once.
   static let (syntheticCount, syntheticBatch) = (256, 32)
-
-  private var maskOptions: String {
-    var options: [String] = []
-    switch budget {
-    case .macs(let fraction): options.append("macs=\(fraction)")
-    case .parameters(let fraction): options.append("params=\(fraction)")
-    case .ratio(let ratio): options.append("ratio=\(ratio)")
-    case .latency(let target, let threads):
-      options.append("latency=\(target.text)")
-      if let threads { options.append("threads=\(threads)") }
-    }
-    options.append("scope=\(usedScope.rawValue)")
-    switch guards.alignment {
-    case .auto: options.append("align=auto")
-    case .multiple(let multiple): options.append("align=\(multiple)")
-    }
-    options.append("max-ratio=\(guards.maxRatio)")
-    options.append("min-channels=\(guards.minChannels)")
-    options += guards.only.map { "only=\($0.rawValue)" }
-    options += guards.keep.map { "keep=\(Pipeline.quoted($0))" }
-    options += guards.ratios.map { "ratio-for=\(Pipeline.quoted("\($0.pattern)=\($0.ratio)"))" }
-    return options.joined(separator: " ")
-  }
 }

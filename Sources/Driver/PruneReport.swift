@@ -81,6 +81,8 @@ public struct PruneReport: Sendable, Encodable {
   public var after: Size
   /// How close the result comes to the original on samples, where there are any.
   public internal(set) var agreement: AgreementReport?
+  /// Accuracy before and after, where labelled samples are given.
+  public internal(set) var accuracy: AccuracyReport?
   /// Where the budget is a time.
   public let latency: LatencyReport?
   public let groups: [Group]
@@ -92,17 +94,18 @@ public struct PruneReport: Sendable, Encodable {
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
     case inputShapes = "input_shapes"
-    case pipeline, before, after, agreement, latency, groups, layers, check, passes, warnings
+    case pipeline, before, after, agreement, accuracy, latency, groups, layers, check, passes,
+      warnings
   }
 
   init(
-    original: Graph, pruned: Graph, _ options: PruneOptions, _ context: PassContext,
+    original: Graph, pruned: Graph, _ pipeline: Pipeline, _ context: PassContext,
     _ records: [PassManager.Record], _ check: EquivalenceCheck?
   ) throws(CompileError) {
     var context = context
     let originalFacts = try GraphFacts(of: original)
     let prunedFacts = try context.facts(of: pruned)
-    pipeline = options.pipelineText
+    self.pipeline = pipeline.description
     inputShapes = context.inputShapes.extents
     before = Self.size(original, originalFacts, context.inputShapes)
     after = Self.size(pruned, prunedFacts, context.inputShapes)

@@ -34,9 +34,7 @@ public struct Pruner: Sendable {
   /// strict, and a failed check where a budget cannot be met or the proof fails.
   public func prune(_ original: Model) throws(CompileError) -> Result {
     let model = try original.inPlainForm()
-    let shapes = try options.inputs.inputShapes(for: model.graph)
-    let macs = Cost(of: model.graph, try GraphFacts(of: model.graph), shapes).macs
-    var options = options.settled(macs: macs)
+    var options = try settledOptions(for: model)
     do throws(CompileError) {
       return try prune(model, options)
     } catch {
@@ -54,9 +52,21 @@ public struct Pruner: Sendable {
     }
   }
 
+  /// The text of the pipeline that `prune` runs on `original`.
+  public func pipelineText(for original: Model) throws(CompileError) -> String {
+    try settledOptions(for: try original.inPlainForm()).pipelineText()
+  }
+
+  private func settledOptions(for model: Model) throws(CompileError) -> PruneOptions {
+    let shapes = try options.inputs.inputShapes(for: model.graph)
+    return options.settled(
+      macs: Cost(of: model.graph, try GraphFacts(of: model.graph), shapes).macs)
+  }
+
   private func prune(
     _ model: Model, _ options: PruneOptions
   ) throws(CompileError) -> Result {
+    let pipeline = try Pipeline(options.pipelineText())
     var graph = model.graph
     let isListing = graph.initializers.contains { graph[$0].isListedAsInput }
     graph.unlistInitializers()
@@ -68,7 +78,6 @@ public struct Pruner: Sendable {
           .warning, "weights listed among the inputs are taken as constants and no longer listed"))
     }
     context.calibration[CalibrationSets.calibration] = calibration
-    context.couplingOptions.direction = try options.splitDirection()
     context.inputShapes = try options.inputs.inputShapes(for: graph)
     context.progress = passProgress
     if options.samples == .synthetic {
@@ -82,8 +91,7 @@ public struct Pruner: Sendable {
     if options.isStrict, !unknown.isEmpty { throw CompileError(.unsupported, unknown) }
     context.warnings += unknown + ModelWarnings.cost(of: graph, facts, context.inputShapes)
 
-    var manager = try PassManager(
-      Pipeline(options.pipelineText), registry: allPasses, options: managerOptions)
+    var manager = try PassManager(pipeline, registry: allPasses, options: managerOptions)
     manager.progress = progress
     manager.print = print
     try manager.run(on: &graph, &context)
@@ -97,6 +105,12 @@ public struct Pruner: Sendable {
     if context.shrinkage?.keptIndices.isEmpty != false {
       context.warnings.append(Diagnostic(.warning, "no channel has been removed"))
     }
+    if graph.nodes.contains(where: { graph[$0].operation.isMask }) {
+      context.warnings.append(
+        Diagnostic(
+          .warning,
+          "the result has masks; end the pipeline with lower-masks for runtimes to know them"))
+    }
     if let reason = check?.reasonNotRun {
       context.warnings.append(Diagnostic(.warning, "the result has not been checked: \(reason)"))
     }
@@ -105,7 +119,7 @@ public struct Pruner: Sendable {
         Diagnostic(.warning, "the result has been checked but for \(omission)"))
     }
     var report = try PruneReport(
-      original: model.graph, pruned: graph, options, context, manager.records, check)
+      original: model.graph, pruned: graph, pipeline, context, manager.records, check)
     let synthetic = context.calibration[SampleSource.synthetic.rawValue]
     if let samples = heldBack ?? calibration ?? synthetic {
       progress?("compare with the original")
@@ -115,13 +129,13 @@ public struct Pruner: Sendable {
         original: model.graph, pruned: graph, samples, source)
     }
     var prunedModel = model
-    prunedModel.graph = try lowered(graph)
+    prunedModel.graph = graph
     dropDanglingNames(&prunedModel, &context)
     var maskedModel = model
     maskedModel.graph = context.maskedGraph ?? graph
     return Result(
       model: prunedModel, maskedWithMasks: maskedModel, report: report,
-      plan: SlicingPlan(original: model.graph, context), warnings: context.warnings)
+      plan: SlicingPlan(original: model.graph, context.shrinkage), warnings: context.warnings)
   }
 
   /// Samples made up for a graph. Throws an unsupported error where an input takes no numbers.
@@ -163,24 +177,19 @@ public struct Pruner: Sendable {
   }
 }
 
-/// The graph in standard operators: with masks, where a pipeline has left some, that any runtime can
-/// execute.
-private func lowered(_ graph: Graph) throws(CompileError) -> Graph {
-  var lowered = graph
-  var context = PassContext(original: graph)
-  var manager = try PassManager(Pipeline("lower-masks"), registry: allPasses)
-  try manager.run(on: &lowered, &context)
-  return lowered
-}
-
 extension Pruner.Result {
   /// The original, prepared and compensated as the small model is, with the removed channels masked in
   /// standard operators.
   public func masked() throws(CompileError) -> Model {
     var model = maskedWithMasks
-    model.graph = try lowered(model.graph)
+    var context = PassContext(original: model.graph)
+    var manager = try PassManager(Pipeline(LowerMasks.name), registry: allPasses)
+    try manager.run(on: &model.graph, &context)
     return model
   }
+
+  /// Tells the report what labelled samples say.
+  public mutating func setAccuracy(_ accuracy: AccuracyReport) { report.accuracy = accuracy }
 
   /// Tells the report the sizes of the files.
   public mutating func setSizes(before: Int, after: Int) {

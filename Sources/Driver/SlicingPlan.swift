@@ -13,26 +13,12 @@ public struct SlicingPlan: Sendable, Encodable {
     case initializers
   }
 
-  init(original: Graph, _ context: PassContext) {
-    let kept = context.shrinkage?.keptIndices ?? [:]
-    /// What stays of an axis in each of the constants that its own has become; `nil` where that is all.
-    var fates: [Axis: Set<[Int]?>] = kept.mapValues { [$0] }
-    func fate(of axis: Axis) -> Set<[Int]?> {
-      if let known = fates[axis] { return known }
-      // What has been merged into others is not there any more.
-      return context.maskedGraph?.value(axis.value)?.uses.isEmpty == false ? [nil] : []
-    }
-    // A constant may have been merged into one that was itself merged later: latest merges first.
-    for follower in context.followers.reversed() {
-      fates[follower.axis] = fate(of: follower.axis).union(fate(of: follower.follows))
-    }
+  init(original: Graph, _ shrinkage: Shrinkage?) {
+    let kept = shrinkage?.keptOfOriginal ?? [:]
     var initializers: [String: [String: [Int]]] = [:]
-    for (axis, fates) in fates.sorted(by: { $0.key < $1.key }) {
-      // Where one constant has become several that are cut differently, there is no one slice of it.
-      guard fates.count == 1, let indices = fates.first ?? nil,
-        let value = original.value(axis.value), value.constant != nil
-      else { continue }
-      initializers[value.name, default: [:]]["\(axis.index)"] = indices
+    for axis in kept.keys.sorted() {
+      guard let value = original.value(axis.value), value.constant != nil else { continue }
+      initializers[value.name, default: [:]]["\(axis.index)"] = kept[axis]!
     }
     self.initializers = initializers
   }

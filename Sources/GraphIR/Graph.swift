@@ -112,15 +112,6 @@ public struct Graph: Sendable {
   public func node(named name: String) -> NodeID? {
     nodes.first { self[$0].name == name }
   }
-
-  /// How diagnostics speak of a node: by name, or by its first output where it has none.
-  public func location(of id: NodeID) -> Location {
-    let node = self[id]
-    // The verifier asks too, of nodes that may be wrong.
-    let output = node.outputs.lazy.compactMap { $0 }.first.flatMap { value($0)?.name } ?? ""
-    return .node(
-      name: node.name.isEmpty ? output : node.name, operation: node.operation.description)
-  }
 }
 
 extension Graph {

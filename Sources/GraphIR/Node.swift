@@ -28,6 +28,8 @@ public struct Node: Sendable {
   public var annotations: Annotations
   /// Serialized `NodeDeviceConfigurationProto`s.
   public var deviceConfigurations: [[UInt8]]
+  /// The nodes of the original that the node stands for; none where it stands for itself alone.
+  public internal(set) var origins: [NodeOrigin] = []
 
   /// The attribute called `name`.
   public func attribute(_ name: String) -> Attribute? { attributes.first { $0.name == name } }

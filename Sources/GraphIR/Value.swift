@@ -46,6 +46,10 @@ public struct Value: Sendable {
   public var inputAnnotations = Annotations.none
   /// Of such an initializer: the type that the input declares, where it is not the tensor's.
   public internal(set) var declaredInputType: ValueType?
+  /// Of an initializer that a rewrite has built: the nodes of the original that it stands for.
+  public internal(set) var origins: [NodeOrigin] = []
+  /// Of an initializer: by axis, the axes of other constants of the original that it stands for.
+  public internal(set) var axisOrigins: [Int: [AxisOrigin]] = [:]
 
   init(name: String, type: ValueType?, definition: Definition) {
     self.name = name
@@ -57,6 +61,9 @@ public struct Value: Sendable {
   public var isGraphOutput: Bool {
     uses.contains { if case .graphOutput = $0 { true } else { false } }
   }
+
+  /// Whether the value is an initializer that a rewrite has built.
+  public var isBuilt: Bool { !origins.isEmpty }
 
   /// The tensor, if the value is an initializer.
   public var constant: Tensor? {

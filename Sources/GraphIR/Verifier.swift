@@ -9,6 +9,8 @@
 /// 7. Every subgraph of a node has as many captured values as the node has captures (the same list
 ///    for all of them, used or not), and is well formed itself.
 /// 8. An initializer's type is its tensor's.
+/// 9. Of a rewritten graph: every node and initializer that the graph before did not have bears an
+///    origin, a node that was there before or that such a node stood for.
 public struct Verifier {
   private let graph: Graph
   private var violations: [Diagnostic] = []
@@ -17,6 +19,14 @@ public struct Verifier {
   public static func violations(in graph: Graph) -> [Diagnostic] {
     var verifier = Verifier(graph: graph)
     verifier.run()
+    return verifier.violations
+  }
+
+  /// Every violation found in `graph`, which a pass has made of `before`.
+  public static func violations(in graph: Graph, rewriting before: Graph) -> [Diagnostic] {
+    var verifier = Verifier(graph: graph)
+    verifier.run()
+    verifier.checkOrigins(before)
     return verifier.violations
   }
 
@@ -125,6 +135,21 @@ public struct Verifier {
       if Set(value.uses) != found[id] ?? [] || value.uses.count != found[id]?.count ?? 0 {
         report("recorded uses are not the actual ones", at: .value(value.name))
       }
+    }
+  }
+
+  private mutating func checkOrigins(_ before: Graph) {
+    var known = Set(before.nodes)
+    for id in before.nodes { known.formUnion(before[id].origins.map(\.node)) }
+    for id in before.initializers { known.formUnion(before[id].origins.map(\.node)) }
+    func isKnown(_ origins: [NodeOrigin]) -> Bool {
+      !origins.isEmpty && origins.allSatisfy { known.contains($0.node) }
+    }
+    for id in graph.nodes where before.node(id) == nil && !isKnown(graph[id].origins) {
+      report("the node stands for nothing that was there", at: graph.location(of: id))
+    }
+    for id in graph.initializers where before.value(id) == nil && !isKnown(graph[id].origins) {
+      report("the initializer stands for nothing that was there", at: .value(graph[id].name))
     }
   }
 }

@@ -24,11 +24,13 @@ extension LinearAlgebra {
     var (matrix, values, order, info) = (a, [Double](repeating: 0, count: n), Int32(n), Int32(0))
     var (size, integers) = (Int32(-1), Int32(-1))
     var (work, integerWork) = ([0.0], [Int32(0)])
-    dsyevd_("V", "U", &order, &matrix, &order, &values, &work, &size, &integerWork, &integers, &info)
+    dsyevd_(
+      "V", "U", &order, &matrix, &order, &values, &work, &size, &integerWork, &integers, &info)
     (size, integers) = (Int32(work[0]), integerWork[0])
     work = [Double](repeating: 0, count: Int(size))
     integerWork = [Int32](repeating: 0, count: Int(integers))
-    dsyevd_("V", "U", &order, &matrix, &order, &values, &work, &size, &integerWork, &integers, &info)
+    dsyevd_(
+      "V", "U", &order, &matrix, &order, &values, &work, &size, &integerWork, &integers, &info)
     return info == 0 ? (values, matrix) : nil
   }
 
@@ -41,8 +43,10 @@ extension LinearAlgebra {
     var result = [Double](repeating: 0, count: m * n)
     guard m > 0, k > 0, n > 0 else { return result }
     cblas_dgemm(
-      CblasRowMajor, transposesA ? CblasTrans : CblasNoTrans, transposesB ? CblasTrans : CblasNoTrans,
-      Int32(m), Int32(n), Int32(k), 1, a, Int32(transposesA ? m : k), b, Int32(transposesB ? k : n), 0,
+      CblasRowMajor, transposesA ? CblasTrans : CblasNoTrans,
+      transposesB ? CblasTrans : CblasNoTrans,
+      Int32(m), Int32(n), Int32(k), 1, a, Int32(transposesA ? m : k), b, Int32(transposesB ? k : n),
+      0,
       &result, Int32(n))
     return result
   }

@@ -3,6 +3,10 @@ public struct CalibrationSets: Sendable {
   /// The key of the samples that passes look at where a pipeline names none.
   public static let calibration = "calibration"
 
+  /// The option by which passes are told which samples to look at.
+  public static let option = PassOption(
+    "data", .text, default: calibration, valueName: "key", help: "The key of the samples.")
+
   private var sets: [String: any CalibrationBatches] = [:]
 
   public init() {}

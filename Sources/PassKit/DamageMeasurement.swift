@@ -138,9 +138,11 @@ public struct DamageMeasurement {
     for bias in newBiases {
       let axis = Axis(bias.layer.layer.weight, bias.layer.layer.outputAxis)
       let elements = kept[axis].map { $0.map { bias.elements[$0] } } ?? bias.elements
-      let name = cut.uniqueName(cut[bias.layer.layer.weight].name + ".bias")
-      let tensor = Tensor(elements, shape: [elements.count])
-      cut.setInput(bias.operand, of: bias.layer.layer.node, to: cut.addInitializer(name: name, tensor))
+      let (node, weight) = (bias.layer.layer.node, bias.layer.layer.weight)
+      let added = cut.build(before: node, stem: cut[weight].name) {
+        $0.addConstant(Tensor(elements, shape: [elements.count]), "bias")
+      }
+      cut.setInput(bias.operand, of: node, to: added)
     }
     return cut
   }
@@ -193,7 +195,9 @@ public struct DamageMeasurement {
     return set(matrix, consumer, &graph)
   }
 
-  private func set(_ matrix: [Double], _ consumer: ChannelConsumer, _ graph: inout Graph) -> NewBias? {
+  private func set(_ matrix: [Double], _ consumer: ChannelConsumer, _ graph: inout Graph)
+    -> NewBias?
+  {
     let (layer, length) = (consumer.layer, consumer.moments.inputs)
     let weight = graph[layer.layer.weight].constant!
     var elements = weight.floats
@@ -207,7 +211,8 @@ public struct DamageMeasurement {
     for row in biases.indices {
       var shift = 0.0
       for column in 0..<length {
-        shift += (consumer.matrix[row * length + column] - matrix[row * length + column]) * means[column]
+        shift +=
+          (consumer.matrix[row * length + column] - matrix[row * length + column]) * means[column]
       }
       biases[row] += Float(shift)
     }

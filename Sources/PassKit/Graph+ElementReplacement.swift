@@ -21,15 +21,12 @@ extension Graph {
     let order = numbers.keys.sorted()
     var indices = Array(0..<length)
     for (position, index) in order.enumerated() { indices[index] = length + position }
-    let stem = self[vector].name
-    let added = addInitializer(
-      name: uniqueName("\(stem).numbers"), Tensor(order.map { numbers[$0]! }))
-    let picked = addInitializer(name: uniqueName("\(stem).indices"), Tensor(indices))
-    let joined = insert(
-      OperationName("Concat"), inputs: [vector, added], stem: stem,
-      attributes: [Attribute("axis", 0)], before: node)
-    let replaced = insert(
-      OperationName("Gather"), inputs: [joined, picked], stem: stem, before: node)
+    let replaced = build(before: node, stem: self[vector].name) { build in
+      let added = build.addConstant(Tensor(order.map { numbers[$0]! }), "numbers")
+      let picked = build.addConstant(Tensor(indices), "indices")
+      let joined = build.add("Concat", [vector, added], [Attribute("axis", 0)])
+      return build.add("Gather", [joined, picked])
+    }
     setInput(operand, of: node, to: replaced)
   }
 
@@ -57,17 +54,5 @@ extension Graph {
       start += length
     }
     return found == numbers.count ? changed : []
-  }
-
-  /// Inserts a node of one result, named after `stem`, and gives the result.
-  public mutating func insert(
-    _ operation: OperationName, inputs: [ValueID], stem: String, attributes: [Attribute] = [],
-    before node: NodeID
-  ) -> ValueID {
-    let name = uniqueName("\(stem).\(operation.type)")
-    let inserted = insert(
-      operation, name: name, inputs: inputs, outputs: [(name, nil)], attributes: attributes,
-      at: .before(node))
-    return self[inserted].outputs[0]!
   }
 }

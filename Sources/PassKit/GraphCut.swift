@@ -72,8 +72,8 @@ public struct GraphCut {
       }
       let old = index < graph[node].inputs.count ? graph[node].inputs[index] : nil
       let stem = graph[old ?? graph[node].outputs.lazy.compactMap { $0 }.first!].name
-      let name = graph.uniqueName(stem + ".shrunk")
-      graph.setInput(index, of: node, to: graph.addInitializer(name: name, tensor))
+      let shrunk = graph.build(before: node, stem: stem) { $0.addConstant(tensor, "shrunk") }
+      graph.setInput(index, of: node, to: shrunk)
     }
   }
 }

@@ -2,12 +2,16 @@
 public struct OptionReader: Sendable {
   private let pass: String
   private let column: Int
-  private var left: [(key: String, value: String)]
+  private var left: [PassSetting]
 
-  init(pass: String, column: Int, options: [(key: String, value: String)]) {
-    self.pass = pass
+  /// Throws a usage error for an option that `pass` does not declare.
+  init(_ pass: any Pass.Type, column: Int, options: [PassSetting]) throws(CompileError) {
+    self.pass = pass.name
     self.column = column
     left = options
+    for option in options where !pass.options.contains(where: { $0.key == option.key }) {
+      throw error("there is no option '\(option.key)'")
+    }
   }
 
   /// A usage error at this pass.
@@ -15,63 +19,23 @@ public struct OptionReader: Sendable {
     CompileError(.usage, "\(pass): \(message)", at: .pipeline(column: column))
   }
 
-  /// Takes the option called `key`.
-  public mutating func string(_ key: String) -> String? {
-    guard let index = left.firstIndex(where: { $0.key == key }) else { return nil }
-    return left.remove(at: index).value
-  }
-
-  /// Takes every occurrence of the option called `key`.
-  public mutating func strings(_ key: String) -> [String] {
-    var values: [String] = []
-    while let value = string(key) { values.append(value) }
-    return values
-  }
-
-  /// Takes a number in `range`.
-  public mutating func double(
-    _ key: String, in range: ClosedRange<Double>
-  ) throws(CompileError) -> Double? {
-    guard let text = string(key) else { return nil }
-    guard let value = Double(text), range.contains(value) else {
-      throw error("\(key)=\(text) is not a number from \(range.lowerBound) to \(range.upperBound)")
+  /// Takes `option`: its value, or its default. Throws a usage error for a value that is not what the option
+  /// expects.
+  public mutating func value<Value>(_ option: PassOption<Value>) throws(CompileError) -> Value {
+    var value: Value?
+    while let index = left.firstIndex(where: { $0.key == option.key }) {
+      let text = left.remove(at: index).value
+      guard let next = option.parse(text) else {
+        throw error("\(option.key)=\(text) is not \(option.expectation)")
+      }
+      value = value.map { option.joining($0, next) } ?? next
+      if !option.isRepeatable { break }
     }
-    return value
+    return value ?? option.defaultValue
   }
 
-  /// Takes a whole number in `range`.
-  public mutating func int(
-    _ key: String, in range: ClosedRange<Int>
-  ) throws(CompileError) -> Int? {
-    guard let text = string(key) else { return nil }
-    guard let value = Int(text), range.contains(value) else {
-      throw error(
-        "\(key)=\(text) is not a whole number from \(range.lowerBound) to \(range.upperBound)")
-    }
-    return value
-  }
-
-  /// Takes `true` or `false`.
-  public mutating func bool(_ key: String) throws(CompileError) -> Bool? {
-    guard let text = string(key) else { return nil }
-    guard let value = Bool(text) else { throw error("\(key)=\(text) is neither true nor false") }
-    return value
-  }
-
-  /// Takes one of the names of an enumeration.
-  public mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
-    _ key: String, _ type: Choice.Type
-  ) throws(CompileError) -> Choice? {
-    guard let text = string(key) else { return nil }
-    guard let value = Choice(rawValue: text) else {
-      let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-      throw error("\(key)=\(text) is not one of \(names)")
-    }
-    return value
-  }
-
-  /// Throws if an option was given that the pass did not take.
+  /// Throws if an option was given more often than the pass takes it.
   func finish() throws(CompileError) {
-    if let first = left.first { throw error("there is no option '\(first.key)'") }
+    if let first = left.first { throw error("there is a second '\(first.key)'") }
   }
 }

@@ -33,11 +33,6 @@ public struct PassContext: Sendable {
   /// What the shrinking passes took out.
   public var shrinkage: Shrinkage?
 
-  /// Constants of the original that passes have replaced by others; see `Follower`.
-  public var followers: [Follower] = []
-  /// Names that the original has for what lies on an axis now, where passes have removed their bearers.
-  public var aliases: [Axis: [String]] = [:]
-
   private var cachedFacts: (revision: UInt64, facts: GraphFacts)?
   private var cachedCoupling:
     (revision: UInt64, options: CouplingAnalysis.Options, coupling: CouplingAnalysis)?
@@ -65,29 +60,5 @@ public struct PassContext: Sendable {
     let coupling = CouplingAnalysis(of: graph, try facts(of: graph), options: couplingOptions)
     cachedCoupling = (graph.revision, couplingOptions, coupling)
     return coupling
-  }
-}
-
-/// An original constant that a pass has merged into another one: its axis is cut as that one's.
-public struct Follower: Sendable, Hashable {
-  public let axis: Axis
-  public let follows: Axis
-
-  public init(_ axis: Axis, follows: Axis) {
-    self.axis = axis
-    self.follows = follows
-  }
-}
-
-/// What stays of every axis of the graph that channels were taken out of, counted as before the first
-/// cut.
-public struct Shrinkage: Sendable {
-  public private(set) var keptIndices: [Axis: [Int]]
-
-  public init(keptIndices: [Axis: [Int]]) { self.keptIndices = keptIndices }
-
-  /// Adds a further cut, whose indices count what the cuts before it left.
-  public mutating func append(_ kept: [Axis: [Int]]) {
-    keptIndices.merge(kept) { before, now in now.map { before[$0] } }
   }
 }

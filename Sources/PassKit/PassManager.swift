@@ -80,7 +80,7 @@ public struct PassManager: Sendable {
             at: .pipeline(column: column))
         }
         seen.insert(name)
-        var reader = OptionReader(pass: name, column: column, options: options)
+        var reader = try OptionReader(type, column: column, options: options)
         built.append(.pass(try type.init(options: &reader)))
         try reader.finish()
       }
@@ -153,7 +153,7 @@ public struct PassManager: Sendable {
         nodesAfter: graph.nodeCount))
     claim(type.effect, before: before, after: graph)
     if options.verifyEach {
-      let violations = Verifier.violations(in: graph)
+      let violations = Verifier.violations(in: graph, rewriting: before)
       precondition(violations.isEmpty, "after \(type.name): \(violations.map(\.description))")
     }
     if options.checkEach, before.revision != graph.revision {

@@ -8,10 +8,12 @@
 ///                                                  in quotes, '\\' takes the next as it is
 public struct Pipeline: Sendable, CustomStringConvertible {
   public indirect enum Step: Sendable {
-    case pass(name: String, options: [(key: String, value: String)], column: Int)
+    case pass(name: String, options: [PassSetting], column: Int)
     case fixpoint([Step])
   }
   public let steps: [Step]
+
+  public init(_ steps: [Step]) { self.steps = steps }
 
   public init(_ text: String) throws(CompileError) {
     var parser = PipelineParser(text)
@@ -102,9 +104,9 @@ private struct PipelineParser {
     return String(characters[start..<position])
   }
 
-  private mutating func parseOptions() throws(CompileError) -> [(key: String, value: String)] {
+  private mutating func parseOptions() throws(CompileError) -> [PassSetting] {
     guard take("{") else { return [] }
-    var options: [(key: String, value: String)] = []
+    var options: [PassSetting] = []
     while !take("}") {
       let key = try parseName("an option")
       guard take("=") else { throw error("expected '=' after '\(key)'") }

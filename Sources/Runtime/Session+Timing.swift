@@ -71,20 +71,14 @@ extension Session {
     }
     let reports = parts(of: plan).map { indices in
       let first = plan.steps[indices[0]].step
-      let nodes = modelNodes(of: first)
+      let nodes = first.nodes.map { origin(of: $0) }.uniqued()
       return Timing.Step(
-        nodes: nodes.map { name(of: $0) },
-        operations: nodes.map { operation(of: $0) }, kernel: first.kernel,
+        nodes: nodes.map(\.label), operations: nodes.map(\.operation.description),
+        kernel: first.kernel,
         medianMilliseconds: indices.reduce(0) { $0 + Timing.median(steps[$1]) },
         operationCount: indices.reduce(0) { $0 + plan.steps[$1].step.operations })
     }
     return Timing(milliseconds: total, steps: reports, operationCount: operations)
-  }
-
-  /// A step's nodes, of those that are part of one node of the model the first.
-  private func modelNodes(of step: Step) -> [NodeID] {
-    var seen: Set<NodeID> = []
-    return step.nodes.filter { seen.insert(origin(of: $0)).inserted }
   }
 
   /// The steps of a plan; those that do the same for several parts of a value are together.

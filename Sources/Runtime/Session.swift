@@ -34,6 +34,9 @@ public final class Session {
   /// The number of processors that are online.
   public static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
+  /// How many threads can be asked for.
+  public static let threadCounts = 1...1024
+
   /// The instruction set that the kernels use on this processor.
   public static var instructionSet: String { Kernels.name }
 
@@ -90,12 +93,7 @@ public final class Session {
   }
 
   /// The node of the model that a node of a plan is or is part of.
-  func origin(of node: NodeID) -> NodeID { expanded.origin(of: node) }
-
-  /// How the node of the model is called, or a result where it has no name.
-  func name(of node: NodeID) -> String { expanded.name(of: node) }
-
-  func operation(of node: NodeID) -> String { expanded.operation(of: node).description }
+  func origin(of node: NodeID) -> NodeOrigin { expanded.origin(of: node) }
 
   /// The plan for tensors of these types and shapes.
   func plan(for tensors: [Tensor]) throws(CompileError) -> Plan {

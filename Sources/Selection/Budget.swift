@@ -8,6 +8,29 @@ public enum Budget: Sendable, Hashable {
   case ratio(Double)
   /// Run in at most this time, on so many threads; every processor's where that is `nil`.
   case latency(LatencyTarget, threads: Int?)
+
+  /// The fraction of the MACs that stays where nothing is said.
+  public static let standardFraction = 0.5
+
+  /// The budget of which one part is given; `standardFraction` of the MACs where none is.
+  ///
+  /// Throws a usage error where there is more than one, or threads without a time.
+  public init(
+    macs: Double? = nil, parameters: Double? = nil, ratio: Double? = nil,
+    latency: LatencyTarget? = nil, threads: Int? = nil
+  ) throws(CompileError) {
+    let budgets = [
+      macs.map(Budget.macs), parameters.map(Budget.parameters), ratio.map(Budget.ratio),
+      latency.map { Budget.latency($0, threads: threads) },
+    ].compactMap { $0 }
+    guard budgets.count <= 1 else {
+      throw CompileError(.usage, "give one of macs, params, ratio and latency")
+    }
+    guard latency != nil || threads == nil else {
+      throw CompileError(.usage, "threads is for latency")
+    }
+    self = budgets.first ?? .macs(Self.standardFraction)
+  }
 }
 
 /// How long a model may take to run.
@@ -56,6 +79,28 @@ public enum Alignment: Sendable, Hashable {
   /// channels in blocks of 16 on AVX-512, and counts that are no multiple of 4 cost a quarter more.
   case auto
   case multiple(Int)
+
+  /// The multiples that can be asked for.
+  public static let multiples = 1...1024
+
+  /// Reads `auto` or one of `multiples`; `nil` for anything else.
+  public init?(_ text: String) {
+    if text == "auto" {
+      self = .auto
+    } else if let multiple = Int(text), Self.multiples.contains(multiple) {
+      self = .multiple(multiple)
+    } else {
+      return nil
+    }
+  }
+
+  /// As `init` reads it.
+  public var text: String {
+    switch self {
+    case .auto: "auto"
+    case .multiple(let multiple): "\(multiple)"
+    }
+  }
 
   /// The multiple for a group of `count` channels.
   func multiple(forCount count: Int) -> Int {

@@ -51,7 +51,8 @@ extension ChannelSelection {
     var (kept, total) = (counts, total)
     while true {
       var best: (group: Int, count: Int, cost: Int, worth: Double)?
-      for group in kept.indices where fixed[group] == nil && kept[group] < coupling.groups[group].count {
+      for group in kept.indices
+      where fixed[group] == nil && kept[group] < coupling.groups[group].count {
         let count = settled(
           min(coupling.groups[group].count, kept[group] + multiples[group]), group)
         let more = -cost.saving(quantity, byKeeping: count, ofGroup: group, from: kept)

@@ -8,7 +8,6 @@ public struct ChannelSelection {
   /// Power of the damage that is added up.
   let exponent: Double
   private let guards: Guards
-  private let aliases: [Axis: [String]]
   /// For each group its channels from the least important to the most.
   private(set) var order: [[Int]] = []
   private(set) var scores: [[Float]] = []
@@ -24,19 +23,17 @@ public struct ChannelSelection {
   /// its stream is cut like everything else, and of 81 % where it stays (without any training after).
   private(set) var streams: [Int] = []
 
-  /// `aliases` are further names of what lies on an axis; costs are counted for inputs of `shapes`, `nil` for those that
-  /// are found for the graph itself. Throws a usage error for a pattern that matches nothing.
+  /// Costs are counted for inputs of `shapes`, `nil` for those that are found for the graph itself. Throws a usage
+  /// error for a pattern that matches nothing.
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
-    guards: Guards, aliases: [Axis: [String]] = [:], damage: DamageTable? = nil,
-    exponent: Double = 1, shapes: InputShapes? = nil
+    guards: Guards, damage: DamageTable? = nil, exponent: Double = 1, shapes: InputShapes? = nil
   ) throws(CompileError) {
     self.graph = graph
     self.damage = damage
     self.exponent = exponent
     self.coupling = coupling
     self.guards = guards
-    self.aliases = aliases
     cost = CutCost(graph, facts, coupling, shapes)
     normalized = Self.normalizedGroups(graph, facts, coupling)
     let firstLayers = Self.axesMadeFromInputs(graph, facts)
@@ -143,15 +140,18 @@ public struct ChannelSelection {
     return free
   }
 
-  /// The names by which a user may mean a group: its own, its members', and those of the nodes that
-  /// make them.
+  /// The names by which a user may mean a group: its own, its members', those of the nodes that make
+  /// them, and those of what they stand for.
   private func names(of group: ChannelGroup) -> Set<String> {
     var names: Set<String> = [group.name]
     for member in group.members {
       let value = graph[member.axis.value]
       names.insert(value.name)
-      names.formUnion(aliases[member.axis] ?? [])
+      names.formUnion(value.axisOrigins[member.axis.index, default: []].map(\.name))
       if let node = value.definingNode { names.insert(graph[node].name) }
+      for origin in value.definingNode.map({ graph[$0].origins }) ?? value.origins {
+        names.formUnion([origin.name] + origin.results)
+      }
     }
     return names
   }
@@ -238,7 +238,10 @@ public struct ChannelSelection {
   private func sparingStreams(
     _ fraction: Double, _ quantity: CutCost.Quantity, _ scope: Scope
   ) throws(CompileError) -> [Int] {
-    if scope != .individual, let sparing, let kept = try? sparing.counts(fraction, quantity, scope) { return kept }
+    if scope != .individual, let sparing, let kept = try? sparing.counts(fraction, quantity, scope)
+    {
+      return kept
+    }
     return try counts(fraction, quantity, scope)
   }
 

@@ -22,11 +22,11 @@ struct PrunecOpt: ParsableCommand {
   @Flag(help: "Print all elements of large constants.")
   var noElide = false
 
-  @Option(help: "Which factor of a split axis is cut: inner or outer.")
-  var direction: SplitDirection = .inner
-
   @Flag(help: "Print every operator that is understood, with the versions of its operator set.")
   var listOperators = false
+
+  @Flag(help: "Print every pass with its options, their ranges and defaults.")
+  var helpPasses = false
 
   @OptionGroup(title: "Passes")
   var passes: PassOptions
@@ -34,12 +34,14 @@ struct PrunecOpt: ParsableCommand {
   static func main() { ExitStatus.run(PrunecOpt.self) }
 
   func validate() throws {
-    guard model != nil || listOperators else { throw ValidationError("give a model") }
+    guard model != nil || listOperators || helpPasses else {
+      throw ValidationError("give a model")
+    }
   }
 
   func run() throws {
-    guard let model, !listOperators else {
-      print(Self.operatorList)
+    guard let model, !listOperators, !helpPasses else {
+      print(helpPasses ? PassHelp.text : Self.operatorList)
       return
     }
     let parsed = try Pipeline(pipeline)
@@ -52,7 +54,6 @@ struct PrunecOpt: ParsableCommand {
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
     var result = file.model
     var context = PassContext(original: result.graph, functions: result.functions)
-    context.couplingOptions.direction = direction
     try LocatedError.at(model) { () throws(CompileError) in
       try manager.run(on: &result.graph, &context)
     }
@@ -80,5 +81,3 @@ struct PrunecOpt: ParsableCommand {
       .sorted().joined(separator: "\n")
   }
 }
-
-extension SplitDirection: ExpressibleByArgument {}

@@ -22,7 +22,8 @@ struct CalibrationOptions: ParsableArguments {
       """, valueName: "mean,std"))
   var inputStats: NumberList?
 
-  @Option(help: "How much is spent on measuring what can go: quick, normal or thorough.")
+  @Option(
+    MeasureDamage.effort, orElse: "normal with --calibration, else quick")
   var effort: Effort?
 
   /// Number of samples where the options say none.
@@ -79,5 +80,3 @@ struct CalibrationOptions: ParsableArguments {
     }
   }
 }
-
-extension Effort: ExpressibleByArgument {}

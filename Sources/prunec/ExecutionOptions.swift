@@ -7,8 +7,10 @@ struct ExecutionOptions: ParsableArguments {
   var threads: Int?
 
   func validate() throws {
-    if let threads, !(1...1024).contains(threads) {
-      throw ValidationError("--threads must be between 1 and 1024")
+    let counts = Session.threadCounts
+    if let threads, !counts.contains(threads) {
+      throw ValidationError(
+        "--threads must be between \(counts.lowerBound) and \(counts.upperBound)")
     }
   }
 

@@ -12,8 +12,7 @@ struct Inspect: ParsableCommand {
   @Flag(help: "Print JSON instead of a table.")
   var json = false
 
-  @Option(help: "Which factor of a split axis is cut: inner (head dimensions) or outer (heads).")
-  var direction: SplitDirection = .inner
+  @Option(CoupleChannels.direction) var direction: SplitDirection
 
   @OptionGroup(title: "Inputs")
   var inputs: GivenInputOptions

@@ -32,6 +32,9 @@ struct Prune: ParsableCommand {
   @OptionGroup(title: "Inputs")
   var inputs: GivenInputOptions
 
+  @OptionGroup(title: "Evaluation")
+  var evaluation: EvaluationOptions
+
   @OptionGroup(title: "Output")
   var outputs: OutputOptions
 
@@ -41,11 +44,15 @@ struct Prune: ParsableCommand {
   func run() throws {
     var options = PruneOptions()
     try amount.apply(to: &options)
-    try choice.apply(to: &options)
+    choice.apply(to: &options)
     try calibration.apply(to: &options)
     if passes.stopAfter != nil { options.check = false }
     if passes.printPipeline {
-      print(try Pipeline(options.pipelineText))
+      let file = try LocatedError.at(model) { () throws(CompileError) in
+        try ModelFile(model, allowAbsentExternalData: true)
+      }
+      options.inputs = try inputs.inputs(of: file.model.graph)
+      print(try Pipeline(Pruner(options).pipelineText(for: file.model)))
       return
     }
     guard let output, !output.isEmpty else {
@@ -66,6 +73,7 @@ struct Prune: ParsableCommand {
     pruner.managerOptions = passes.managerOptions
     pruner.print = PassOptions.printGraph
     pruner.progress = progress.show
+    pruner.passProgress = progress.advance
     var result = try LocatedError.at(model) { () throws(CompileError) in
       try pruner.prune(file.model)
     }
@@ -80,8 +88,16 @@ struct Prune: ParsableCommand {
       try exportModel(result.model, to: output, options: exportOptions)
     }
     progress.finish()
+    if let accuracy = try evaluation.report(
+      file.model.graph, result.model.graph, model: model, calibration: samples?.fit,
+      calibration.data, seed: UInt64(choice.seed), quiet: outputs.quiet)
+    {
+      result.setAccuracy(accuracy)
+    }
     result.setSizes(before: file.byteCount, after: written)
-    ExitStatus.writeError((file.warnings + (samples?.warnings ?? []) + result.warnings).map { $0.rendered(file: model) })
+    ExitStatus.writeError(
+      (file.warnings + (samples?.warnings ?? []) + result.warnings).map { $0.rendered(file: model) }
+    )
     if passes.timePasses {
       PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })
     }

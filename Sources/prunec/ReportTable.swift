@@ -8,7 +8,8 @@ struct ReportTable {
   init(_ report: PruneReport) { self.report = report }
 
   var text: String {
-    [sizes, layers, target, check, agreement].filter { !$0.isEmpty }.joined(separator: "\n\n")
+    [sizes, layers, target, check, agreement, accuracy].filter { !$0.isEmpty }.joined(
+      separator: "\n\n")
   }
 
   private var sizes: String {
@@ -76,7 +77,8 @@ struct ReportTable {
     let samples =
       switch agreement.source {
       case .heldBack: OutputText.counted(agreement.samples, "sample") + " held back"
-      case .calibration: OutputText.counted(agreement.samples, "sample") + ", all of which were fitted to"
+      case .calibration:
+        OutputText.counted(agreement.samples, "sample") + ", all of which were fitted to"
       case .synthetic: OutputText.counted(agreement.samples, "made-up sample")
       }
     let measures = [
@@ -85,8 +87,19 @@ struct ReportTable {
     ].compactMap { $0 }.joined(separator: ", ")
     let advice =
       agreement.source == .synthetic
-      ? "\nno real data was looked at: this is no accuracy; say --calibration, and measure with evaluate" : ""
+      ? "\nno real data was looked at: this is no accuracy; say --calibration, and measure with evaluate"
+      : ""
     return "compared with the original on \(samples): \(measures)\(advice)"
+  }
+
+  private var accuracy: String {
+    guard let accuracy = report.accuracy else { return "" }
+    let shared = accuracy.sharedWithCalibration
+    let caution =
+      shared > 0
+      ? "\n\(OutputText.counted(shared, "sample")) of these are among those of --calibration" : ""
+    return "accuracy on \(OutputText.counted(accuracy.before.items, "sample")): "
+      + "\(accuracy.before.text) before; \(accuracy.after.text) after\(caution)"
   }
 
   private static func scientific(_ value: Double) -> String {

@@ -274,7 +274,7 @@ class CommandsTests(unittest.TestCase):
             (5, "cannot be read", ["evaluate", path, "--data", self.folder / "no.npz"]),
             (2, "must end in", ["run", path, "-o", self.folder / "out.txt"]),
             (2, "--runs", ["bench", path, "--runs", "0"]),
-            (2, "--ratio -0.5 is not a fraction",
+            (2, "'--ratio <fraction>': it is not a fraction from 0 to below 1",
              [path, "-o", self.folder / "no.onnx", "--ratio", "-0.5"]),
         ]
         for code, message, arguments in cases:

@@ -32,6 +32,25 @@ import Testing
 
   @Test func wellFormed() { #expect(violations == []) }
 
+  @Test mutating func missingOrigins() {
+    let before = graph
+    let x = x
+    let built = graph.build(before: relu) {
+      [$0.add("Neg", [x]), $0.addConstant(Tensor([1]), "c")]
+    }
+    #expect(Verifier.violations(in: graph, rewriting: before) == [])
+    graph.setOrigins(of: built[1], to: [])
+    graph.insert(
+      OperationName("Abs"), name: "abs", inputs: [x], outputs: [("a", nil)], at: .atEnd)
+    let found = Verifier.violations(in: graph, rewriting: before).map(\.description)
+    #expect(
+      found == [
+        "node 'abs' (Abs): error: the node stands for nothing that was there",
+        "value 'y.c': error: the initializer stands for nothing that was there",
+      ])
+    #expect(violations == [])
+  }
+
   @Test mutating func missingValues() {
     graph.valueSlots[graph[relu].outputs[0]!.index] = nil
     expect("node 'add' (Add): error: uses a value that does not exist")

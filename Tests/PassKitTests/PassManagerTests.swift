@@ -71,16 +71,18 @@ private struct TakeOptions: Pass {
   static let name = "take-options"
   static let summary = "keeps its options as a warning"
   static let effect = Effect.annotating
+  static let double = PassOption("double", .number(in: 0...1), default: 0.25, help: "A number.")
+  static let int = PassOption<Int?>("int", .integer(in: -5...5), help: "A whole number.")
+  static let color = PassOption<Color?>("color", .choice, help: "A color.")
+  static let names = PassOption(repeatable: "name", .text, help: "A name.")
+  static let options: [any PassOptionDescription] = [double, int, color, names]
   let text: String
 
   init(options: inout OptionReader) throws(CompileError) {
-    let double = try options.double("double", in: 0...1)
-    let int = try options.int("int", in: -5...5)
-    let color = try options.choice("color", Color.self)
-    let names = options.strings("name")
+    let (double, int) = try (options.value(Self.double), options.value(Self.int))
+    let (color, names) = try (options.value(Self.color), options.value(Self.names))
     if names.count > 2 { throw options.error("at most two names") }
-    let color0 = color.map(\.rawValue) ?? "none"
-    text = "\(double ?? -1) \(int ?? -1) \(color0) \(names)"
+    text = "\(double) \(int ?? -1) \(color?.rawValue ?? "none") \(names)"
   }
 
   func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -169,10 +171,22 @@ private let registry = PassRegistry(
     func warning(_ options: String) throws -> String {
       try run("take-options\(options)").context.warnings[0].message
     }
-    #expect(try warning("") == "-1.0 -1 none []")
+    #expect(try warning("") == "0.25 -1 none []")
     #expect(
       try warning("{name=a int=-5 color=green double=0.5 name=\"b c\"}")
         == "0.5 -5 green [\"a\", \"b c\"]")
+  }
+
+  /// What an option prints it reads again.
+  @Test func settings() throws {
+    let settings =
+      TakeOptions.double.settings(0.1) + TakeOptions.int.settings(nil)
+      + TakeOptions.color.settings(.green) + TakeOptions.names.settings(["", "a\" }b"])
+    let text = TakeOptions.text(settings)
+    #expect(text == #"take-options{double=0.1 color=green name="" name="a\" }b"}"#)
+    #expect(try run(text).context.warnings[0].message == #"0.1 -1 green ["", "a\" }b"]"#)
+    #expect(TakeOptions.options.map(\.defaultText) == ["0.25", nil, nil, nil])
+    #expect(TakeOptions.options.map(\.isRepeatable) == [false, false, false, true])
   }
 
   @Test(arguments: [
@@ -183,7 +197,7 @@ private let registry = PassRegistry(
     ("int=1.5", "int=1.5 is not a whole number from -5 to 5"),
     ("color=blue", "color=blue is not one of red, green"),
     ("size=1", "there is no option 'size'"),
-    ("int=1 int=2", "there is no option 'int'"),
+    ("int=1 int=2", "there is a second 'int'"),
     ("name=a name=b name=c", "at most two names"),
   ])
   func wrongOptions(options: String, message: String) {

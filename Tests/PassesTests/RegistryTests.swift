@@ -45,6 +45,7 @@ import Testing
     "measure-damage": "the graph stays as it is; its tests compare the table",
     "rotate-heads": "numbers follow from data; its tests compare what graphs compute",
     "reconstruct-layers": "numbers follow from data; its tests compare what graphs compute",
+    "couple-channels": "the graph stays as it is; its tests look at the coupling",
   ]
 
   @Test func everyPassHasGoldens() throws {
@@ -60,6 +61,31 @@ import Testing
       #expect(pass.summary.first?.isLowercase == true && pass.summary.last != ".", "\(pass)")
     }
   }
+
+  /// Every option is read by the pass that declares it: given once it is taken, and no more often than it may be.
+  @Test func optionsAreReadAsDeclared() throws {
+    let rules = Set(allPasses.rules.map(\.requires)).sorted().map { $0 + "," }.joined()
+    for pass in allPasses.passes {
+      for option in pass.options {
+        #expect(option.help.last == "." && !option.help.contains("\n"), "\(pass) \(option.key)")
+        let value = try #require(option.defaultText ?? Self.values[option.key])
+        let others: [PassSetting] = option.key == "threads" ? [("latency", "0.5")] : []
+        let step = pass.text([(option.key, value)] + others)
+        _ = try PassManager(Pipeline(rules + step), registry: allPasses)
+        let second = compileError {
+          let twice = pass.text([(option.key, value), (option.key, value)] + others)
+          _ = try PassManager(Pipeline(rules + twice), registry: allPasses)
+        }
+        #expect((second == nil) == option.isRepeatable, "\(pass) \(option.key)")
+      }
+    }
+  }
+
+  /// A value for each option that has no default.
+  private static let values = [
+    "macs": "0.3", "params": "0.3", "ratio": "0.3", "latency": "4ms", "only": "conv",
+    "keep": "a b", "ratio-for": "a=b=0.5", "threads": "2",
+  ]
 
   @Test func rulesNamePasses() {
     let names = Set(allPasses.passes.map { $0.name })

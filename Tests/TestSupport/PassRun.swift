@@ -1,7 +1,8 @@
 import Passes
 
 /// A pipeline that has run on a model under every check there is: the graph is verified after each
-/// pass, run before and after each that must not change what it computes, and run once more as a whole.
+/// pass, run before and after each that must not change what it computes, and run once more as a whole;
+/// whatever the passes have built stands for nodes of the input.
 public struct PassRun {
   public let model: Model
   public let context: PassContext
@@ -25,6 +26,8 @@ public struct PassRun {
     context.couplingOptions.direction = direction
     context.calibration[CalibrationSets.calibration] = calibration
     try manager.run(on: &model.graph, &context)
+    let violations = Verifier.violations(in: model.graph, rewriting: input.graph)
+    guard violations.isEmpty else { throw CompileError(.checkFailed, violations) }
     var unchecked = context.warnings.map(\.message).filter { $0.contains("has not been checked") }
     let names = Set(manager.records.map(\.pass))
     for reference in try Self.references(for: input.graph, context, passes: names) {

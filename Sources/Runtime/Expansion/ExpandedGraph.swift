@@ -4,12 +4,8 @@
 /// same numbers stays as it is, for its reference.
 struct ExpandedGraph {
   private(set) var graph: Graph
-  /// For each node that is new here the one that it is part of.
-  private(set) var origins: [NodeID: NodeID] = [:]
   /// New nodes whose sums are exact in whatever order their terms are added, but not by other formulas.
   private(set) var exactSums: Set<NodeID> = []
-  /// The operators of the nodes that are no longer there.
-  private var replaced: [NodeID: OperationName] = [:]
   private var one: ValueID?
 
   /// What takes the place of a node's results; `nil` where the node stays.
@@ -25,18 +21,17 @@ struct ExpandedGraph {
 
   init(_ graph: Graph) {
     self.graph = graph
+    self.graph.becomeOriginal()
     let nodes = graph.nodes.filter { Self.expansion(of: graph[$0].operation) != nil }
     // What is wrong with the graph is said when it is planned.
     guard !nodes.isEmpty, let facts = try? GraphFacts(of: graph) else { return }
     for node in nodes {
-      let operation = graph[node].operation
       guard let (_, call) = facts.invocation(of: node),
-        let results = Self.expansion(of: operation)!(&self, node, call)
+        let results = Self.expansion(of: graph[node].operation)!(&self, node, call)
       else { continue }
       for (old, new) in zip(graph[node].outputs, results) {
         if let old, let new { self.graph.replaceAllUses(of: old, with: new) }
       }
-      replaced[node] = operation
       self.graph.erase(node)
     }
   }
@@ -45,22 +40,8 @@ struct ExpandedGraph {
     operation.domain.isEmpty ? expansions[operation.type] : nil
   }
 
-  // MARK: Names
-
-  /// The node of the original graph that a node is or is part of.
-  func origin(of node: NodeID) -> NodeID { origins[node] ?? node }
-
-  /// How the node that a node is part of is called, or a result where it has no name.
-  func name(of node: NodeID) -> String {
-    let name = graph[node].name
-    return name.isEmpty
-      ? graph[node].outputs.compactMap { $0 }.first.map { graph[$0].name } ?? "" : name
-  }
-
-  /// The operator of the node that a node is part of.
-  func operation(of node: NodeID) -> OperationName {
-    replaced[origin(of: node)] ?? graph[node].operation
-  }
+  /// The node of the given graph that a node is or is part of.
+  func origin(of node: NodeID) -> NodeOrigin { graph.origins(of: node)[0] }
 
   // MARK: Building
 
@@ -68,11 +49,7 @@ struct ExpandedGraph {
   mutating func add(
     _ type: String, _ operands: [ValueID?], _ attributes: [Attribute] = [], for node: NodeID
   ) -> ValueID {
-    let new = graph.insert(
-      OperationName(type), name: graph[node].name, inputs: operands,
-      outputs: [(newName(type, node), nil)], attributes: attributes, at: .before(node))
-    origins[new] = node
-    return graph[new].outputs[0]!
+    graph.build(before: node) { $0.add(type, operands, attributes) }
   }
 
   /// Adds a node in the same way, whose sums have to be exact.
@@ -85,12 +62,7 @@ struct ExpandedGraph {
   }
 
   mutating func addConstant(_ tensor: Tensor, for node: NodeID) -> ValueID {
-    graph.addInitializer(name: newName("constant", node), tensor)
-  }
-
-  private func newName(_ stem: String, _ node: NodeID) -> String {
-    let output = graph[node].outputs.compactMap { $0 }.first.map { graph[$0].name } ?? ""
-    return graph.uniqueName("\(output)/\(stem)")
+    graph.build(before: node) { $0.addConstant(tensor, "constant") }
   }
 
   /// The number 1 as a scalar.

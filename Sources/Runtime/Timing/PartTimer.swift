@@ -149,7 +149,7 @@ extension Session {
     }
     var sums: [NodeID: Double] = [:]
     for (bound, times) in zip(plan.steps, times) {
-      sums[origin(of: bound.step.nodes[0]), default: 0] += Timing.undisturbedMedian(times)
+      sums[origin(of: bound.step.nodes[0]).node, default: 0] += Timing.undisturbedMedian(times)
     }
     return sums
   }

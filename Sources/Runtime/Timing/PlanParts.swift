@@ -36,7 +36,7 @@ public struct PlanParts {
     var order: [NodeID] = []
     var steps: [NodeID: [Step]] = [:]
     for step in planner.steps {
-      let node = expanded.origin(of: step.nodes[0])
+      let node = expanded.origin(of: step.nodes[0]).node
       if steps[node] == nil { order.append(node) }
       steps[node, default: []].append(step)
     }
@@ -44,7 +44,7 @@ public struct PlanParts {
       let own = steps[node]!
       let nodes = own.flatMap(\.nodes).uniqued()
       return Part(
-        node: node, nodes: nodes.map(expanded.origin).uniqued(),
+        node: node, nodes: nodes.map { expanded.origin(of: $0).node }.uniqued(),
         signature: Self.signature(own, nodes, planner),
         effort: Self.effort(nodes, graph, facts), steps: own)
     }
@@ -105,13 +105,5 @@ public struct PlanParts {
       text += "@" + order.map(String.init).joined(separator: ".")
     }
     return view.isDense(inOrder: order) ? text : text + "~"
-  }
-}
-
-extension [NodeID] {
-  /// Each of them once, in the order in which they come first.
-  fileprivate func uniqued() -> [NodeID] {
-    var seen: Set<NodeID> = []
-    return filter { seen.insert($0).inserted }
   }
 }

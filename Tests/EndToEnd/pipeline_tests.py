@@ -1,0 +1,110 @@
+"""The printed pipeline is all that runs: run by itself, it makes the same bytes as the options that it is printed for.
+
+usage: PRUNEC=path/to/prunec PRUNEC_OPT=path/to/prunec-opt python -m unittest pipeline_tests
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODELS = ROOT / "Fixtures" / "Models"
+# For each model the options to try, which are together all that passes take from a command line.
+CASES = {
+    "densenet": [[], ["--params", "0.6", "--criterion", "l1"]],
+    "lenet300": [
+        [], ["--ratio", "0.3", "--align", "3", "--compensate", "merge"], ["--criterion", "random", "--seed", "9"],
+        ["--macs", "0.4", "--compensate", "none"], ["--criterion", "fpgm", "--scope", "uniform"],
+        ["--max-ratio", "0.75", "--min-channels", "3"],
+    ],
+    "mobilenetv2": [[], ["--macs", "0.7", "--keep", "*feat*[0-3]*", "--keep", "residual"]],
+    "resnet20": [[], ["--only", "conv", "--macs", "0.7"]],
+    "resnet20-bn": [
+        [], ["--criterion", "bn-scale"],
+        ["--ratio-for", "conv=0.25", "--ratio-for", "residual=0.125"],
+    ],
+    "vgg8": [[]],
+    "vit": [
+        [], ["--direction", "outer", "--ratio", "0.5"], ["--only", "head", "--ratio", "0.5"],
+        ["--only", "head-dim", "--only", "ffn", "--ratio", "0.5"],
+    ],
+    "vit-dynamo": [[], ["--direction", "inner"]],
+}
+# A time is measured anew in each run.
+MEASURED = ["--latency", "0.8", "--threads", "1"]
+PRUNING_PASSES = ["couple-channels", "score-channels", "mask-channels"]
+
+
+def run(program, *arguments):
+    result = subprocess.run(
+        [os.environ[program], *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
+        text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+class PrintedPipelineTests(unittest.TestCase):
+    def test_same_bytes(self):
+        for name, variants in CASES.items():
+            for options in variants:
+                with self.subTest(model=name, options=options), \
+                        tempfile.TemporaryDirectory() as folder:
+                    self.check(MODELS / f"{name}.onnx", options, pathlib.Path(folder))
+
+    def check(self, model, options, folder):
+        pipeline = run("PRUNEC", model, *options, "--print-pipeline").strip()
+
+        def files(tag, *arguments):
+            paths = [folder / f"{tag}.{kind}" for kind in ("onnx", "masked.onnx", "plan.json")]
+            run("PRUNEC", model, "-q", "--no-check", "-o", paths[0], "--emit-masked", paths[1],
+                "--plan", paths[2], *arguments)
+            return [path.read_bytes() for path in paths]
+
+        by_options, by_pipeline = files("a", *options), files("b", "--pipeline", pipeline)
+        self.assertEqual(by_options, by_pipeline)
+        if "data=" in pipeline:
+            return
+        # Without samples, the passes alone do the same to a model that has no functions and sequences.
+        run("PRUNEC_OPT", model, "--passes", pipeline, "-o", folder / "c.onnx")
+        self.assertEqual((folder / "c.onnx").read_bytes(), by_options[0])
+
+    def test_times_are_printed_as_they_are_read(self):
+        model = MODELS / "lenet300.onnx"
+        for time in ("0.8", "4ms", "12.5us", "0.1s"):
+            options = ["--latency", time, "--threads", "3", "--print-pipeline"]
+            pipeline = run("PRUNEC", model, *options)
+            self.assertIn("threads=3", pipeline)
+            self.assertEqual(
+                run("PRUNEC", model, "--pipeline", pipeline.strip(), "--print-pipeline"), pipeline)
+
+    def test_every_option_is_tried(self):
+        tried = {
+            option for variants in [*CASES.values(), [MEASURED]] for options in variants
+            for option in options if option.startswith("--")}
+        passes = re.split(r"^(?=\S)", run("PRUNEC_OPT", "--help-passes"), flags=re.MULTILINE)
+        help_text = run("PRUNEC", "prune", "--help")
+        for text in passes:
+            if text.split(":")[0] not in PRUNING_PASSES:
+                continue
+            keys = re.findall(r"^  ([a-z-]+)=", text, re.MULTILINE)
+            self.assertTrue(keys, text)
+            for key in keys:
+                self.assertIn(f"--{key}", tried)
+                self.assertRegex(help_text, rf"--{key} <")
+
+    def test_what_a_pipeline_would_say(self):
+        """Options that are parts of a pipeline are refused beside one."""
+        model = MODELS / "lenet300.onnx"
+        for options in (["--macs", "0.4"], ["--direction", "outer"], ["--compensate", "none"]):
+            result = subprocess.run(
+                [os.environ["PRUNEC"], model, "--pipeline", "infer-shapes", "--print-pipeline",
+                 *options], capture_output=True, text=True)
+            self.assertEqual(result.returncode, 2, options)
+            self.assertIn("a pipeline says all that is done", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
