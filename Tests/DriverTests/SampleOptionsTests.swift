@@ -15,39 +15,49 @@ import Testing
   private static let small = 1_000_000
   private static let large = 100_000_000_000
 
-  @Test func withoutSamplesTheWeightsDecide() {
-    let text = PruneOptions().pipelineText
-    #expect(text.contains("criterion=l2"))
-    #expect(text.contains("scope=global"))
+  private static let dataPasses = [
+    "rotate-heads", "collect-statistics", "measure-damage", "reconstruct-layers",
+  ]
+
+  /// The passes of the options' pipeline that need samples.
+  private func passesWithData(_ options: PruneOptions) throws -> [String] {
+    let text = try options.pipelineText()
+    return Self.dataPasses.filter { text.contains($0) }
+  }
+
+  @Test func withoutSamplesTheWeightsDecide() throws {
+    let text = try PruneOptions().pipelineText()
     #expect(text.contains("merge-neurons"))
-    for pass in ["rotate-heads", "collect-statistics", "measure-damage", "reconstruct-layers"] {
-      #expect(!text.contains(pass))
-    }
+    #expect(!text.contains("criterion=obs") && !text.contains("scope=individual"))
+    #expect(try passesWithData(PruneOptions()) == [])
   }
 
-  @Test func withSamplesTheyDecide() {
-    let text = options { $0.samples = .given }.pipelineText
-    #expect(text.contains("criterion=obs"))
-    #expect(text.contains("scope=individual"))
+  @Test(arguments: [SampleSource.given, .synthetic])
+  func withSamplesTheyDecide(_ source: SampleSource) throws {
+    let options = options { $0.samples = source }
+    let text = try options.pipelineText()
+    #expect(text.contains("criterion=obs") && text.contains("scope=individual"))
     #expect(!text.contains("merge-neurons"))
-    for pass in ["rotate-heads", "collect-statistics", "measure-damage", "reconstruct-layers"] {
-      #expect(text.contains("\(pass){data=calibration"))
-    }
-    #expect(options().pipelineText.contains("reconstruct-layers{data=synthetic"))
+    #expect(text.contains("data=synthetic") == (source == .synthetic))
+    #expect(try passesWithData(options) == Self.dataPasses)
   }
 
-  @Test func whatIsAskedForIsWhatRuns() {
-    let text = options {
+  @Test func whatIsAskedForIsWhatRuns() throws {
+    let options = options {
       $0.criterion = .l1
       $0.scope = .uniform
       $0.compensation = Compensation.none
-    }.pipelineText
+    }
+    let text = try options.pipelineText()
     #expect(text.contains("criterion=l1") && text.contains("scope=uniform"))
-    #expect(!text.contains("data=synthetic"))
+    #expect(try passesWithData(options) == [])
   }
 
-  @Test func aRatioNeedsNoDamage() {
-    #expect(!options { $0.budget = .ratio(0.5) }.pipelineText.contains("measure-damage"))
+  @Test func aRatioNeedsNoDamage() throws {
+    #expect(
+      try passesWithData(options { $0.budget = .ratio(0.5) }) == [
+        "rotate-heads", "collect-statistics", "reconstruct-layers",
+      ])
   }
 
   @Test func madeUpSamplesAreForModelsThatRunQuickly() {
