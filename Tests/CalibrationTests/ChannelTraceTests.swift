@@ -8,7 +8,7 @@ import Testing
     let graph = try parseModel(
       """
       <ir_version: 10, opset_import: ["" : 18]>
-      main (float[1,5,12] x) => (float out)
+      main (float[1,5,12] x) => (float[] out)
       <float factor = {0.125}, float[4] factors = {1, 2, 3, 4}, float[12] long = {...}, float[4] bias = {1, 0, 0, 0},
        float[1] one = {1}, float[4] scale = {1, 2, 3, 4}, float[5,4] table = {...}, float[12,1,3] kernels = {...},
        int64[4] apart = {0, 5, 3, 4}, int64[2] twice = {1, 0}, int64 second = {1}, int64[3] parts = {4, 4, 4}>
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test func nothingBetween() throws {
-    let graph = try parseModel("main (float[2,3] x) => (float y) { y = Relu (x) }").graph
+    let graph = try parseModel("main (float[2,3] x) => (float[] y) { y = Relu (x) }").graph
     let x = graph.inputs[0]
     let found = try #require(
       ChannelTrace(from: x, axis: 1, to: x, graph, try GraphFacts(of: graph)))
@@ -133,7 +133,7 @@ import Testing
 
   @Test func whatDependsOnMoreIsRefused() throws {
     let graph = try parseModel(
-      "main (float[2,3] x, float[2,3] z) => (float y) { y = Concat <axis = 1> (x, z) }"
+      "main (float[2,3] x, float[2,3] z) => (float[] y) { y = Concat <axis = 1> (x, z) }"
     ).graph
     #expect(
       ChannelTrace(

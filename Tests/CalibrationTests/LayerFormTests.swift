@@ -35,7 +35,7 @@ import Testing
     let bias = pick(0...1) == 1
     func text(_ extents: [Int]) -> String { extents.map(String.init).joined(separator: ",") }
     return """
-      main (float[2,\(groups * inputs),\(text(extents))] x) => (float y)
+      main (float[2,\(groups * inputs),\(text(extents))] x) => (float[] y)
       <float[\(text(weight))] w = {...}, float[\(groups * outputs)] b = {...}>
       { y = \(transposed ? "ConvTranspose" : "Conv") <\(attributes)> (x, w\(bias ? ", b" : "")) }
       """
@@ -69,7 +69,7 @@ import Testing
     for pad in ["SAME_UPPER", "SAME_LOWER", "VALID"] {
       try expectRowsMakeTheResult(
         """
-        main (float[2,3,7,6] x) => (float y) <float[4,3,3,2] w = {...}>
+        main (float[2,3,7,6] x) => (float[] y) <float[4,3,3,2] w = {...}>
         { y = Conv <auto_pad = "\(pad)", strides = [2, 2]> (x, w) }
         """)
     }
@@ -97,11 +97,11 @@ import Testing
   }
 
   @Test(arguments: [
-    "float[6,7] x) => (float y) <float[6,4] w = {...}> { y = Gemm <transA = 1> (x, w)",
-    "float[7,6] x) => (float y) <float[6,4] w = {...}> { y = Gemm <alpha = 2.0> (x, w)",
-    "float[6] x) => (float y) <float[6,4] w = {...}> { y = MatMul (x, w)",
-    "float[6,7] x) => (float y) <float[4,6] w = {...}> { y = MatMul (w, x)",
-    "float[2,5,6] x) => (float y) <float[2,6,4] w = {...}> { y = MatMul (x, w)",
+    "float[6,7] x) => (float[] y) <float[6,4] w = {...}> { y = Gemm <transA = 1> (x, w)",
+    "float[7,6] x) => (float[] y) <float[6,4] w = {...}> { y = Gemm <alpha = 2.0> (x, w)",
+    "float[6] x) => (float[] y) <float[6,4] w = {...}> { y = MatMul (x, w)",
+    "float[6,7] x) => (float[] y) <float[4,6] w = {...}> { y = MatMul (w, x)",
+    "float[2,5,6] x) => (float[] y) <float[2,6,4] w = {...}> { y = MatMul (x, w)",
   ])
   func otherProductsHaveNoForm(_ text: String) throws {
     let graph = try parseModel("main (\(text) }").graph

@@ -9,7 +9,7 @@ import Testing
     _ distribution: SyntheticSamples.Distribution = .init()
   ) throws -> SyntheticSamples? {
     let graph = try parseModel(
-      "main (\(signature)) => (float y) \(nodes.hasPrefix("<") ? nodes : "{ \(nodes) }")"
+      "main (\(signature)) => (float[] y) \(nodes.hasPrefix("<") ? nodes : "{ \(nodes) }")"
     ).graph
     return SyntheticSamples(
       for: graph, InputShapes(for: graph), count: count, batchSize: size, seed: seed,

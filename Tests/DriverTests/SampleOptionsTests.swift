@@ -131,7 +131,7 @@ import Testing
   @Test func aModelThatMadeUpSamplesDoNotSuitIsPrunedByItsWeights() throws {
     let model = try parseModel(
       """
-      main (int64[N,3] x) => (float y)
+      main (int64[N,3] x) => (float[] y)
       <int64 first = {100}, float[4,8] t = {...}, float[8,32] a = {...}, float[32,4] b = {...}>
       { s = Sub (x, first) e = Gather (t, s) h = MatMul (e, a) r = Relu (h) y = MatMul (r, b) }
       """)
@@ -148,7 +148,7 @@ import Testing
   func inputsThatCannotBeMadeUp(_ signature: String) throws {
     let model = try parseModel(
       """
-      main (\(signature)) => (float y) <float[8,32] a = {...}, float[32,4] b = {...}>
+      main (\(signature)) => (float[] y) <float[8,32] a = {...}, float[32,4] b = {...}>
       { h = MatMul (z, a) r = Relu (h) y = MatMul (r, b) }
       """)
     let report = try pruner(.synthetic).prune(model).report

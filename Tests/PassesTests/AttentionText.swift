@@ -16,7 +16,7 @@ struct AttentionText {
   var end = """
     ot = Transpose <perm = [0, 2, 1, 3]> (o) flat = Reshape (ot, together) y = MatMul (flat, wo)
     """
-  var outputs = "float y"
+  var outputs = "float[] y"
 
   var text: String {
     """
