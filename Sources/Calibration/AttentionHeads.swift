@@ -93,7 +93,9 @@ public struct AttentionHeads: Sendable {
     /// The candidates that turn no channel which they or another one turn as well.
     func withoutSharing(_ candidates: [Candidate]) -> [Candidate] {
       func channels(_ candidate: Candidate) -> [Channel] {
-        candidate.turned.flatMap { part in part.channels.map { Channel(layer: part.layer.layer.node, index: $0) } }
+        candidate.turned.flatMap { part in
+          part.channels.map { Channel(layer: part.layer.layer.node, index: $0) }
+        }
       }
       var counts: [Channel: Int] = [:]
       for channel in candidates.flatMap(channels) { counts[channel, default: 0] += 1 }

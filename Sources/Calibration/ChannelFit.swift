@@ -44,7 +44,9 @@ struct ChannelFit {
       let variance = max(0, sum.xx / max(1, count) - mean * mean)
       let covariance = sum.xy / max(1, count) - mean * target
       let ridge = Self.strength * variance
-      guard variance > 0, covariance.isFinite, variance.isFinite else { return (1, target - mean) }
+      guard variance > 0, covariance.isFinite, variance.isFinite else {
+        return (1, (target - mean).isFinite ? target - mean : 0)
+      }
       let scale = (covariance + ridge) / (variance + ridge)
       return (scale, target - scale * mean)
     }

@@ -33,7 +33,8 @@ public struct ChannelTrace: Sendable {
     guard count > 0, count <= Self.elementLimit else { return nil }
     func result(_ elements: [Float]) -> [Float]? {
       if source == target { return elements }
-      return try? ReferenceEvaluator(section.graph).run([Tensor(elements, shape: start)]).first?.floats
+      return try? ReferenceEvaluator(section.graph).run([Tensor(elements, shape: start)]).first?
+        .floats
     }
     var random = SplitMix64(seed: 0)
     let numbers = (0..<count).map { _ in 1e4 * random.nextNormal() }

@@ -16,8 +16,6 @@ public struct LinearFit: Sendable {
 
   public init(matrix: [Double], bias: [Double]?) { (self.matrix, self.bias) = (matrix, bias) }
 
-  /// Strength of the ridge where the rows are many.
-  public static let usualStrength = 1e-2
   /// Strengths that are tried where they are few.
   private static let strengths = [1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10]
   /// Rows per unknown from which on the usual strength serves.
@@ -42,11 +40,14 @@ public struct LinearFit: Sendable {
   }
 
   /// The fit to both sets of rows, with a strength that is chosen on the second where rows are few; `prior` with its best bias
-  /// where that is no worse there.
+  /// where that is no worse there, and as it is where there are no rows to fit to or to judge by.
   public static func validated(
     fit: Moments, validation: Moments, prior: [Double], priorBias: [Double]?
   ) -> LinearFit {
     let hasBias = priorBias != nil
+    guard fit.count > 0, validation.count > 0 else {
+      return LinearFit(matrix: prior, bias: priorBias)
+    }
     var both = fit
     both += validation
     let isPlenty = both.count >= plenty * both.inputs

@@ -70,8 +70,11 @@ public struct Reconstruction {
       let found = LinearFit.validated(
         fit: fit, validation: validation, prior: prior,
         priorBias: biases.map { $0[rows].map(Double.init) })
-      form.put(found.matrix.map(Float.init), group: group, into: &elements)
-      if let bias = found.bias { newBiases.replaceSubrange(rows, with: bias.map(Float.init)) }
+      let (matrix, bias) = (found.matrix.map(Float.init), found.bias?.map(Float.init))
+      // What single precision cannot express is left as it was.
+      guard matrix.allSatisfy(\.isFinite), bias?.allSatisfy(\.isFinite) ?? true else { continue }
+      form.put(matrix, group: group, into: &elements)
+      if let bias { newBiases.replaceSubrange(rows, with: bias) }
     }
     set(
       fittable.layer.weight,

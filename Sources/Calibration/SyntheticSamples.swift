@@ -65,7 +65,9 @@ public struct SyntheticSamples: CalibrationBatches {
         table.count >= 2
       else { return nil }
       var axis = 0
-      if case .int(let given)? = graph[node].attribute("axis")?.value { axis = Int(clamping: given) }
+      if case .int(let given)? = graph[node].attribute("axis")?.value {
+        axis = Int(clamping: given)
+      }
       let place = axis < 0 ? axis + table.count : axis
       return table.indices.contains(place) ? table[place] : nil
     }

@@ -139,8 +139,9 @@ public struct DamageMeasurement {
       let axis = Axis(bias.layer.layer.weight, bias.layer.layer.outputAxis)
       let elements = kept[axis].map { $0.map { bias.elements[$0] } } ?? bias.elements
       let (node, weight) = (bias.layer.layer.node, bias.layer.layer.weight)
+      let type = graph[weight].constant!.elementType
       let added = cut.build(before: node, stem: cut[weight].name) {
-        $0.addConstant(Tensor(elements, shape: [elements.count]), "bias")
+        $0.addConstant(Tensor(rounding: elements, to: type, shape: [elements.count]), "bias")
       }
       cut.setInput(bias.operand, of: node, to: added)
     }

@@ -143,17 +143,15 @@ public struct ChannelSelection {
   /// The names by which a user may mean a group: its own, its members', those of the nodes that make
   /// them, and those of what they stand for.
   private func names(of group: ChannelGroup) -> Set<String> {
-    var names: Set<String> = [group.name]
-    for member in group.members {
-      let value = graph[member.axis.value]
-      names.insert(value.name)
-      names.formUnion(value.axisOrigins[member.axis.index, default: []].map(\.name))
-      if let node = value.definingNode { names.insert(graph[node].name) }
-      for origin in value.definingNode.map({ graph[$0].origins }) ?? value.origins {
-        names.formUnion([origin.name] + origin.results)
-      }
-    }
-    return names
+    group.members.reduce(into: [group.name]) { $0.formUnion(names(of: $1.axis)) }
+  }
+
+  private func names(of axis: Axis) -> [String] {
+    let value = graph[axis.value]
+    let own = [value.name] + value.axisOrigins[axis.index, default: []].map(\.name)
+    let maker = value.definingNode.map { graph[$0] }
+    let origins = maker?.origins ?? value.origins
+    return own + (maker.map { [$0.name] } ?? []) + origins.flatMap { [$0.name] + $0.results }
   }
 
   // MARK: Counts

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ChannelEliminationTests {
   private static let layer = """
-    main (float[5,6] x) => (float y) <float[6,3] w = {...}, float[3] b = {...}>
+    main (float[5,6] x) => (float[] y) <float[6,3] w = {...}, float[3] b = {...}>
     { y = Gemm (x, w, b) }
     """
 

@@ -8,7 +8,7 @@ import Testing
     let graph = try parseModel(
       """
       <ir_version: 10, opset_import: ["" : 18]>
-      main (float[1,5,12] x) => (float out)
+      main (float[1,5,12] x) => (float[] out)
       <float factor = {0.125}, float[4] factors = {1, 2, 3, 4}, float[12] long = {...}, float[4] bias = {1, 0, 0, 0},
        float[1] one = {1}, float[4] scale = {1, 2, 3, 4}, float[5,4] table = {...}, float[12,1,3] kernels = {...},
        int64[4] apart = {0, 5, 3, 4}, int64[2] twice = {1, 0}, int64 second = {1}, int64[3] parts = {4, 4, 4}>
@@ -17,7 +17,8 @@ import Testing
     ).graph
     let facts = try GraphFacts(of: graph)
     return ChannelTrace(
-      from: try #require(graph.value(named: "x")), axis: 2, to: try #require(graph.value(named: "y")),
+      from: try #require(graph.value(named: "x")), axis: 2,
+      to: try #require(graph.value(named: "y")),
       graph, facts)
   }
 
@@ -60,16 +61,19 @@ import Testing
   }
 
   @Test func aConstantFactor() throws {
-    let found = try #require(try trace("s = Mul (x, factor) h = Reshape (s, apart) y = Transpose <perm = [0, 2, 1, 3]> (h)"))
+    let found = try #require(
+      try trace(
+        "s = Mul (x, factor) h = Reshape (s, apart) y = Transpose <perm = [0, 2, 1, 3]> (h)"))
     #expect(found.lists(alongLast: true)?[1] == [4, 5, 6, 7])
     #expect(try trace("y = Div (x, factor)") != nil)
     #expect(try trace("y = Neg (x)") != nil)
   }
 
   @Test func nothingBetween() throws {
-    let graph = try parseModel("main (float[2,3] x) => (float y) { y = Relu (x) }").graph
+    let graph = try parseModel("main (float[2,3] x) => (float[] y) { y = Relu (x) }").graph
     let x = graph.inputs[0]
-    let found = try #require(ChannelTrace(from: x, axis: 1, to: x, graph, try GraphFacts(of: graph)))
+    let found = try #require(
+      ChannelTrace(from: x, axis: 1, to: x, graph, try GraphFacts(of: graph)))
     #expect(found.channels == [0, 1, 2, 0, 1, 2])
     #expect(found.nodes == [])
   }
@@ -96,7 +100,9 @@ import Testing
   @Test(arguments: ["Relu", "Abs", "Floor", "Ceil", "Round", "LeakyRelu", "Elu", "Clip"])
   func activationsAreRefused(_ activation: String) throws {
     let bounds = activation == "Clip" ? ", low, high" : ""
-    let constants = activation == "Clip" ? "low = Constant <value_float = -20.0> () high = Constant <value_float = 20.0> () " : ""
+    let constants =
+      activation == "Clip"
+      ? "low = Constant <value_float = -20.0> () high = Constant <value_float = 20.0> () " : ""
     #expect(try trace("\(constants)y = \(activation) (x\(bounds))") == nil)
   }
 
@@ -127,7 +133,8 @@ import Testing
 
   @Test func whatDependsOnMoreIsRefused() throws {
     let graph = try parseModel(
-      "main (float[2,3] x, float[2,3] z) => (float y) { y = Concat <axis = 1> (x, z) }").graph
+      "main (float[2,3] x, float[2,3] z) => (float[] y) { y = Concat <axis = 1> (x, z) }"
+    ).graph
     #expect(
       ChannelTrace(
         from: graph.inputs[0], axis: 1, to: graph.outputs[0].value, graph,

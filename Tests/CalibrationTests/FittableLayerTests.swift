@@ -13,7 +13,7 @@ import Testing
   @Test func aVectorThatIsAddedBehindAMatrixProductIsItsBias() throws {
     let (graph, layer) = try layer(
       """
-      main (float[2,5,6] x) => (float y) <float[6,4] w = {...}, float[4] b = {...}>
+      main (float[2,5,6] x) => (float[] y) <float[6,4] w = {...}, float[4] b = {...}>
       { h = MatMul (x, w) y = Add (b, h) }
       """)
     guard case .constant(let bias)? = layer?.bias else {
@@ -28,7 +28,7 @@ import Testing
   @Test func aRowThatIsAddedBehindAConvolutionIsNoBias() throws {
     let (graph, layer) = try layer(
       """
-      main (float[2,3,4,4] x) => (float y) <float[4,3,1,1] w = {...}, float[4] row = {...}>
+      main (float[2,3,4,4] x) => (float[] y) <float[4,3,1,1] w = {...}, float[4] row = {...}>
       { h = Conv (x, w) y = Add (h, row) }
       """)
     guard case .absent(let operand)? = layer?.bias else {
@@ -46,6 +46,6 @@ import Testing
     "<float[4,4] w = {...}, float[4] b = {...}> { h = Gemm (x, w, b) y = Add (h, b) }",
   ])
   func whatIsNotTheLayersOwnStays(_ text: String) throws {
-    #expect(try layer("main (float[5,4] x) => (float y) \(text)").layer == nil)
+    #expect(try layer("main (float[5,4] x) => (float[] y) \(text)").layer == nil)
   }
 }

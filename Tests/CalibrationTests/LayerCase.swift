@@ -26,7 +26,8 @@ struct LayerCase {
 
   /// What the rows at some positions times the matrices of all groups, plus the bias, come to.
   func product(at positions: [Int]) -> [Float] {
-    let biases = layer.biasElements(graph) ?? [Float](repeating: 0, count: form.groups * form.outputs)
+    let biases =
+      layer.biasElements(graph) ?? [Float](repeating: 0, count: form.groups * form.outputs)
     var results = [Float](repeating: 0, count: positions.count * biases.count)
     for group in 0..<form.groups {
       let rows = form.rows(of: data, at: positions, result: result.shape, group: group)
@@ -34,7 +35,8 @@ struct LayerCase {
       for position in positions.indices {
         for output in 0..<form.outputs {
           let channel = group * form.outputs + output
-          results[position * biases.count + channel] = (0..<form.rowLength).reduce(biases[channel]) {
+          results[position * biases.count + channel] = (0..<form.rowLength).reduce(biases[channel])
+          {
             $0 + rows[position * form.rowLength + $1] * matrix[output * form.rowLength + $1]
           }
         }

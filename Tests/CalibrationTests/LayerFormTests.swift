@@ -6,7 +6,8 @@ import Testing
 @Suite struct LayerFormTests {
   private static let products = [
     "y = MatMul (x, w)": "float[2,5,6] x) => (float[N,M,4] y) <float[6,4] w = {...}",
-    "y = Gemm (x, w, b)": "float[7,6] x) => (float[N,4] y) <float[6,4] w = {...}, float[4] b = {...}",
+    "y = Gemm (x, w, b)":
+      "float[7,6] x) => (float[N,4] y) <float[6,4] w = {...}, float[4] b = {...}",
     "y = Gemm <transB = 1> (x, w, b)":
       "float[7,6] x) => (float[N,4] y) <float[4,6] w = {...}, float[4] b = {...}",
     "h = MatMul (x, w) y = Add (b, h)":
@@ -17,12 +18,15 @@ import Testing
   private static func convolution(_ dimensions: Int, transposed: Bool, seed: UInt64) -> String {
     var random = SplitMix64(seed: seed)
     func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
-    func list(_ range: ClosedRange<Int>, _ count: Int) -> [Int] { (0..<count).map { _ in pick(range) } }
+    func list(_ range: ClosedRange<Int>, _ count: Int) -> [Int] {
+      (0..<count).map { _ in pick(range) }
+    }
     let groups = pick(1...3)
     let (inputs, outputs) = (pick(1...3), pick(1...3))
     let kernel = list(1...3, dimensions)
     let extents = list(7...9, dimensions)
-    let weight = [transposed ? inputs * groups : outputs * groups, transposed ? outputs : inputs] + kernel
+    let weight =
+      [transposed ? inputs * groups : outputs * groups, transposed ? outputs : inputs] + kernel
     let strides = list(1...3, dimensions)
     var attributes =
       "group = \(groups), kernel_shape = \(kernel), strides = \(strides), "
@@ -31,7 +35,7 @@ import Testing
     let bias = pick(0...1) == 1
     func text(_ extents: [Int]) -> String { extents.map(String.init).joined(separator: ",") }
     return """
-      main (float[2,\(groups * inputs),\(text(extents))] x) => (float y)
+      main (float[2,\(groups * inputs),\(text(extents))] x) => (float[] y)
       <float[\(text(weight))] w = {...}, float[\(groups * outputs)] b = {...}>
       { y = \(transposed ? "ConvTranspose" : "Conv") <\(attributes)> (x, w\(bias ? ", b" : "")) }
       """
@@ -65,7 +69,7 @@ import Testing
     for pad in ["SAME_UPPER", "SAME_LOWER", "VALID"] {
       try expectRowsMakeTheResult(
         """
-        main (float[2,3,7,6] x) => (float y) <float[4,3,3,2] w = {...}>
+        main (float[2,3,7,6] x) => (float[] y) <float[4,3,3,2] w = {...}>
         { y = Conv <auto_pad = "\(pad)", strides = [2, 2]> (x, w) }
         """)
     }
@@ -85,22 +89,25 @@ import Testing
       let layer = try LayerCase(text)
       var elements = [Float](repeating: .nan, count: layer.weight.count)
       for group in 0..<layer.form.groups {
-        layer.form.put(layer.form.matrix(of: layer.weight, group: group), group: group, into: &elements)
+        layer.form.put(
+          layer.form.matrix(of: layer.weight, group: group), group: group, into: &elements)
       }
       #expect(elements == layer.weight.floats)
     }
   }
 
   @Test(arguments: [
-    "float[6,7] x) => (float y) <float[6,4] w = {...}> { y = Gemm <transA = 1> (x, w)",
-    "float[7,6] x) => (float y) <float[6,4] w = {...}> { y = Gemm <alpha = 2.0> (x, w)",
-    "float[6] x) => (float y) <float[6,4] w = {...}> { y = MatMul (x, w)",
-    "float[6,7] x) => (float y) <float[4,6] w = {...}> { y = MatMul (w, x)",
-    "float[2,5,6] x) => (float y) <float[2,6,4] w = {...}> { y = MatMul (x, w)",
+    "float[6,7] x) => (float[] y) <float[6,4] w = {...}> { y = Gemm <transA = 1> (x, w)",
+    "float[7,6] x) => (float[] y) <float[6,4] w = {...}> { y = Gemm <alpha = 2.0> (x, w)",
+    "float[6] x) => (float[] y) <float[6,4] w = {...}> { y = MatMul (x, w)",
+    "float[6,7] x) => (float[] y) <float[4,6] w = {...}> { y = MatMul (w, x)",
+    "float[2,5,6] x) => (float[] y) <float[2,6,4] w = {...}> { y = MatMul (x, w)",
   ])
   func otherProductsHaveNoForm(_ text: String) throws {
     let graph = try parseModel("main (\(text) }").graph
     let facts = try GraphFacts(of: graph)
-    for layer in LinearLayer.all(in: graph, facts) { #expect(LayerForm(layer, graph, facts) == nil) }
+    for layer in LinearLayer.all(in: graph, facts) {
+      #expect(LayerForm(layer, graph, facts) == nil)
+    }
   }
 }

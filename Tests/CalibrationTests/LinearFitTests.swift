@@ -70,4 +70,15 @@ import Testing
     #expect(fit.matrix == prior)
     #expect(fit.error(on: validation) < 1e-4)
   }
+
+  @Test func withoutRowsToJudgeByThePriorStays() throws {
+    let sums = try moments([5, 6, 7], bias: [4], inputs: 3, rows: 50, seed: 3)
+    let none = Moments(inputs: 3, outputs: 1)
+    for (fit, validation) in [(sums, none), (none, sums), (none, none)] {
+      let found = LinearFit.validated(
+        fit: fit, validation: validation, prior: [1, 2, 3], priorBias: [9])
+      #expect(found.matrix == [1, 2, 3])
+      #expect(found.bias == [9])
+    }
+  }
 }

@@ -5,7 +5,9 @@ import Testing
   /// Rows of 3 elements and targets of 2, around means that are not zero.
   private func rows(_ count: Int, seed: UInt64) -> (x: [Float], y: [Float]) {
     var random = SplitMix64(seed: seed)
-    return ((0..<(3 * count)).map { _ in 1 + random.nextNormal() }, (0..<(2 * count)).map { _ in random.nextNormal() - 2 })
+    let x: [Float] = (0..<(3 * count)).map { _ in 1 + random.nextNormal() }
+    let y: [Float] = (0..<(2 * count)).map { _ in random.nextNormal() - 2 }
+    return (x, y)
   }
 
   /// More rows than are multiplied at once.
@@ -34,21 +36,28 @@ import Testing
     let (x, y) = rows(500, seed: 2)
     var sums = Moments(inputs: 3, outputs: 2)
     try sums.add(x, y, count: 500, RowProducts())
-    func mean(_ term: (Int) -> Double) -> Double { (0..<500).reduce(0) { $0 + term($1) } / 500 }
+    let rows = (0..<500).map { row in (0..<3).map { Double(x[row * 3 + $0]) } }
+    let targets = (0..<500).map { row in (0..<2).map { Double(y[row * 2 + $0]) } }
+    func mean(_ term: (Int) -> Double) -> Double {
+      let sum: Double = (0..<500).reduce(0.0) { $0 + term($1) }
+      return sum / 500
+    }
     let (second, centred) = (sums.covariance(isCentred: false), sums.covariance())
     let (cross, centredCross) = (sums.crossCovariance(isCentred: false), sums.crossCovariance())
     for a in 0..<3 {
-      let own = mean { Double(x[$0 * 3 + a]) }
+      let own: Double = mean { rows[$0][a] }
       #expect(abs(sums.inputMean[a] - own) < 1e-5)
       for b in 0..<3 {
-        let expected = mean { Double(x[$0 * 3 + a]) * Double(x[$0 * 3 + b]) }
+        let expected: Double = mean { rows[$0][a] * rows[$0][b] }
+        let difference: Double = expected - own * sums.inputMean[b]
         #expect(abs(second[a * 3 + b] - expected) < 1e-4)
-        #expect(abs(centred[a * 3 + b] - (expected - own * sums.inputMean[b])) < 1e-4)
+        #expect(abs(centred[a * 3 + b] - difference) < 1e-4)
       }
       for output in 0..<2 {
-        let expected = mean { Double(x[$0 * 3 + a]) * Double(y[$0 * 2 + output]) }
+        let expected: Double = mean { rows[$0][a] * targets[$0][output] }
+        let difference: Double = expected - own * sums.outputMean[output]
         #expect(abs(cross[output * 3 + a] - expected) < 1e-4)
-        #expect(abs(centredCross[output * 3 + a] - (expected - own * sums.outputMean[output])) < 1e-4)
+        #expect(abs(centredCross[output * 3 + a] - difference) < 1e-4)
       }
     }
   }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct StagedRunTests {
   /// Extents that the graph computes of its inputs', a value that is used late, one that is given out early, and twice.
   private static let text = """
-    main (float[N,3,H,H] x, float[N,M] z) => (float y, float early, float again, float z2)
+    main (float[N,3,H,H] x, float[N,M] z) => (float[] y, float[] early, float[] again, float[] z2)
     <float[4,3,1,1] w = {...}, float[4,4,3,3] v = {...}, float[4,2] u = {...}, int64[1] zero = {0}, int64[1] four = {4},
      int64[1] minus = {-1}, int64[1] one = {1}>
     {
@@ -22,16 +22,12 @@ import Testing
       p = MatMul (t, u)
       sum = ReduceSum (p, one)
       z2 = Add (z, z)
-      y = Add (sum, n2)
       n2 = Cast <to = 1> (n)
+      y = Add (sum, n2)
     }
     """
 
-  private static let ordered = text.replacing(
-    "      y = Add (sum, n2)\n      n2 = Cast <to = 1> (n)",
-    with: "      n2 = Cast <to = 1> (n)\n      y = Add (sum, n2)")
-
-  private func graph() throws -> Graph { try parseModel(Self.ordered).graph }
+  private func graph() throws -> Graph { try parseModel(Self.text).graph }
 
   /// Batches of two shapes, in turns.
   private func batches(_ graph: Graph) throws -> HeldBatches {
@@ -123,7 +119,9 @@ import Testing
 
   @Test func aBatchThatDoesNotFitIsAnError() throws {
     let graph = try graph()
-    let tensors = [Tensor(zeros: .float32, shape: [2, 5, 4, 4]), Tensor(zeros: .float32, shape: [2, 2])]
+    let tensors = [
+      Tensor(zeros: .float32, shape: [2, 5, 4, 4]), Tensor(zeros: .float32, shape: [2, 2]),
+    ]
     #expect(compileError { _ = try StagedRun(graph, HeldBatches([tensors])) }?.kind == .malformed)
   }
 
@@ -132,13 +130,13 @@ import Testing
     let graph = try parseModel(
       """
       <ir_version: 10, opset_import: ["" : 17]>
-      main (float[2,3] x, bool condition) => (float y) <float[3,3] w = {...}>
+      main (float[2,3] x, bool condition) => (float[] y) <float[3,3] w = {...}>
       {
         a = MatMul (x, w)
         b = Relu (a)
         i = If <
-          then_branch = yes () => (float u) { u = Neg (a) },
-          else_branch = no () => (float v) { v = Exp (a) }
+          then_branch = yes () => (float[] u) { u = Neg (a) },
+          else_branch = no () => (float[] v) { v = Exp (a) }
         > (condition)
         y = Add (b, i)
       }

@@ -4,10 +4,13 @@ import Testing
 
 @Suite struct SyntheticSamplesTests {
   private func samples(
-    _ signature: String, _ nodes: String = "y = Identity (x)", count: Int = 64, size: Int = 16, seed: UInt64 = 1,
+    _ signature: String, _ nodes: String = "y = Identity (x)", count: Int = 64, size: Int = 16,
+    seed: UInt64 = 1,
     _ distribution: SyntheticSamples.Distribution = .init()
   ) throws -> SyntheticSamples? {
-    let graph = try parseModel("main (\(signature)) => (float y) \(nodes.hasPrefix("<") ? nodes : "{ \(nodes) }")").graph
+    let graph = try parseModel(
+      "main (\(signature)) => (float[] y) \(nodes.hasPrefix("<") ? nodes : "{ \(nodes) }")"
+    ).graph
     return SyntheticSamples(
       for: graph, InputShapes(for: graph), count: count, batchSize: size, seed: seed,
       distribution: distribution)
@@ -33,9 +36,12 @@ import Testing
     }
   }
 
-  @Test(arguments: ["float[N,3,24,24] x", "float[N,24,24,1] x", "float[N,500] x", "float16[N,3,24,24] x"])
+  @Test(arguments: [
+    "float[N,3,24,24] x", "float[N,24,24,1] x", "float[N,500] x", "float16[N,3,24,24] x",
+  ])
   func floatsHaveTheMeanAndDeviation(_ signature: String) throws {
-    let found = moments(try all(#require(try samples(signature, .init(mean: 0.5, deviation: 0.25)))))
+    let found = moments(
+      try all(#require(try samples(signature, .init(mean: 0.5, deviation: 0.25)))))
     #expect(abs(found.mean - 0.5) < 0.01)
     #expect(abs(found.deviation - 0.25) < 0.01)
   }
@@ -72,7 +78,8 @@ import Testing
     let found = try #require(
       try samples(
         "int64[N,50] x",
-        "<float[5,3] table = {...}, float[9,3] other = {...}> { a = Gather (table, x) b = Gather (other, x) y = Add (a, b) }"))
+        "<float[5,3] table = {...}, float[9,3] other = {...}> { a = Gather (table, x) b = Gather (other, x) y = Add (a, b) }"
+      ))
     let numbers = Set(try all(found).flatMap(\.integers))
     #expect(numbers == Set(0..<5))
   }
@@ -80,7 +87,8 @@ import Testing
   /// Rows of a table may lie along another axis than the first.
   @Test func integersPickAlongTheAxisOfTheGather() throws {
     let found = try #require(
-      try samples("int64[N,50] x", "<float[30,4] table = {...}> { y = Gather <axis = 1> (table, x) }"))
+      try samples(
+        "int64[N,50] x", "<float[30,4] table = {...}> { y = Gather <axis = 1> (table, x) }"))
     #expect(Set(try all(found).flatMap(\.integers)) == Set(0..<4))
   }
 

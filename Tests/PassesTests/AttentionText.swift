@@ -16,7 +16,7 @@ struct AttentionText {
   var end = """
     ot = Transpose <perm = [0, 2, 1, 3]> (o) flat = Reshape (ot, together) y = MatMul (flat, wo)
     """
-  var outputs = "float y"
+  var outputs = "float[] y"
 
   var text: String {
     """
@@ -48,7 +48,8 @@ struct AttentionText {
       """)
   /// One layer makes all three, taken apart by a Split.
   static let split = AttentionText(
-    projections: "a = MatMul (x, wqkv) qkv = Add (a, bqkv) q, k, v = Split <axis = 2> (qkv, thirds)")
+    projections: "a = MatMul (x, wqkv) qkv = Add (a, bqkv) q, k, v = Split <axis = 2> (qkv, thirds)"
+  )
   /// Both heads of queries meet the one of keys and values.
   static let shared = AttentionText(
     projections: "q0 = MatMul (x, wq) q = Add (q0, bq) k = MatMul (x, wk2) v = MatMul (x, wv2)",

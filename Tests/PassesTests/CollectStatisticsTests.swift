@@ -4,13 +4,14 @@ import TestSupport
 import Testing
 
 @Suite struct CollectStatisticsTests {
-  private static let text = """
-    main (float[N,3,6,6] x) => (float y)
+  private static let network = """
+    main (float[N,3,6,6] x) => (float[] y)
     <float[4,3,1,1] a = {...}, float[4,4,3,3] b = {...}, float[2,64] c = {...}>
     { h = Conv (x, a) r = Relu (h) g = Conv (r, b) f = Flatten (g) y = Gemm <transB = 1> (f, c) }
     """
 
-  private func run(_ options: String = "", text: String = text) throws -> (PassRun, HeldBatches) {
+  private func run(_ options: String = "", text: String = network) throws -> (PassRun, HeldBatches)
+  {
     let model = try parseModel(text)
     let samples = try HeldBatches(seeded: model.graph)
     return (try PassRun("collect-statistics\(options)", on: model, calibration: samples), samples)
@@ -25,7 +26,7 @@ import Testing
 
   @Test func layersThatReadChannelsAreSummedUp() throws {
     let (run, samples) = try run()
-    #expect(differences(between: run.model, and: try parseModel(Self.text)) == [])
+    #expect(differences(between: run.model, and: try parseModel(Self.network)) == [])
     let reading = try consumers(run, "a")
     #expect(reading.count == 1)
     let sums = reading[0].moments
@@ -36,7 +37,8 @@ import Testing
     var (sum, square, count) = (0.0, 0.0, 0.0)
     for batch in 0..<samples.count {
       let graph = try parseModel(
-        Self.text.replacing("y = Gemm", with: "z = Gemm").replacing("(float y)", with: "(float r)")
+        Self.network.replacing("y = Gemm", with: "z = Gemm").replacing(
+          "(float[] y)", with: "(float[] r)")
       ).graph
       let r = try ReferenceEvaluator(graph).run(samples.tensors(ofBatch: batch))[0]
       let inner = r.slice(1..<5, alongAxis: 2).slice(1..<5, alongAxis: 3).slice(2..<3, alongAxis: 1)
@@ -66,7 +68,7 @@ import Testing
   @Test func layersThatCannotBeFittedAreLeftOut() throws {
     let (run, _) = try run(
       text: """
-        main (float[N,4,6,6] x) => (float y)
+        main (float[N,4,6,6] x) => (float[] y)
         <float[4,4,1,1] a = {...}, float[4,2,1,1] b = {...}, float[2,4,1,1] c = {...}>
         { h = Conv (x, a) g = Conv <group = 2> (h, b) y = Conv (g, c) }
         """)
@@ -75,7 +77,7 @@ import Testing
   }
 
   @Test func samplesAreNeeded() {
-    let error = compileError { _ = try PassRun("collect-statistics", on: Self.text) }
+    let error = compileError { _ = try PassRun("collect-statistics", on: Self.network) }
     #expect(error?.kind == .usage)
     #expect(error?.description.contains("--calibration") == true)
   }

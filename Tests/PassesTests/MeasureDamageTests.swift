@@ -5,8 +5,8 @@ import Testing
 
 @Suite struct MeasureDamageTests {
   /// What the second layer makes matters ten times as much for the output as what the third does; both are read by the last.
-  private static let text = """
-    main (float[N,6] x) => (float y)
+  private static let network = """
+    main (float[N,6] x) => (float[] y)
     <float[6,16] a = {...}, float[16,16] b = {...}, float[16,16] c = {...}, float factor = {0.01}, float[16,4] d = {...}, float[16,4] e = {...}>
     {
       h = MatMul (x, a) r = Relu (h)
@@ -15,10 +15,10 @@ import Testing
       y = Add (t, w)
     }
     """
-  private static let pipeline =
+  private static let measurement =
     "collect-statistics,score-channels{criterion=obs},measure-damage{effort=quick}"
 
-  private func run(_ pipeline: String = pipeline, text: String = text) throws -> PassRun {
+  private func run(_ pipeline: String = measurement, text: String = network) throws -> PassRun {
     let model = try parseModel(text)
     return try PassRun(
       pipeline, on: model, calibration: try HeldBatches(seeded: model.graph, count: 8))
@@ -40,7 +40,7 @@ import Testing
       #expect(points.map(\.divergence) == points.map(\.divergence).sorted())
       #expect(points.allSatisfy { $0.divergence.isFinite })
     }
-    #expect(differences(between: run.model, and: try parseModel(Self.text)) == [])
+    #expect(differences(between: run.model, and: try parseModel(Self.network)) == [])
   }
 
   @Test func groupsThatMatterLessAreDamagedLess() throws {
@@ -54,7 +54,8 @@ import Testing
   /// A budget is met where it does least damage.
   @Test func individualScopeCutsWhatMattersLess() throws {
     let run = try run(
-      Self.pipeline + ",mask-channels{macs=0.8 scope=individual align=1 min-channels=1},shrink-channels")
+      Self.measurement
+        + ",mask-channels{macs=0.8 scope=individual align=1 min-channels=1},shrink-channels")
     func width(_ weight: String, _ axis: Int) throws -> Int {
       let value = try #require(run.graph.value(named: weight))
       return try #require(run.graph[value].constant).shape[axis]
@@ -66,7 +67,7 @@ import Testing
   /// Cutting a channel that others make up for does no damage.
   @Test func layersBehindMakeUpForWhatGoes() throws {
     let text = """
-      main (float[N,2] x) => (float y) <float[2,8] a = {...}, float[8,8] b = {...}, float[8,3] c = {...}>
+      main (float[N,2] x) => (float[] y) <float[2,8] a = {...}, float[8,8] b = {...}, float[8,3] c = {...}>
       { h = MatMul (x, a) m = MatMul (h, b) t = Tanh (m) y = MatMul (t, c) }
       """
     let curve = try curve(try run(text: text), "a")
@@ -76,7 +77,7 @@ import Testing
 
   @Test func individualScopeNeedsATable() {
     let error = compileError {
-      _ = try PassRun("score-channels,mask-channels{scope=individual}", on: Self.text)
+      _ = try PassRun("score-channels,mask-channels{scope=individual}", on: Self.network)
     }
     #expect(error?.kind == .usage)
     #expect(error?.description.contains("measure-damage") == true)
@@ -84,7 +85,7 @@ import Testing
 
   @Test func theOrderIsChecked() {
     for pipeline in ["collect-statistics,measure-damage", "score-channels,measure-damage"] {
-      #expect(compileError { _ = try PassRun(pipeline, on: Self.text) }?.kind == .usage)
+      #expect(compileError { _ = try PassRun(pipeline, on: Self.network) }?.kind == .usage)
     }
   }
 

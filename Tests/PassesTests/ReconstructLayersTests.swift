@@ -7,76 +7,76 @@ import Testing
 @Suite struct ReconstructLayersTests {
   private static let networks = [
     "convolutions": """
-      main (float[N,3,8,8] x) => (float y)
-      <float[8,3,3,3] a = {...}, float[8] b = {...}, float[8,8,3,3] c = {...}, float[8,8,1,1] d = {...}, float[4,512] e = {...}>
-      {
-        h1 = Conv <pads = [1,1,1,1]> (x, a, b) r1 = Relu (h1) h2 = Conv <pads = [1,1,1,1]> (r1, c) r2 = Relu (h2)
-        h3 = Conv (r2, d) f = Flatten (h3) y = Gemm <transB = 1> (f, e)
-      }
-      """,
+    main (float[N,3,8,8] x) => (float[] y)
+    <float[8,3,3,3] a = {...}, float[8] b = {...}, float[8,8,3,3] c = {...}, float[8,8,1,1] d = {...}, float[4,512] e = {...}>
+    {
+      h1 = Conv <pads = [1,1,1,1]> (x, a, b) r1 = Relu (h1) h2 = Conv <pads = [1,1,1,1]> (r1, c) r2 = Relu (h2)
+      h3 = Conv (r2, d) f = Flatten (h3) y = Gemm <transB = 1> (f, e)
+    }
+    """,
     "residual": """
-      main (float[N,3,6,6] x) => (float y)
-      <float[8,3,1,1] a = {...}, float[6,8,3,3] b = {...}, float[8,6,1,1] c = {...}, float[6,8,3,3] d = {...},
-       float[8,6,1,1] e = {...}, float[2,8,1,1] g = {...}>
-      {
-        s = Conv (x, a) h = Conv <pads = [1,1,1,1]> (s, b) r = Relu (h) t = Conv (r, c) s1 = Add (s, t)
-        h2 = Conv <pads = [1,1,1,1]> (s1, d) r2 = Relu (h2) t2 = Conv (r2, e) s2 = Add (t2, s1)
-        q = Relu (s2) y = Conv (q, g)
-      }
-      """,
+    main (float[N,3,6,6] x) => (float[] y)
+    <float[8,3,1,1] a = {...}, float[6,8,3,3] b = {...}, float[8,6,1,1] c = {...}, float[6,8,3,3] d = {...},
+     float[8,6,1,1] e = {...}, float[2,8,1,1] g = {...}>
+    {
+      s = Conv (x, a) h = Conv <pads = [1,1,1,1]> (s, b) r = Relu (h) t = Conv (r, c) s1 = Add (s, t)
+      h2 = Conv <pads = [1,1,1,1]> (s1, d) r2 = Relu (h2) t2 = Conv (r2, e) s2 = Add (t2, s1)
+      q = Relu (s2) y = Conv (q, g)
+    }
+    """,
     "grouped": """
-      main (float[N,4,6,6] x) => (float y)
-      <float[8,4,1,1] a = {...}, float[8,4,3,3] b = {...}, float[8] bb = {...}, float[3,8,1,1] c = {...}>
-      {
-        h = Conv (x, a) r = Relu (h) g = Conv <group = 2, pads = [1,1,1,1]> (r, b, bb) r2 = Relu (g) y = Conv (r2, c)
-      }
-      """,
+    main (float[N,4,6,6] x) => (float[] y)
+    <float[8,4,1,1] a = {...}, float[8,4,3,3] b = {...}, float[8] bb = {...}, float[3,8,1,1] c = {...}>
+    {
+      h = Conv (x, a) r = Relu (h) g = Conv <group = 2, pads = [1,1,1,1]> (r, b, bb) r2 = Relu (g) y = Conv (r2, c)
+    }
+    """,
     "depthwise": """
-      main (float[N,4,6,6] x) => (float y)
-      <float[8,4,1,1] a = {...}, float[8,1,3,3] b = {...}, float[3,8,1,1] c = {...}>
-      {
-        h = Conv (x, a) r = Relu (h) g = Conv <group = 8, pads = [1,1,1,1]> (r, b) r2 = Relu (g) y = Conv (r2, c)
-      }
-      """,
+    main (float[N,4,6,6] x) => (float[] y)
+    <float[8,4,1,1] a = {...}, float[8,1,3,3] b = {...}, float[3,8,1,1] c = {...}>
+    {
+      h = Conv (x, a) r = Relu (h) g = Conv <group = 8, pads = [1,1,1,1]> (r, b) r2 = Relu (g) y = Conv (r2, c)
+    }
+    """,
     "transposed": """
-      main (float[N,4,5,5] x) => (float y)
-      <float[8,4,1,1] a = {...}, float[8,6,2,2] b = {...}, float[2,6,1,1] c = {...}>
-      {
-        h = Conv (x, a) r = Relu (h) g = ConvTranspose <strides = [2,2]> (r, b) r2 = Relu (g) y = Conv (r2, c)
-      }
-      """,
+    main (float[N,4,5,5] x) => (float[] y)
+    <float[8,4,1,1] a = {...}, float[8,6,2,2] b = {...}, float[2,6,1,1] c = {...}>
+    {
+      h = Conv (x, a) r = Relu (h) g = ConvTranspose <strides = [2,2]> (r, b) r2 = Relu (g) y = Conv (r2, c)
+    }
+    """,
     "grouped-transposed": """
-      main (float[N,4,5,5] x) => (float y)
-      <float[8,4,1,1] a = {...}, float[8,4,2,2] b = {...}, float[2,8,1,1] c = {...}>
-      {
-        h = Conv (x, a) r = Relu (h) g = ConvTranspose <strides = [2,2], group = 2> (r, b) r2 = Relu (g) y = Conv (r2, c)
-      }
-      """,
+    main (float[N,4,5,5] x) => (float[] y)
+    <float[8,4,1,1] a = {...}, float[8,4,2,2] b = {...}, float[2,8,1,1] c = {...}>
+    {
+      h = Conv (x, a) r = Relu (h) g = ConvTranspose <strides = [2,2], group = 2> (r, b) r2 = Relu (g) y = Conv (r2, c)
+    }
+    """,
     "perceptron": """
-      main (float[N,10] x) => (float y)
-      <float[10,16] a = {...}, float[16] b = {...}, float[16,12] c = {...}, float[12] d = {...}, float[4,12] e = {...}>
-      {
-        h = Gemm (x, a, b) r = Relu (h) m = MatMul (r, c) s = Add (m, d) t = Tanh (s) y = Gemm <transB = 1> (t, e)
-      }
-      """,
+    main (float[N,10] x) => (float[] y)
+    <float[10,16] a = {...}, float[16] b = {...}, float[16,12] c = {...}, float[12] d = {...}, float[4,12] e = {...}>
+    {
+      h = Gemm (x, a, b) r = Relu (h) m = MatMul (r, c) s = Add (m, d) t = Tanh (s) y = Gemm <transB = 1> (t, e)
+    }
+    """,
     "attention": AttentionText.separate.text,
     "normalized": """
-      main (float[N,3,6,6] x) => (float y)
-      <float[8,3,1,1] a = {...}, float[8] s = {1,2,1,2,1,2,1,2}, float[8] b = {...}, float[8] m = {...},
-       float[8] v = {1,1,1,1,2,2,2,2}, float[6,8,3,3] c = {...}, float[6] s2 = {1,2,1,2,1,2}, float[6] b2 = {...}, float[3,6,1,1] d = {...}>
-      {
-        h = Conv (x, a) n = BatchNormalization (h, s, b, m, v) r = Relu (n) h2 = Conv (r, c)
-        i = InstanceNormalization (h2, s2, b2) r2 = Relu (i) y = Conv (r2, d)
-      }
-      """,
+    main (float[N,3,6,6] x) => (float[] y)
+    <float[8,3,1,1] a = {...}, float[8] s = {1,2,1,2,1,2,1,2}, float[8] b = {...}, float[8] m = {...},
+     float[8] v = {1,1,1,1,2,2,2,2}, float[6,8,3,3] c = {...}, float[6] s2 = {1,2,1,2,1,2}, float[6] b2 = {...}, float[3,6,1,1] d = {...}>
+    {
+      h = Conv (x, a) n = BatchNormalization (h, s, b, m, v) r = Relu (n) h2 = Conv (r, c)
+      i = InstanceNormalization (h2, s2, b2) r2 = Relu (i) y = Conv (r2, d)
+    }
+    """,
     "layer-normalized": """
-      <ir_version: 10, opset_import: ["" : 18]>
-      main (float[N,5,6] x) => (float y)
-      <float[6,8] a = {...}, float[8] s = {1,2,1,2,1,2,1,2}, float[8] b = {...}, float[8,12] c = {...}, float[12,3] d = {...}>
-      {
-        h = MatMul (x, a) n = LayerNormalization (h, s, b) m = MatMul (n, c) g = Relu (m) y = MatMul (g, d)
-      }
-      """,
+    <ir_version: 10, opset_import: ["" : 18]>
+    main (float[N,5,6] x) => (float[] y)
+    <float[6,8] a = {...}, float[8] s = {1,2,1,2,1,2,1,2}, float[8] b = {...}, float[8,12] c = {...}, float[12,3] d = {...}>
+    {
+      h = MatMul (x, a) n = LayerNormalization (h, s, b) m = MatMul (n, c) g = Relu (m) y = MatMul (g, d)
+    }
+    """,
   ]
 
   private static let mask = "score-channels,mask-channels{ratio=0.5 align=1},"
@@ -93,17 +93,16 @@ import Testing
 
   /// Sum of the squared differences of the outputs on all samples.
   private func error(_ graph: Graph, _ original: Graph, _ samples: HeldBatches) throws -> Double {
-    try (0..<samples.count).reduce(0) { sum, batch in
+    var sum = 0.0
+    for batch in 0..<samples.count {
       let inputs = try samples.tensors(ofBatch: batch)
-      let (now, before) = (
-        try ReferenceEvaluator(graph).run(inputs), try ReferenceEvaluator(original).run(inputs)
-      )
-      return zip(now, before).reduce(sum) { sum, pair in
-        zip(pair.0.floats, pair.1.floats).reduce(sum) {
-          $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1)
-        }
+      let now = try ReferenceEvaluator(graph).run(inputs)
+      let before = try ReferenceEvaluator(original).run(inputs)
+      for (a, b) in zip(now, before) {
+        for (x, y) in zip(a.floats, b.floats) { sum += Double(x - y) * Double(x - y) }
       }
     }
+    return sum
   }
 
   @Test(arguments: Self.networks.keys.sorted(), ["", "fold-batch-norm,"])
@@ -139,7 +138,7 @@ import Testing
   func aSumOfKeptChannelsIsRestored(_ bias: String) throws {
     let model = try parseModel(
       """
-      main (float[N,2,5,5] x) => (float y)
+      main (float[N,2,5,5] x) => (float[] y)
       <float[4,2,1,1] a = {4, 1, -3, 2, 1, 3, 0.5, 1.5}, float[3,4,3,3] b = {...}, float[3] bias = {1, 2, 3}>
       { h = Conv (x, a) y = Conv (h, b\(bias)) }
       """)
@@ -160,13 +159,14 @@ import Testing
   @Test func aConvolutionWithoutABiasGetsOne() throws {
     let model = try parseModel(
       """
-      main (float[N,2,5,5] x) => (float y)
+      main (float[N,2,5,5] x) => (float[] y)
       <float[3,2,1,1] a = {4, 1, -3, 2, 0, 0}, float[3] c = {0, 0, 2}, float[4,3,1,1] b = {...}, float[2,4,1,1] d = {...}>
       { h = Conv (x, a, c) g = Conv (h, b) r = Relu (g) y = Conv (r, d) }
       """)
     let samples = try samples(model.graph)
     let run = try PassRun(
-      "score-channels,mask-channels{ratio=0.34 align=1},reconstruct-layers,shrink-channels", on: model,
+      "score-channels,mask-channels{ratio=0.34 align=1},reconstruct-layers,shrink-channels",
+      on: model,
       calibration: samples)
     let weight = try #require(model.graph.value(named: "b"))
     let layer = try #require(model.graph[weight].uses.first?.node)
@@ -181,14 +181,17 @@ import Testing
     #expect(try bias(run.graph).floats == kept.map { whole.floats[$0] })
     // The channel had the value 2 behind this weight.
     let elements = try #require(model.graph[weight].constant).floats
-    for channel in kept { #expect(abs(whole.floats[channel] - 2 * elements[channel * 3 + 2]) < 0.05) }
+    for channel in kept {
+      #expect(abs(whole.floats[channel] - 2 * elements[channel * 3 + 2]) < 0.05)
+    }
     for channel in 0..<4 where !kept.contains(channel) { #expect(whole.floats[channel] == 0) }
   }
 
   @Test func normalizationsFollow() throws {
     let model = try parseModel(Self.networks["layer-normalized"]!)
     let run = try PassRun(
-      Self.mask + "reconstruct-layers,shrink-channels", on: model, calibration: try samples(model.graph))
+      Self.mask + "reconstruct-layers,shrink-channels", on: model,
+      calibration: try samples(model.graph))
     for name in ["s", "b"] {
       let value = try #require(model.graph.value(named: name))
       let before = try #require(model.graph[value].constant?.floats)
@@ -217,7 +220,8 @@ import Testing
     let samples = try samples(model.graph)
     func weights() throws -> [Tensor?] {
       let run = try PassRun(
-        Self.mask + "reconstruct-layers{rows=500 seed=3},shrink-channels", on: model, calibration: samples)
+        Self.mask + "reconstruct-layers{rows=500 seed=3},shrink-channels", on: model,
+        calibration: samples)
       return run.graph.initializers.map { run.graph[$0].constant }
     }
     #expect(try weights() == weights())
@@ -245,7 +249,9 @@ import Testing
         Self.mask + "reconstruct-layers{data=others}", on: Self.networks["perceptron"]!)
     }
     #expect(error?.kind == .usage)
-    #expect(error?.description.contains("reconstruct-layers needs samples, and there are none called 'others'") == true)
+    #expect(
+      error?.description.contains(
+        "reconstruct-layers needs samples, and there are none called 'others'") == true)
   }
 
   @Test func withoutMasksNothingHappens() throws {

@@ -8,7 +8,8 @@ import Testing
   private func run(_ attention: AttentionText) throws -> PassRun {
     let model = try parseModel(attention.text)
     return try PassRun(
-      "rotate-heads", on: model, calibration: HeldBatches(seeded: model.graph, shapes: ["x": [6, 5, 8]]))
+      "rotate-heads", on: model,
+      calibration: HeldBatches(seeded: model.graph, shapes: ["x": [6, 5, 8]]))
   }
 
   /// The names of the weights that have other elements now.
@@ -130,20 +131,22 @@ import Testing
 
   @Test func keysOfTwoProductsStay() throws {
     var attention = AttentionText.separate
-    attention.heads += " x4 = Reshape (x, apart) xh = Transpose <perm = [0, 2, 1, 3]> (x4) other = MatMul (xh, kh)"
-    attention.outputs = "float y, float other"
+    attention.heads +=
+      " x4 = Reshape (x, apart) xh = Transpose <perm = [0, 2, 1, 3]> (x4) other = MatMul (xh, kh)"
+    attention.outputs = "float[] y, float[] other"
     #expect(changed(try run(attention)) == ["wv", "wo"])
-    attention.heads += " w2 = MatMul (x, wqkv) q2, q3, q5 = Split <axis = 2> (w2, thirds) q6 = Reshape (q2, apart) q7 = Transpose <perm = [0, 2, 1, 3]> (q6) more = MatMul (q7, kh)"
-    attention.outputs = "float y, float more"
+    attention.heads +=
+      " w2 = MatMul (x, wqkv) q2, q3, q5 = Split <axis = 2> (w2, thirds) q6 = Reshape (q2, apart) q7 = Transpose <perm = [0, 2, 1, 3]> (q6) more = MatMul (q7, kh)"
+    attention.outputs = "float[] y, float[] more"
     attention.heads = attention.heads.replacing(" other = MatMul (xh, kh)", with: "")
     #expect(changed(try run(attention)) == ["wv", "wo"])
   }
 
   @Test func whatIsGivenOutStays() throws {
     var attention = AttentionText.separate
-    attention.outputs = "float y, float k"
+    attention.outputs = "float[] y, float[] k"
     #expect(changed(try run(attention)) == ["wv", "wo"])
-    attention.outputs = "float y, float o"
+    attention.outputs = "float[] y, float[] o"
     #expect(changed(try run(attention)) == ["wq", "bq", "wk", "bk"])
   }
 
