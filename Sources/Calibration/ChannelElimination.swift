@@ -18,8 +18,22 @@ public struct ChannelConsumer: Sendable {
 
   /// The covariance of the rows, or their second moment where the layer can have no bias.
   public var covariance: [Double] {
-    if case .impossible = layer.bias { return moments.covariance(isCentred: false) }
-    return moments.covariance()
+    moments.covariance(isCentred: takesBias)
+  }
+
+  /// Whether the layer has a bias that can take up the means of what it reads, or may be given one.
+  public var takesBias: Bool {
+    if case .impossible = layer.bias { false } else { true }
+  }
+
+  /// For each element of a row, the sum of `term` over the weights that it is multiplied with.
+  public func columnSums(_ term: (Double) -> Double) -> [Double] {
+    let length = moments.inputs
+    var sums = [Double](repeating: 0, count: length)
+    for start in stride(from: 0, to: matrix.count, by: max(1, length)) {
+      for column in 0..<length { sums[column] += term(matrix[start + column]) }
+    }
+    return sums
   }
 }
 

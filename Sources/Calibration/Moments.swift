@@ -86,6 +86,11 @@ extension Moments {
   /// Mean of the targets, `[M]`.
   public var outputMean: [Double] { outputSum.map { $0 / Double(max(1, count)) } }
 
+  /// Mean of the squares of the rows' elements, `[K]`.
+  public var meanSquares: [Double] {
+    (0..<inputs).map { second[$0 * inputs + $0] / Double(max(1, count)) }
+  }
+
   /// Covariance of the rows, `[K, K]`; with `isCentred` false their second moment about zero.
   public func covariance(isCentred: Bool = true) -> [Double] {
     var result = second

@@ -68,17 +68,7 @@ public struct Inspection: Sendable, Encodable {
     macs = cost.macs
     parameters = cost.parameters
     warnings = context.warnings
-    // In order of execution, which is how users know their model.
-    var places: [String: Int] = [:]
-    for (place, node) in graph.nodes.enumerated() {
-      if case .node(let name, _) = graph.location(of: node) { places[name] = places[name] ?? place }
-    }
-    let order = coupling.groups.indices.sorted {
-      (places[coupling.groups[$0].name] ?? .max, $0) < (
-        places[coupling.groups[$1].name] ?? .max, $1
-      )
-    }
-    groups = order.map { index in
+    groups = coupling.groupsInOrder(of: graph).map { index in
       let group = coupling.groups[index]
       return Group(
         name: group.name, kind: group.kind, channels: group.count,

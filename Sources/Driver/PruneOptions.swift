@@ -94,6 +94,22 @@ extension PruneOptions {
   }
 
   private func describedPipeline() throws(CompileError) -> String {
+    var steps = try measurement()
+    steps.append(MaskChannels.text(MaskChannels.settings(budget, usedScope, guards)))
+    switch compensation ?? (samples != .none ? .reconstruct : .merge) {
+    case .none: break
+    case .merge: steps.append(MergeNeurons.name)
+    case .reconstruct:
+      steps.append(ReconstructLayers.text(data + ReconstructLayers.seed.settings(seed)))
+    }
+    steps.append(ShrinkChannels.name)
+    steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
+    steps += [MergeEqualVectors.name, LowerMasks.name]
+    return steps.joined(separator: ",")
+  }
+
+  /// The steps of the pipeline that look at the model, before any that chooses what is removed.
+  func measurement() throws(CompileError) -> [String] {
     let criterion = self.criterion ?? (samples != .none ? .obs : .l2)
     let score = ScoreChannels.text(
       ScoreChannels.criterion.settings(criterion) + ScoreChannels.seed.settings(seed))
@@ -109,17 +125,7 @@ extension PruneOptions {
     if usedScope == .individual {
       steps.append(MeasureDamage.text(data + MeasureDamage.effort.settings(usedEffort)))
     }
-    steps.append(MaskChannels.text(MaskChannels.settings(budget, usedScope, guards)))
-    switch compensation ?? (samples != .none ? .reconstruct : .merge) {
-    case .none: break
-    case .merge: steps.append(MergeNeurons.name)
-    case .reconstruct:
-      steps.append(ReconstructLayers.text(data + ReconstructLayers.seed.settings(seed)))
-    }
-    steps.append(ShrinkChannels.name)
-    steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
-    steps += [MergeEqualVectors.name, LowerMasks.name]
-    return steps.joined(separator: ",")
+    return steps
   }
 
   /// Where passes find the samples.
@@ -157,4 +163,18 @@ extension PruneOptions {
 
   /// Number of samples that are made up, and how many run at once.
   static let (syntheticCount, syntheticBatch) = (256, 32)
+
+  /// Samples made up for a graph. Throws an unsupported error where an input takes no numbers.
+  func syntheticSamples(
+    for graph: Graph, _ shapes: InputShapes
+  ) throws(CompileError) -> any CalibrationBatches {
+    guard
+      let samples = SyntheticSamples(
+        for: graph, shapes, count: Self.syntheticCount, batchSize: Self.syntheticBatch,
+        seed: UInt64(seed), distribution: inputDistribution)
+    else {
+      throw CompileError(.unsupported, "an input takes what cannot be made up")
+    }
+    return samples
+  }
 }

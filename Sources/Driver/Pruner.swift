@@ -81,8 +81,8 @@ public struct Pruner: Sendable {
     context.inputShapes = try options.inputs.inputShapes(for: graph)
     context.progress = passProgress
     if options.samples == .synthetic {
-      context.calibration[SampleSource.synthetic.rawValue] = try synthetic(
-        options, graph, context.inputShapes)
+      context.calibration[SampleSource.synthetic.rawValue] = try options.syntheticSamples(
+        for: graph, context.inputShapes)
     }
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings
@@ -136,21 +136,6 @@ public struct Pruner: Sendable {
     return Result(
       model: prunedModel, maskedWithMasks: maskedModel, report: report,
       plan: SlicingPlan(original: model.graph, context.shrinkage), warnings: context.warnings)
-  }
-
-  /// Samples made up for a graph. Throws an unsupported error where an input takes no numbers.
-  private func synthetic(
-    _ options: PruneOptions, _ graph: Graph, _ shapes: InputShapes
-  ) throws(CompileError) -> any CalibrationBatches {
-    guard
-      let samples = SyntheticSamples(
-        for: graph, shapes, count: PruneOptions.syntheticCount,
-        batchSize: PruneOptions.syntheticBatch, seed: UInt64(options.seed),
-        distribution: options.inputDistribution)
-    else {
-      throw CompileError(.unsupported, "an input takes what cannot be made up")
-    }
-    return samples
   }
 
   private func check(

@@ -81,7 +81,9 @@ public struct DamageMeasurement {
     let run = try StagedRun(graph, batches, indices: indices, threadCount: threadCount)
     let order = Array(graph.nodes)
     let groups = groupsInOrder()
-    var table = DamageTable()
+    var table = DamageTable(
+      fractions: fractions,
+      sampleCount: indices.reduce(0) { $0 + batches.sampleCount(ofBatch: $1) })
     for (done, (index, first)) in groups.enumerated() {
       progress?(Double(done) / Double(groups.count))
       try run.advance(before: order[first])
@@ -90,7 +92,7 @@ public struct DamageMeasurement {
       let ranking = ranking(of: group)
       let consumers = statistics.consumers(of: group, graph)
       for fraction in fractions {
-        let kept = max(1, Int((fraction * Double(group.count)).rounded()))
+        let kept = DamageTable.kept(fraction, of: group.count)
         guard kept < curve.fewest else { continue }
         let removed = Set(ranking.prefix(group.count - kept))
         // A width at which the graph cannot be cut or run is not tried: the group keeps more.

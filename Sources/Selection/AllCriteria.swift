@@ -5,5 +5,10 @@ public let allCriteria: [any ChannelCriterion] = [
   GeometricMedian(),
   BatchNormScale(),
   BrainSurgeon(),
+  Activation(),
+  Wanda(),
+  Fluctuation(),
+  ThiNet(),
+  Lasso(),
   RandomScore(),
 ]

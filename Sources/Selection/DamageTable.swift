@@ -35,10 +35,21 @@ public struct DamageTable: Sendable {
     }
   }
 
+  /// Fractions of a group's channels at which groups were measured, decreasing.
+  public let fractions: [Double]
+  /// Number of samples that the outputs were compared on.
+  public let sampleCount: Int
   /// By the first axis of a group.
   private var curves: [Axis: Curve] = [:]
 
-  public init() {}
+  public init(fractions: [Double], sampleCount: Int) {
+    (self.fractions, self.sampleCount) = (fractions, sampleCount)
+  }
+
+  /// How many of `count` channels a fraction is.
+  public static func kept(_ fraction: Double, of count: Int) -> Int {
+    max(1, Int((fraction * Double(count)).rounded()))
+  }
 
   public subscript(group: ChannelGroup) -> Curve? {
     get { group.members.first.flatMap { curves[$0.axis] } }

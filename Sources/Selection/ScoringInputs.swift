@@ -48,12 +48,9 @@ public struct ScoringInputs: Sendable {
   private static func channelScores(
     _ member: ChannelGroup.Member, _ scores: [Float], count: Int
   ) -> [Float] {
-    var values = (0..<count).map { channel in
+    (0..<count).map { channel in
       member.indices(ofChannel: channel).reduce(0) { $0 + scores[Int($1)] }
         / Float(member.multiplicity)
-    }
-    let mean = values.reduce(0, +) / Float(count)
-    if mean > 0 { values = values.map { $0 / mean } }
-    return values
+    }.withMeanOfOne
   }
 }

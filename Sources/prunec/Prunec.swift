@@ -9,6 +9,7 @@ struct Prunec: ParsableCommand {
     usage: """
       prunec MODEL -o OUT [--macs F | --params F | --ratio R] [options]
       prunec inspect MODEL [--json]
+      prunec sensitivity MODEL [--calibration SET] [--html FILE]
       prunec run MODEL [--input NAME=FILE.npy] [-o OUT.npz]
       prunec bench MODEL [--per-layer]
       prunec verify MODEL MODEL
@@ -16,7 +17,8 @@ struct Prunec: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Prune.self, Inspect.self, Run.self, Bench.self, Verify.self, Evaluate.self,
+      Prune.self, Inspect.self, SensitivityCommand.self, Run.self, Bench.self, Verify.self,
+      Evaluate.self,
     ],
     defaultSubcommand: Prune.self)
 
