@@ -147,11 +147,14 @@ public struct ChannelSelection {
   }
 
   private func names(of axis: Axis) -> [String] {
-    let value = graph[axis.value]
-    let own = [value.name] + value.axisOrigins[axis.index, default: []].map(\.name)
-    let maker = value.definingNode.map { graph[$0] }
-    let origins = maker?.origins ?? value.origins
-    return own + (maker.map { [$0.name] } ?? []) + origins.flatMap { [$0.name] + $0.results }
+    guard let value = graph.value(axis.value) else { return [] }
+    var names = [value.name] + value.axisOrigins[axis.index, default: []].map(\.name)
+    var origins = value.origins
+    if let id = value.definingNode, let node = graph.node(id) {
+      names.append(node.name)
+      origins = node.origins
+    }
+    return names + origins.flatMap { [$0.name] + $0.results }
   }
 
   // MARK: Counts

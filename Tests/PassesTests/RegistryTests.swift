@@ -41,18 +41,11 @@ import Testing
   /// Passes whose results are no graph to compare.
   private let passesWithoutGoldens = [
     "score-channels": "the graph stays as it is; its tests compare the scores",
-<<<<<<< HEAD
     "couple-channels": "the graph stays as it is; its tests look at the coupling",
-=======
->>>>>>> 5d1e8cfa872bd52c22c9234bed8be62fce765d88
     "collect-statistics": "the graph stays as it is; its tests compare the sums",
     "measure-damage": "the graph stays as it is; its tests compare the table",
     "rotate-heads": "numbers follow from data; its tests compare what graphs compute",
     "reconstruct-layers": "numbers follow from data; its tests compare what graphs compute",
-<<<<<<< HEAD
-=======
-    "couple-channels": "the graph stays as it is; its tests look at the coupling",
->>>>>>> 5d1e8cfa872bd52c22c9234bed8be62fce765d88
   ]
 
   @Test func everyPassHasGoldens() throws {
