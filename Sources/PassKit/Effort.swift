@@ -2,11 +2,11 @@
 public enum Effort: String, Sendable, CaseIterable {
   case quick, normal, thorough
 
-  /// Multiply-accumulate operations that a measurement may take, about: ten times as many take ten times as long.
+  /// Multiply-accumulate operations that a measurement may take.
   public var macs: Double {
     switch self {
-    case .quick: 6e11
-    case .normal: 6e12
+    case .quick: 1e11
+    case .normal: 3e12
     case .thorough: 6e13
     }
   }
