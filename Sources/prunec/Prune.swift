@@ -89,7 +89,7 @@ struct Prune: ParsableCommand {
     }
     progress.finish()
     if let accuracy = try evaluation.report(
-      file.model.graph, result.model.graph, model: model, calibration: samples?.fit,
+      file.model.graph, result.model.graph, model: model, calibration: samples?.fit.batches,
       calibration.data, seed: UInt64(choice.seed), quiet: outputs.quiet)
     {
       result.setAccuracy(accuracy)
