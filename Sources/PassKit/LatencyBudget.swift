@@ -138,7 +138,8 @@ public struct LatencyBudget {
 
   private func trial(_ kept: [Int]) throws(CompileError) -> Trial {
     Trial(
-      kept: kept, report: try report(kept), loss: try selection.loss(keeping: kept, times))
+      kept: kept, report: try report(kept),
+      loss: try selection.loss(keeping: kept, scope: scope, times))
   }
 
   private func report(_ kept: [Int]) throws(CompileError) -> LatencyReport {

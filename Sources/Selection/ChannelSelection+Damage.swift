@@ -9,9 +9,7 @@ extension ChannelSelection {
   /// power of `exponent` grows least for what is saved, and what is left of the limit in the end is given back.
   func leastDamaging(_ quantity: CutCost.Quantity, _ limit: Int) -> [Int] {
     let curves = coupling.groups.map { damage?[$0] }
-    func harm(_ group: Int, _ kept: Int) -> Double {
-      pow(curves[group]?.divergence(keeping: kept) ?? 0, exponent)
-    }
+    func harm(_ group: Int, _ kept: Int) -> Double { harm(ofGroup: group, keeping: kept) }
     var kept = mostCounts
     var total = cost.total(quantity, keeping: kept)
     /// The count that `steps` fewer multiples leave, as far as the guards and the measurements go.
@@ -41,6 +39,13 @@ extension ChannelSelection {
       total -= best.saving
     }
     return givenBack(kept, quantity, total: total, limit: limit, harm)
+  }
+
+  /// The damage of a group that keeps some number of channels, to the power of `exponent`; infinite for numbers below those that were
+  /// tried.
+  func harm(ofGroup group: Int, keeping kept: Int) -> Double {
+    guard let curve = damage?[coupling.groups[group]] else { return 0 }
+    return pow(curve.divergence(keeping: kept), exponent)
   }
 
   /// Gives steps back where they mend most for what they cost, as far as the limit allows.

@@ -5,7 +5,10 @@ extension ChannelSelection {
   public func counts(
     within limit: Double, scope: Scope, _ times: any PartTimes, from start: [Int]? = nil
   ) throws(CompileError) -> [Int]? {
-    if let kept = try sparing?.search(limit, scope, times, start) { return kept }
+    // Measured damage says by itself what residual streams bear.
+    if scope != .individual, let kept = try sparing?.search(limit, scope, times, start) {
+      return kept
+    }
     return try search(limit, scope, times, start)
   }
 
@@ -14,7 +17,12 @@ extension ChannelSelection {
 
   /// As far as it goes.
   public var leastCounts: [Int] {
-    coupling.groups.indices.map { settled(fixed[$0] ?? floors[$0], $0) }
+    coupling.groups.indices.map { settled(fixed[$0] ?? least(ofGroup: $0), $0) }
+  }
+
+  /// The fewest channels that a budget may leave, which are those that have been tried where damage has been measured.
+  private func least(ofGroup group: Int) -> Int {
+    max(floors[group], damage?[coupling.groups[group]]?.fewest ?? 0)
   }
 
   /// As little as possible.
@@ -32,10 +40,21 @@ extension ChannelSelection {
     }
   }
 
-  /// What keeping so many channels gives up of their importance, counted as by the search.
-  public func loss(keeping kept: [Int], _ times: any PartTimes) throws(CompileError) -> Double {
+  /// What keeping so many channels gives up, counted as by the search in that scope.
+  public func loss(
+    keeping kept: [Int], scope: Scope, _ times: any PartTimes
+  ) throws(CompileError) -> Double {
+    let loss = try losses(scope, times)
+    return kept.indices.reduce(0) { $0 + loss($1, kept[$1]) }
+  }
+
+  /// The loss of a group that keeps some number of channels: the damage that was measured, or the importance of what goes.
+  private func losses(
+    _ scope: Scope, _ times: any PartTimes
+  ) throws(CompileError) -> (_ group: Int, _ kept: Int) -> Double {
+    if scope == .individual { return { harm(ofGroup: $0, keeping: $1) } }
     let seconds = try groupSeconds(times)
-    return kept.indices.reduce(0) { $0 + seconds[$1] * share(lostByKeeping: kept[$1], of: $1) }
+    return { seconds[$0] * share(lostByKeeping: $1, of: $0) }
   }
 
   /// For each group the time that the parts take which depend on it.
@@ -51,12 +70,10 @@ extension ChannelSelection {
   private func search(
     _ limit: Double, _ scope: Scope, _ times: any PartTimes, _ start: [Int]?
   ) throws(CompileError) -> [Int]? {
-    guard scope == .global else { return try uniform(limit, times) }
+    guard scope != .uniform else { return try uniform(limit, times) }
     let widths = coupling.groups.indices.map(self.widths)
-    let seconds = try groupSeconds(times)
-    let losses = widths.indices.map { group in
-      widths[group].map { seconds[group] * share(lostByKeeping: $0, of: group) }
-    }
+    let loss = try self.losses(scope, times)
+    let losses = widths.indices.map { group in widths[group].map { loss(group, $0) } }
     return try WidthSearch(times, candidates: widths, losses: losses)
       .widths(within: limit, from: start)
   }
@@ -87,7 +104,7 @@ extension ChannelSelection {
     if let fixed = fixed[group] { return [settled(fixed, group)] }
     let multiple = multiples[group]
     let coarse = max(1, (count / multiple + Self.widthLimit - 1) / Self.widthLimit) * multiple
-    let least = settled(floors[group], group)
+    let least = settled(least(ofGroup: group), group)
     var widths = [count]
     for width in stride(from: (count - 1) / coarse * coarse, to: least, by: -coarse) {
       let width = settled(width, group)
