@@ -9,7 +9,7 @@ extension ChannelSelection {
   /// power of `exponent` grows least for what is saved, and what is left of the limit in the end is given back.
   func leastDamaging(_ quantity: CutCost.Quantity, _ limit: Int) -> [Int] {
     let curves = coupling.groups.map { damage?[$0] }
-    func harm(_ group: Int, _ kept: Int) -> Double { harm(ofGroup: group, keeping: kept) }
+    func harm(_ group: Int, _ kept: Int) -> Double { self.harm(ofGroup: group, keeping: kept) }
     var kept = mostCounts
     var total = cost.total(quantity, keeping: kept)
     /// The count that `steps` fewer multiples leave, as far as the guards and the measurements go.
