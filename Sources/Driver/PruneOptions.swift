@@ -148,14 +148,20 @@ extension PruneOptions {
 
   /// The options, without made-up samples where weights alone decide or running the model, which does `macs` operations, would
   /// take long.
-  func settled(macs: Int) -> PruneOptions {
-    guard samples == .synthetic, pipeline == nil else { return self }
+  func settled(macs: Int) throws(CompileError) -> PruneOptions {
+    guard samples == .synthetic else { return self }
     let needsSamples =
       criterion?.needsStatistics == true || scope == .individual || compensation == .reconstruct
     let isPlain = compensation == Compensation.none || compensation == .merge
     let passes = 4.0 * Double(Self.syntheticCount)
-    guard !needsSamples, isPlain || Double(macs) * passes + usedEffort.macs > Self.syntheticLimit
-    else { return self }
+    if let pipeline {
+      let data = CalibrationSets.option.settings(SampleSource.synthetic.rawValue)
+      guard try !Pipeline(pipeline).settings.contains(where: { $0 == data[0] }) else { return self }
+    } else if needsSamples
+      || !isPlain && Double(macs) * passes + usedEffort.macs <= Self.syntheticLimit
+    {
+      return self
+    }
     var settled = self
     settled.samples = .none
     return settled

@@ -59,7 +59,7 @@ public struct Pruner: Sendable {
 
   private func settledOptions(for model: Model) throws(CompileError) -> PruneOptions {
     let shapes = try options.inputs.inputShapes(for: model.graph)
-    return options.settled(
+    return try options.settled(
       macs: Cost(of: model.graph, try GraphFacts(of: model.graph), shapes).macs)
   }
 

@@ -22,6 +22,18 @@ public struct Pipeline: Sendable, CustomStringConvertible {
 
   public var description: String { Self.describe(steps) }
 
+  /// The options that its passes are given.
+  public var settings: [PassSetting] { Self.settings(of: steps) }
+
+  private static func settings(of steps: [Step]) -> [PassSetting] {
+    steps.flatMap { step in
+      switch step {
+      case .fixpoint(let steps): settings(of: steps)
+      case .pass(_, let options, _): options
+      }
+    }
+  }
+
   private static func describe(_ steps: [Step]) -> String {
     steps.map { step in
       switch step {

@@ -224,6 +224,16 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(!lowered.model.graph.nodes.contains { lowered.model.graph[$0].operation.isMask })
   }
 
+  /// Samples are made up for a pipeline that asks for them, and for no other.
+  @Test func samplesOfAPipeline() throws {
+    var options = PruneOptions()
+    options.samples = .synthetic
+    options.pipeline = "score-channels"
+    #expect(try Pruner(options).prune(parseModel(Self.small)).report.agreement == nil)
+    options.pipeline = "fixpoint(collect-statistics{data=synthetic})"
+    #expect(try Pruner(options).prune(parseModel(Self.small)).report.agreement != nil)
+  }
+
   private static let unknown = """
     main (float[N,8] x) => (float[N,4] y)
     <float[8,6] w1 = {...}, float[6,6] w2 = {...}, float[6,4] w3 = {...}, float[N,6] b, float[N,6] c>
