@@ -275,7 +275,7 @@ import Testing
       Self.mask + "reconstruct-layers,shrink-channels", on: model, calibration: constant)
     for id in run.graph.initializers {
       if let tensor = run.graph[id].constant, tensor.elementType.isFloatingPoint {
-        #expect(tensor.floats.allSatisfy(\.isFinite), "\(run.graph[id].name)")
+        #expect(tensor.floats.allSatisfy { $0.isFinite }, "\(run.graph[id].name)")
       }
     }
   }
