@@ -46,7 +46,7 @@ import Testing
     let options = options {
       $0.criterion = .l1
       $0.scope = .uniform
-      $0.compensation = Compensation.none
+      $0.compensation = Compensation.nothing
     }
     let text = try options.pipelineText()
     #expect(text.contains("criterion=l1") && text.contains("scope=uniform"))
@@ -60,29 +60,29 @@ import Testing
       ])
   }
 
-  @Test func madeUpSamplesAreForModelsThatRunQuickly() {
-    #expect(options().settled(macs: Self.small).samples == .synthetic)
-    #expect(options().settled(macs: Self.large).samples == .none)
+  @Test func madeUpSamplesAreForModelsThatRunQuickly() throws {
+    #expect(try options().settled(macs: Self.small).samples == .synthetic)
+    #expect(try options().settled(macs: Self.large).samples == .none)
   }
 
-  @Test func madeUpSamplesAreLeftOutWhereNothingNeedsThem() {
-    for compensation in [Compensation.none, .merge] {
+  @Test func madeUpSamplesAreLeftOutWhereNothingNeedsThem() throws {
+    for compensation in [Compensation.nothing, .merge] {
       #expect(
-        options { $0.compensation = compensation }.settled(macs: Self.small).samples == .none)
+        try options { $0.compensation = compensation }.settled(macs: Self.small).samples == .none)
     }
   }
 
-  @Test func madeUpSamplesAreThereWhereTheyAreAskedFor() {
-    #expect(options { $0.criterion = .obs }.settled(macs: Self.large).samples == .synthetic)
-    #expect(options { $0.scope = .individual }.settled(macs: Self.large).samples == .synthetic)
+  @Test func madeUpSamplesAreThereWhereTheyAreAskedFor() throws {
+    #expect(try options { $0.criterion = .obs }.settled(macs: Self.large).samples == .synthetic)
+    #expect(try options { $0.scope = .individual }.settled(macs: Self.large).samples == .synthetic)
     #expect(
-      options { $0.compensation = .reconstruct }.settled(macs: Self.large).samples == .synthetic)
+      try options { $0.compensation = .reconstruct }.settled(macs: Self.large).samples == .synthetic)
     #expect(
-      options { $0.pipeline = "fold-constants" }.settled(macs: Self.large).samples == .synthetic)
+      try options { $0.pipeline = "fold-constants" }.settled(macs: Self.large).samples == .synthetic)
   }
 
-  @Test func givenSamplesStay() {
-    #expect(options { $0.samples = .given }.settled(macs: Self.large).samples == .given)
+  @Test func givenSamplesStay() throws {
+    #expect(try options { $0.samples = .given }.settled(macs: Self.large).samples == .given)
   }
 }
 
