@@ -60,29 +60,34 @@ import Testing
       ])
   }
 
-  @Test func madeUpSamplesAreForModelsThatRunQuickly() {
-    #expect(options().settled(macs: Self.small).samples == .synthetic)
-    #expect(options().settled(macs: Self.large).samples == .none)
+  @Test func madeUpSamplesAreForModelsThatRunQuickly() throws {
+    #expect(try options().settled(macs: Self.small).samples == .synthetic)
+    #expect(try options().settled(macs: Self.large).samples == .none)
   }
 
-  @Test func madeUpSamplesAreLeftOutWhereNothingNeedsThem() {
+  @Test func madeUpSamplesAreLeftOutWhereNothingNeedsThem() throws {
     for compensation in [Compensation.none, .merge] {
       #expect(
-        options { $0.compensation = compensation }.settled(macs: Self.small).samples == .none)
+        try options { $0.compensation = compensation }.settled(macs: Self.small).samples == .none)
     }
   }
 
-  @Test func madeUpSamplesAreThereWhereTheyAreAskedFor() {
-    #expect(options { $0.criterion = .obs }.settled(macs: Self.large).samples == .synthetic)
-    #expect(options { $0.scope = .individual }.settled(macs: Self.large).samples == .synthetic)
+  @Test func madeUpSamplesAreThereWhereTheyAreAskedFor() throws {
+    #expect(try options { $0.criterion = .obs }.settled(macs: Self.large).samples == .synthetic)
+    #expect(try options { $0.scope = .individual }.settled(macs: Self.large).samples == .synthetic)
     #expect(
-      options { $0.compensation = .reconstruct }.settled(macs: Self.large).samples == .synthetic)
-    #expect(
-      options { $0.pipeline = "fold-constants" }.settled(macs: Self.large).samples == .synthetic)
+      try options { $0.compensation = .reconstruct }.settled(macs: Self.large).samples == .synthetic
+    )
+    for (pipeline, source) in [
+      ("fold-constants", SampleSource.none), ("collect-statistics{data=synthetic}", .synthetic),
+    ] {
+      let settled = try options { $0.pipeline = pipeline }.settled(macs: Self.large)
+      #expect(settled.samples == source)
+    }
   }
 
-  @Test func givenSamplesStay() {
-    #expect(options { $0.samples = .given }.settled(macs: Self.large).samples == .given)
+  @Test func givenSamplesStay() throws {
+    #expect(try options { $0.samples = .given }.settled(macs: Self.large).samples == .given)
   }
 }
 
