@@ -52,7 +52,10 @@ import Testing
     var second = SplitMix64(seed: 2)
     let x =
       (0..<120).map { _ in first.nextNormal() } + (0..<180).map { _ in second.nextNormal() }
-    let y = (0..<100).map { 1 + x[$0 * 3] - 2 * x[$0 * 3 + 1] + 3 * x[$0 * 3 + 2] }
+    let y = (0..<100).map { row -> Float in
+      let (a, b, c) = (x[row * 3], x[row * 3 + 1], x[row * 3 + 2])
+      return 1 + a - 2 * b + 3 * c
+    }
     var whole = Moments(inputs: 3, outputs: 1)
     try whole.add(x, y, count: 100, RowProducts())
     for (a, b) in zip(parts.covariance(), whole.covariance()) { #expect(abs(a - b) < 1e-5) }
@@ -61,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func aFitThatIsNoBetterOnOtherSamplesIsLeftOut() {
+  @Test func aFitThatIsNoBetterOnOtherSamplesIsLeftOut() throws {
     let prior: [Double] = [1, 2, 3]
     let validation = try moments([1, 2, 3], bias: [0], inputs: 3, rows: 100, seed: 3)
     let misleading = try moments([-5, 0, 9], bias: [4], inputs: 3, rows: 4, seed: 4)
