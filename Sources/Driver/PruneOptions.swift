@@ -2,7 +2,7 @@
 
 /// How removed channels are made up for.
 public enum Compensation: String, Sendable, CaseIterable {
-  case none
+  case nothing = "none"
   /// Neuron merging; needs no data.
   case merge
   /// Least squares on what layers really read, layer by layer; needs samples.
@@ -97,7 +97,7 @@ extension PruneOptions {
     var steps = try measurement()
     steps.append(MaskChannels.text(MaskChannels.settings(budget, usedScope, guards)))
     switch compensation ?? (samples != .none ? .reconstruct : .merge) {
-    case .none: break
+    case .nothing: break
     case .merge: steps.append(MergeNeurons.name)
     case .reconstruct:
       steps.append(ReconstructLayers.text(data + ReconstructLayers.seed.settings(seed)))
@@ -152,7 +152,7 @@ extension PruneOptions {
     guard samples == .synthetic else { return self }
     let needsSamples =
       criterion?.needsStatistics == true || scope == .individual || compensation == .reconstruct
-    let isPlain = compensation == Compensation.none || compensation == .merge
+    let isPlain = compensation == Compensation.nothing || compensation == .merge
     let passes = 4.0 * Double(Self.syntheticCount)
     if let pipeline {
       let data = CalibrationSets.option.settings(SampleSource.synthetic.rawValue)

@@ -52,9 +52,9 @@ import Testing
     var second = SplitMix64(seed: 2)
     let x =
       (0..<120).map { _ in first.nextNormal() } + (0..<180).map { _ in second.nextNormal() }
-    let y = (0..<100).map { row -> Float in
-      let (a, b, c) = (x[row * 3], x[row * 3 + 1], x[row * 3 + 2])
-      return 1 + a - 2 * b + 3 * c
+    let y = (0..<100).map { (row: Int) -> Float in
+      let start = row * 3
+      return 1 + x[start] - 2 * x[start + 1] + 3 * x[start + 2]
     }
     var whole = Moments(inputs: 3, outputs: 1)
     try whole.add(x, y, count: 100, RowProducts())

@@ -16,7 +16,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
   var options = PruneOptions()
   options.budget = .ratio(0.5)
   options.guards.alignment = .multiple(1)
-  options.compensation = Compensation.none
+  options.compensation = .nothing
   change(&options)
   return options
 }
@@ -342,7 +342,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(try options.pipelineText() == "a,b")
     for change: (inout PruneOptions) -> Void in [
       { $0.budget = .macs(0.4) }, { $0.scope = .uniform }, { $0.criterion = .l1 },
-      { $0.compensation = Compensation.none }, { $0.guards.keep = ["fc1"] }, { $0.direction = .outer },
+      { $0.compensation = .nothing }, { $0.guards.keep = ["fc1"] }, { $0.direction = .outer },
     ] {
       var changed = options
       change(&changed)

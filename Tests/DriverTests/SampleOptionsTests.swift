@@ -46,7 +46,7 @@ import Testing
     let options = options {
       $0.criterion = .l1
       $0.scope = .uniform
-      $0.compensation = Compensation.none
+      $0.compensation = Compensation.nothing
     }
     let text = try options.pipelineText()
     #expect(text.contains("criterion=l1") && text.contains("scope=uniform"))
@@ -66,7 +66,7 @@ import Testing
   }
 
   @Test func madeUpSamplesAreLeftOutWhereNothingNeedsThem() throws {
-    for compensation in [Compensation.none, .merge] {
+    for compensation in [Compensation.nothing, .merge] {
       #expect(
         try options { $0.compensation = compensation }.settled(macs: Self.small).samples == .none)
     }
