@@ -2,7 +2,7 @@ import COpenBLAS
 
 /// Decompositions of small dense matrices, by LAPACK. All matrices are row-major.
 extension LinearAlgebra {
-  /// The inverse of a symmetric positive definite `A [n, n]`; `nil` where A is not positive definite.
+  /// The inverse of a symmetric positive definite `A [n, n]`; `nil` where A is not positive definite, or not finite.
   public static func inverse(_ a: [Double], n: Int) -> [Double]? {
     precondition(a.count == n * n && isPrepared)
     guard n > 0 else { return a }
@@ -13,7 +13,7 @@ extension LinearAlgebra {
     dpotri_("L", &order, &matrix, &order, &info)
     guard info == 0 else { return nil }
     mirrorUpperTriangle(of: &matrix, n: n)
-    return matrix
+    return matrix.allSatisfy(\.isFinite) ? matrix : nil
   }
 
   /// The eigenvalues of a symmetric `A [n, n]`, increasing, and their eigenvectors as rows `[n, n]`; `nil` where the

@@ -76,9 +76,14 @@ import Testing
     #expect(try options { $0.criterion = .obs }.settled(macs: Self.large).samples == .synthetic)
     #expect(try options { $0.scope = .individual }.settled(macs: Self.large).samples == .synthetic)
     #expect(
-      try options { $0.compensation = .reconstruct }.settled(macs: Self.large).samples == .synthetic)
-    #expect(
-      try options { $0.pipeline = "fold-constants" }.settled(macs: Self.large).samples == .synthetic)
+      try options { $0.compensation = .reconstruct }.settled(macs: Self.large).samples == .synthetic
+    )
+    for (pipeline, source) in [
+      ("fold-constants", SampleSource.none), ("collect-statistics{data=synthetic}", .synthetic),
+    ] {
+      let settled = try options { $0.pipeline = pipeline }.settled(macs: Self.large)
+      #expect(settled.samples == source)
+    }
   }
 
   @Test func givenSamplesStay() throws {

@@ -17,10 +17,14 @@ import Testing
     return (try PassRun("collect-statistics\(options)", on: model, calibration: samples), samples)
   }
 
-  /// The consumers of the group called `name`.
+  /// The consumers of the channels that the weight called `name` makes.
   private func consumers(_ run: PassRun, _ name: String) throws -> [ChannelConsumer] {
     let model = try CoupledModel(run.graph)
-    let group = try #require(model.coupling.groups.first { $0.name == name })
+    let weight = try #require(run.graph.value(named: name))
+    let group = try #require(
+      model.coupling.groups.first { group in
+        group.pin == nil && group.members.contains { $0.axis == Axis(weight, 0) }
+      })
     return try #require(run.context.statistics).consumers(of: group, run.graph)
   }
 

@@ -26,7 +26,11 @@ import Testing
 
   private func curve(_ run: PassRun, _ name: String) throws -> DamageTable.Curve {
     let model = try CoupledModel(run.graph)
-    let group = try #require(model.coupling.groups.first { $0.name == name })
+    let weight = try #require(run.graph.value(named: name))
+    let group = try #require(
+      model.coupling.groups.first { group in
+        group.pin == nil && group.members.contains { $0.axis == Axis(weight, 1) }
+      })
     return try #require(run.context.damage?[group])
   }
 

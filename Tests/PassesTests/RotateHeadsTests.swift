@@ -70,7 +70,8 @@ import Testing
       return divergence.mean
     }
     let turned = try error("rotate-heads,collect-statistics,score-channels{criterion=obs},")
-    #expect(turned < 0.5 * (try error("score-channels,")))
+    let plain = try error("score-channels,")
+    #expect(turned < 0.7 * plain, "\(turned) is not far less than \(plain)")
   }
 
   @Test func valuesWithoutMatchableQueries() throws {

@@ -223,9 +223,10 @@ import Testing
   }
 
   @Test func wrongOptions() {
+    let names = allCriteria.map(\.name).joined(separator: ", ")
     let text = layer(w: "1, 2, 3, 4, 5, 6", b: "0, 0, 0")
     for (options, message) in [
-      ("criterion=l3", "criterion=l3 is not one of l1, l2, fpgm, bn-scale, random"),
+      ("criterion=l3", "criterion=l3 is not one of \(names)"),
       ("seed=-1", "seed=-1 is not a whole number"),
       ("norm=l1", "there is no option 'norm'"),
     ] {

@@ -35,7 +35,7 @@ import Testing
     curve.add(kept: 2, divergence: 0.5)
     #expect(curve.points.last?.divergence == 1)
     let values = (0...16).reversed().map { curve.divergence(keeping: $0) }
-    #expect(values == values.sorted())
+    #expect(zip(values, values.dropFirst()).allSatisfy { $1 >= $0 - 1e-9 })
   }
 
   /// A network that gives out no numbers any more.
@@ -46,7 +46,7 @@ import Testing
     curve.add(kept: 1, divergence: 0.5)
     let values = (0...16).reversed().map { curve.divergence(keeping: $0) }
     #expect(values.allSatisfy { !$0.isNaN })
-    #expect(values == values.sorted())
+    #expect(zip(values, values.dropFirst()).allSatisfy { $1 >= $0 - 1e-9 })
     #expect(curve.divergence(keeping: 2) == .infinity)
   }
 }
