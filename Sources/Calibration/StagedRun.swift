@@ -18,14 +18,16 @@ public final class StagedRun {
   private let typedFacts: [GraphFacts]
   private var typeOfBatch: [Int] = []
   private let threadCount: Int
+  /// Most bytes of tensors that are held between two sections.
+  private let memoryLimit: Int
 
   /// Reads all batches. Throws where a batch does not fit the graph.
   public init(
     _ graph: Graph, _ batches: some CalibrationBatches, indices: [Int]? = nil,
-    threadCount: Int = Session.processorCount
+    threadCount: Int = Session.processorCount, memoryLimit: Int = Session.defaultMemoryLimit
   ) throws(CompileError) {
     self.graph = graph
-    self.threadCount = threadCount
+    (self.threadCount, self.memoryLimit) = (threadCount, memoryLimit)
     let order = Array(graph.nodes)
     let places = Dictionary(uniqueKeysWithValues: order.enumerated().map { ($1, $0) })
     (self.order, self.places) = (order, places)
@@ -146,6 +148,12 @@ public final class StagedRun {
         for (value, tensor) in zip(section.outputs, outputs) { live[batch][value] = tensor }
       }
       live[batch] = live[batch].filter { lastUse[$0.key] ?? -1 >= end }
+      guard heldByteCount <= memoryLimit else {
+        throw CompileError(
+          .unsupported,
+          "what the samples make takes more than \(memoryLimit >> 20) MiB of memory at once; take fewer",
+          at: graph.location(of: nodes[nodes.count - 1]))
+      }
     }
     position = end
   }

@@ -146,29 +146,41 @@ extension PruneOptions {
   /// Multiply-accumulate operations after which pruning without data had better leave out running the model: about a minute.
   private static let syntheticLimit = 2.4e12
 
-  /// The options, without made-up samples where weights alone decide or running the model, which does `macs` operations, would
-  /// take long.
-  func settled(macs: Int) throws(CompileError) -> PruneOptions {
+  /// The options, without made-up samples where weights alone decide, or where running the model, which does `macs` operations
+  /// and makes a value of at most `largestValue` elements of one sample, would take long or much memory.
+  func settled(macs: Int, largestValue: Int = 0) throws(CompileError) -> PruneOptions {
     guard samples == .synthetic else { return self }
-    let needsSamples =
-      criterion?.needsStatistics == true || scope == .individual || compensation == .reconstruct
-    let isPlain = compensation == Compensation.nothing || compensation == .merge
-    let passes = 4.0 * Double(Self.syntheticCount)
+    var settled = self
     if let pipeline {
       let data = CalibrationSets.option.settings(SampleSource.synthetic.rawValue)
-      guard try !Pipeline(pipeline).settings.contains(where: { $0 == data[0] }) else { return self }
-    } else if needsSamples
-      || !isPlain && Double(macs) * passes + usedEffort.macs <= Self.syntheticLimit
-    {
-      return self
+      if try !Pipeline(pipeline).settings.contains(where: { $0 == data[0] }) {
+        settled.samples = .none
+      }
+      return settled
     }
-    var settled = self
-    settled.samples = .none
+    if needsSamples { return self }
+    let passes = 4.0 * Double(Self.syntheticCount)
+    let isQuick = Double(macs) * passes + usedEffort.macs <= Self.syntheticLimit
+    let isSmall = largestValue <= Self.largestSyntheticValue
+    if decidesByWeights || !isQuick || !isSmall { settled.samples = .none }
     return settled
+  }
+
+  /// Whether an option asks for what only samples tell.
+  private var needsSamples: Bool {
+    criterion?.needsStatistics == true || scope == .individual || compensation == .reconstruct
+  }
+
+  /// Whether nothing is to be run but the check.
+  var decidesByWeights: Bool {
+    !needsSamples && (compensation == Compensation.nothing || compensation == .merge)
   }
 
   /// Number of samples that are made up, and how many run at once.
   static let (syntheticCount, syntheticBatch) = (256, 32)
+
+  /// Elements of the largest value that a model without samples may make of one: what is made of all of them is held at once.
+  private static let largestSyntheticValue = 1 << 21
 
   /// Samples made up for a graph. Throws an unsupported error where an input takes no numbers.
   func syntheticSamples(

@@ -58,9 +58,20 @@ public struct Pruner: Sendable {
   }
 
   private func settledOptions(for model: Model) throws(CompileError) -> PruneOptions {
+    guard options.samples == .synthetic, options.pipeline == nil, !options.decidesByWeights else {
+      return try options.settled(macs: 0)
+    }
     let shapes = try options.inputs.inputShapes(for: model.graph)
+    let known = try GraphFacts(of: model.graph)
+    let sized = GraphFacts.sized(model.graph, known, by: shapes)
+    let largest = model.graph.valueIDs.reduce(0) { largest, value in
+      guard model.graph[value].constant == nil, let shape = sized[value].shape else {
+        return largest
+      }
+      return max(largest, shape.map { $0.fixedExtent ?? 1 }.checkedElementCount ?? .max)
+    }
     return try options.settled(
-      macs: Cost(of: model.graph, try GraphFacts(of: model.graph), shapes).macs)
+      macs: Cost(of: model.graph, known, shapes).macs, largestValue: largest)
   }
 
   private func prune(
