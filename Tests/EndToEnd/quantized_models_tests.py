@@ -67,8 +67,10 @@ class QuantizedModels(unittest.TestCase):
     def test_weights_and_dynamic_activations(self):
         for name in ["lenet300", "vgg8", "vit"]:
             with self.subTest(name):
+                # Weights of 7 bits: with 8, onnxruntime's sums of two products overflow 16 bits on
+                # processors without instructions for such sums (VNNI).
                 quantize_dynamic(
-                    MODELS / f"{name}.onnx", self.folder / f"{name}.onnx",
+                    MODELS / f"{name}.onnx", self.folder / f"{name}.onnx", reduce_range=True,
                     weight_type=QuantType.QUInt8 if name == "vgg8" else QuantType.QInt8)
                 self.check(name, 1e-5)
 
