@@ -1,6 +1,6 @@
 import Foundation
 
-/// What an array is, without its elements.
+/// Description of an array, without its elements.
 public struct ArrayHeader: Hashable, Sendable {
   public let elementType: ElementType
   /// Extents, outermost first.

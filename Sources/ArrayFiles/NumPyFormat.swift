@@ -21,7 +21,7 @@ enum NumPyFormat {
     return layout.tensor(bytes.dropFirst(layout.start), shape: layout.header.shape)
   }
 
-  /// How a file of `byteCount` bytes holds its array, read off the bytes that it begins with.
+  /// Layout of the array in a file of `byteCount` bytes, read off the bytes that it begins with.
   ///
   /// Throws as `tensor` does.
   static func layout(of bytes: Data, byteCount: Int) throws(CompileError) -> Layout {
@@ -58,7 +58,7 @@ enum NumPyFormat {
       isSwapped: isSwapped, isFortran: isFortran == "True")
   }
 
-  /// How a file holds its array.
+  /// Layout of the array in a file.
   struct Layout {
     let header: ArrayHeader
     /// The byte at which the elements begin.

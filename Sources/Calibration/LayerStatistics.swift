@@ -1,4 +1,4 @@
-/// What the layers of a graph read when it runs on samples: sums over their rows.
+/// Statistics of the inputs of a graph's layers on samples: sums over their rows.
 public struct LayerStatistics: Sendable {
   /// For each layer's node.
   private var sums: [NodeID: Moments] = [:]

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How far the outputs of a changed model are from the original's.
+/// Distance of a changed model's outputs from the original's.
 ///
 /// | output | measure |
 /// | --- | --- |

@@ -1,6 +1,6 @@
 /// The fit of a small network's layers to the original's results, one after the other.
 public struct Reconstruction {
-  /// What becomes of a constant of the small network.
+  /// Change of a constant of the small network.
   public enum Change: Sendable {
     case constant(ValueID, Tensor)
     /// A new constant as an operand of a node, one element for each index that stays of `channels`, the axis of its result,

@@ -158,7 +158,7 @@ public final class StagedRun {
     position = end
   }
 
-  /// What nodes make and nodes from `end` on read, but for what is known without running anything.
+  /// Results of nodes that nodes from `end` on read, but for what is known without running anything.
   private func results(of nodes: [NodeID], _ end: Int, _ facts: GraphFacts) -> [ValueID] {
     nodes.flatMap { graph[$0].outputs.compactMap { $0 } }.filter {
       lastUse[$0] ?? -1 >= end && !facts.isFixed($0) && facts[$0].knownTensor == nil

@@ -1,6 +1,6 @@
 import DataSets
 
-/// How samples are chosen, and made of images.
+/// Choice of samples, and how they are made of images.
 public struct DataOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Use so many samples, chosen by the seed.", valueName: "n"))
   public var samples: Int?

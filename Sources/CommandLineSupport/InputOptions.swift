@@ -1,7 +1,7 @@
 import ArrayFiles
 import Foundation
 
-/// What is said of a model's inputs: arrays from files, and shapes.
+/// Statements about a model's inputs: arrays from files, and shapes.
 public struct GivenInputOptions: ParsableArguments {
   @Option(
     name: .customLong("input"), parsing: .singleValue,
@@ -128,7 +128,7 @@ public struct GivenInputOptions: ParsableArguments {
   }
 }
 
-/// What a model is run on: arrays from files, and made-up ones for the inputs that get none.
+/// Inputs that a model is run on: arrays from files, and made-up ones for the inputs that get none.
 public struct InputOptions: ParsableArguments {
   @OptionGroup public var given: GivenInputOptions
 

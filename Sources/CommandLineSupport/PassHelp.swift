@@ -1,4 +1,4 @@
-/// What `--help-passes` prints: every pass with its options.
+/// Text of `--help-passes`: every pass with its options.
 public enum PassHelp {
   public static var text: String { allPasses.passes.map(text(of:)).joined(separator: "\n") }
 

@@ -1,4 +1,4 @@
-/// What a model is run on once.
+/// Inputs of one run of a model.
 public struct Sample: Sendable {
   /// By the names of the model's inputs, each of the element type that the input takes and shape `[items, ...]`. There is
   /// one item, except in ONNX's test data, where there are as many as the files hold.
@@ -12,7 +12,7 @@ public struct Sample: Sendable {
   }
 }
 
-/// What is known of a sample before it is used.
+/// Knowledge of a sample before it is used.
 public enum SampleState: Sendable {
   /// The shape of each input, in the model's order, and the label if the set has any.
   case usable(shapes: [[Int]], label: Int?)
@@ -26,7 +26,7 @@ public protocol DataSet: Sendable {
   var name: String { get }
   var count: Int { get }
   var hasLabels: Bool { get }
-  /// What was left out when the set was opened.
+  /// Samples left out when the set was opened.
   var warnings: [Diagnostic] { get }
 
   /// Looks at as much of a sample as shows whether it can be used.

@@ -1,4 +1,4 @@
-/// How samples are made of images. Arrays are taken as they are.
+/// Preparation of samples from images. Arrays are taken as they are.
 public struct DataSetOptions: Hashable, Sendable {
   /// Where the channels of an image are.
   public enum Layout: String, CaseIterable, Sendable {
@@ -19,9 +19,9 @@ public struct DataSetOptions: Hashable, Sendable {
     }
   }
 
-  /// What is subtracted from values between 0 and 1: one number, or one for each channel; none is 0.
+  /// Numbers subtracted from values between 0 and 1: one number, or one for each channel; none is 0.
   public var mean: [Float]
-  /// What the differences are divided by: one number, or one for each channel; none is 1.
+  /// Divisors of the differences: one number, or one for each channel; none is 1.
   public var std: [Float]
   /// Read off the shape of the model's input where it is `nil`.
   public var layout: Layout?

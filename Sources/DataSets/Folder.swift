@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a folder holds, hidden entries aside, in the order of the bytes of their names.
+/// Contents of a folder, hidden entries aside, in the order of the bytes of their names.
 struct Folder {
   let path: String
   let files: [String]

@@ -16,7 +16,7 @@ public struct ModelInput: Hashable, Sendable {
     graph.inputs.map { ModelInput(name: graph[$0].name, type: graph[$0].tensorType) }
   }
 
-  /// How many items the model takes at once, where it leaves no choice.
+  /// Number of items that the model takes at once, where it leaves no choice.
   var fixedBatch: Int? { type?.shape?.first?.fixedExtent }
 
   /// Throws a usage error where `shape` `[items, ...]`, which is that of `source`, does not fit the input, but for the number

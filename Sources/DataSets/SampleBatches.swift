@@ -4,7 +4,7 @@ import Tensors
 public struct SampleBatches: Sendable {
   public let set: any DataSet
   public let inputs: [ModelInput]
-  /// What was left out, or is fewer than was asked for.
+  /// Samples left out, or is fewer than was asked for.
   public private(set) var warnings: [Diagnostic]
   private let seed: UInt64
   private let batchSize: Int
@@ -20,7 +20,7 @@ public struct SampleBatches: Sendable {
     /// Whether it is one item, which others can be stacked on.
     var isSingle: Bool { shapes.allSatisfy { $0.first == 1 } }
 
-    /// How many items it holds: the extent of the first axes, where they agree.
+    /// Number of items: the extent of the first axes, where they agree.
     var itemCount: Int {
       let extents = Set(shapes.map { $0.first ?? 1 })
       return extents.count == 1 ? extents.first! : 1
@@ -29,7 +29,7 @@ public struct SampleBatches: Sendable {
 
   private struct Batch {
     var samples: [ChosenSample]
-    /// How many times the last sample is repeated to fill a batch of a fixed size.
+    /// Number of times that the last sample is repeated to fill a batch of a fixed size.
     var filling = 0
 
     var itemCount: Int { samples.reduce(0) { $0 + $1.itemCount } }
@@ -162,7 +162,7 @@ public struct SampleBatches: Sendable {
   /// Number of items in all batches, repetitions aside.
   public var itemCount: Int { batches.reduce(0) { $0 + $1.itemCount } }
 
-  /// How many of a batch's items are no repetitions; these come first.
+  /// Number of a batch's items that are no repetitions; these come first.
   public func itemCount(ofBatch batch: Int) -> Int { batches[batch].itemCount }
 
   /// The numbers that the samples of a batch have in the set.

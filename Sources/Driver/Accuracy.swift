@@ -1,6 +1,6 @@
 import Foundation
 
-/// How often a classifier is right.
+/// Accuracy of a classifier.
 public struct Accuracy: Sendable, Encodable {
   /// Number of samples.
   public let items: Int
@@ -23,7 +23,7 @@ public struct Accuracy: Sendable, Encodable {
 /// The accuracy of a model before and after pruning.
 public struct AccuracyReport: Sendable, Encodable {
   public let before, after: Accuracy
-  /// How many of the samples passes have looked at, too.
+  /// Number of the samples that passes have looked at, too.
   public let sharedWithCalibration: Int
 
   public init(before: Accuracy, after: Accuracy, sharedWithCalibration: Int) {

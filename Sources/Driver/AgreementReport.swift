@@ -1,6 +1,6 @@
 import Runtime
 
-/// How close the outputs of a pruned model come to the original's on samples.
+/// Closeness of a pruned model's outputs to the original's on samples.
 public struct AgreementReport: Sendable, Encodable {
   /// Where samples come from.
   public enum Source: String, Sendable, Encodable {

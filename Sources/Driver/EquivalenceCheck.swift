@@ -189,7 +189,7 @@ public struct EquivalenceCheck: Sendable {
     var allowsReference = true
   }
 
-  /// What to try, the best first: shapes that costs are counted for with a batch of two, for mistakes show
+  /// Attempts, the best first: shapes that costs are counted for with a batch of two, for mistakes show
   /// there that one alone would hide, and of one, for some models admit no other; then small ones.
   private static func trials(
     for graph: Graph, _ given: GivenInputs, _ shapes: InputShapes

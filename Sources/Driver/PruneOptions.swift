@@ -24,15 +24,15 @@ public struct PruneOptions: Sendable {
   public var budget: Budget = .macs(Budget.standardFraction)
   /// Where a budget looks for channels; with samples `individual` where it is not given, else `global`.
   public var scope: Scope?
-  /// What makes a channel important; with samples `obs` where it is not given, else `l2`.
+  /// Criterion of a channel's importance; with samples `obs` where it is not given, else `l2`.
   public var criterion: (any ChannelCriterion)?
-  /// How removed channels are made up for; with samples `reconstruct` where it is not given, else `merge`.
+  /// Compensation for removed channels; with samples `reconstruct` where it is not given, else `merge`.
   public var compensation: Compensation?
-  /// What the model is run on to see what can go, and to make up for it.
+  /// Source of the samples on which the model is run to see what can go, and to make up for it.
   public var samples = SampleSource.none
   /// Mean and deviation of the values that the model's inputs usually have, for samples that are made up.
   public var inputDistribution = SyntheticSamples.Distribution()
-  /// How much is spent on measuring what single groups do to the outputs.
+  /// Amount spent on measuring what single groups do to the outputs.
   public var effort: Effort?
   public var guards = Guards()
   /// Which factor of a split axis is cut; where it is not given, what the kinds that are asked for need.

@@ -79,7 +79,7 @@ public struct PruneReport: Sendable, Encodable {
   public let inputShapes: [String: [Int]]
   public var before: Size
   public var after: Size
-  /// How close the result comes to the original on samples, where there are any.
+  /// Closeness of the result to the original on samples, where there are any.
   public internal(set) var agreement: AgreementReport?
   /// Accuracy before and after, where labelled samples are given.
   public internal(set) var accuracy: AccuracyReport?

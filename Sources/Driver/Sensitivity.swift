@@ -1,4 +1,4 @@
-/// What cutting each group of channels alone does to the outputs of a model, as `prunec sensitivity` shows it.
+/// Effect of cutting each group of channels alone on the outputs of a model, as `prunec sensitivity` shows it.
 public struct Sensitivity: Sendable, Encodable {
   /// A measurement.
   public struct Point: Sendable, Encodable {

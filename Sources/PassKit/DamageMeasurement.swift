@@ -17,7 +17,7 @@ public struct DamageMeasurement {
   private let statistics: LayerStatistics
   private let places: [NodeID: Int]
 
-  /// How thoroughly groups are measured.
+  /// Thoroughness with which groups are measured.
   public struct Grid: Sendable {
     /// Samples that the cut graphs run on.
     public let samples: Int

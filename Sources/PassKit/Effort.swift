@@ -1,4 +1,4 @@
-/// How much is spent on measuring.
+/// Amount spent on measuring.
 public enum Effort: String, Sendable, CaseIterable {
   case quick, normal, thorough
 

@@ -1,6 +1,6 @@
-/// How one value of an option is written.
+/// Text form of one value of an option.
 public struct OptionSyntax<Value>: Sendable {
-  /// What is expected, as it follows "is not": `a whole number from 1 to 1024`.
+  /// Expectation, as it follows "is not": `a whole number from 1 to 1024`.
   public let expectation: String
   /// Reads a value; `nil` for what is none.
   public let parse: @Sendable (String) -> Value?

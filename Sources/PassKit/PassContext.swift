@@ -13,11 +13,11 @@ public struct PassContext: Sendable {
   public var calibration = CalibrationSets()
   /// Receives how far a pass that takes long has come, from 0 to 1.
   public var progress: (@Sendable (Double) -> Void)?
-  /// What layers read on samples, before any channel is masked.
+  /// Sums over the inputs of layers on samples, before any channel is masked.
   public var statistics: LayerStatistics?
   /// For axes of weights that make turned heads, by index the share that a dimension has of its head's power.
   public var rotatedPowers: [Axis: [Int: Float]] = [:]
-  /// What cutting single groups does to the outputs.
+  /// Effect of cutting single groups on the outputs.
   public var damage: DamageTable?
   /// The latest scores.
   public var scores: ChannelScores?

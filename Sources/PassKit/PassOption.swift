@@ -5,7 +5,7 @@
 public struct PassOption<Value: Sendable>: PassOptionDescription {
   /// Kebab-case, as in `key=value` and `--key value`.
   public let key: String
-  /// What stands for the value in help.
+  /// Placeholder of the value in help.
   public let valueName: String
   /// A sentence.
   public let help: String
@@ -88,7 +88,7 @@ public protocol PassOptionDescription: Sendable {
   var key: String { get }
   var valueName: String { get }
   var help: String { get }
-  /// What a value has to be, as it follows "is not".
+  /// Expectation of a value, as it follows "is not".
   var expectation: String { get }
   /// The value where the option is not given; `nil` where there is none.
   var defaultText: String? { get }

@@ -34,7 +34,7 @@ public final class Session {
   /// The number of processors that are online.
   public static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-  /// How many threads can be asked for.
+  /// Numbers of threads that can be asked for.
   public static let threadCounts = 1...1024
 
   /// The instruction set that the kernels use on this processor.

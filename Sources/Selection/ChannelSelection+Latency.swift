@@ -40,7 +40,7 @@ extension ChannelSelection {
     }
   }
 
-  /// What keeping so many channels gives up, counted as by the search in that scope.
+  /// Loss from keeping so many channels, counted as by the search in that scope.
   public func loss(
     keeping kept: [Int], scope: Scope, _ times: any PartTimes
   ) throws(CompileError) -> Double {

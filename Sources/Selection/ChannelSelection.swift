@@ -3,7 +3,7 @@ public struct ChannelSelection {
   private let graph: Graph
   let coupling: CouplingAnalysis
   let cost: CutCost
-  /// What cutting single groups does to the outputs, for `Scope.individual`.
+  /// Effect of cutting single groups on the outputs, for `Scope.individual`.
   let damage: DamageTable?
   /// Power of the damage that is added up.
   let exponent: Double

@@ -36,7 +36,7 @@ extension ConsumerCriterion {
 }
 
 extension ScoringInputs {
-  /// What the dimensions of turned heads have of their heads' powers; `nil` where not every member that makes them is turned.
+  /// Shares of their heads' powers that dimensions of turned heads have; `nil` where not every member that makes them is turned.
   fileprivate func rotatedPowers(of group: ChannelGroup) -> [Float]? {
     let lists = group.members.compactMap { member in
       rotatedPowers[member.axis].map { (member, $0) }

@@ -9,7 +9,7 @@ public struct ScoringInputs: Sendable {
   public let layers: [LinearLayer]
   /// The seed of what is random.
   public let seed: UInt64
-  /// What the layers read when the graph runs on samples, where there are any.
+  /// Statistics of the layers' inputs on samples, where there are any.
   public let statistics: LayerStatistics?
   /// For axes of weights that make turned heads, by index the share that a dimension has of its head's power.
   public let rotatedPowers: [Axis: [Int: Float]]

@@ -1,6 +1,6 @@
 /// Neighbouring nodes of a graph as a graph of its own.
 ///
-/// What the nodes read and nothing in the section makes becomes an input, but for constants, which come along, and for what
+/// Values that the nodes read and nothing in the section makes become inputs, but for constants, which come along, and for what
 /// is computed from constants alone, whose nodes come along.
 public struct GraphSection: Sendable {
   public let graph: Graph

@@ -65,7 +65,7 @@ struct AccuracyMeasurement {
       top5: tally.classes > 5 ? Double(tally.rightOfFive) / Double(tally.items) : nil)
   }
 
-  /// How many items were right so far.
+  /// Number of items that were right so far.
   private struct Tally {
     var (items, right, rightOfFive, undefined, classes) = (0, 0, 0, 0, 0)
 

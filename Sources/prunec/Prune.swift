@@ -108,7 +108,7 @@ struct Prune: ParsableCommand {
     }
   }
 
-  /// What to say where the check could not run.
+  /// Advice where the check could not run.
   private static func advice(for graph: Graph) -> String {
     let arrays = graph.inputs.map { "--input \(graph[$0].name)=FILE.npy" }
     let shapes = graph.inputs.map { id in

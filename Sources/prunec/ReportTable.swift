@@ -71,7 +71,7 @@ struct ReportTable {
     }
   }
 
-  /// How close the result comes to the original on samples.
+  /// Closeness of the result to the original on samples.
   private var agreement: String {
     guard let agreement = report.agreement else { return "" }
     let samples =

@@ -83,7 +83,7 @@ extension OutputText {
 }
 
 extension Sensitivity {
-  /// How many samples the outputs were compared on, and of which sort.
+  /// Number of samples that the outputs were compared on, and of which sort.
   var sampleText: String {
     source == .synthetic
       ? OutputText.counted(samples, "made-up sample") + " (--calibration takes real ones)"

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DataSets
 
-/// How images become inputs. That files are decoded as others decode them is `data_sets_tests.py`'s.
+/// Tests of images as inputs. That files are decoded as others decode them is `data_sets_tests.py`'s.
 @Suite struct ImageTests {
   private let grey = Image(
     height: 2, width: 4, channels: 1, pixels: [0, 10, 20, 30, 40, 50, 60, 70])

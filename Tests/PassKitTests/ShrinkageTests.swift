@@ -1,7 +1,7 @@
 import PassKit
 import Testing
 
-/// What stays of the original's constants, told from cuts of those that stand for them.
+/// Remainder of the original's constants, told from cuts of those that stand for them.
 @Suite struct ShrinkageTests {
   private var graph = Graph(name: "g", opsetImports: [OpsetImport("", 21)])
   private let w: ValueID
