@@ -155,6 +155,8 @@ public struct MaskChannels: Pass {
     } else {
       removed = try selection.removed(budget: budget, scope: scope)
     }
+    // What has been measured is about the graph without masks, and takes memory.
+    (context.statistics, context.damage) = (nil, nil)
     let kept = coupling.keptIndices(removing: removed)
     let places = MaskPlace.all(in: graph, facts, kept)
     context.unmaskedGraph = graph
