@@ -47,6 +47,8 @@ public struct PruneOptions: Sendable {
   public var tolerance = 1e-4
   /// Refuse models with operators that are not understood.
   public var isStrict = false
+  /// Whether samples are needed to hold the result against the original, whatever else they are for.
+  public var comparesOnSamples = false
   /// A pipeline to run instead of the one that the options describe.
   public var pipeline: String?
 
@@ -80,21 +82,34 @@ extension PruneOptions {
   /// Throws a usage error where both heads and head dimensions are asked for, and where a pipeline is named
   /// beside options that are parts of one.
   public func pipelineText() throws(CompileError) -> String {
-    guard let pipeline else { return try describedPipeline() }
+    try stages().map(\.description).filter { !$0.isEmpty }.joined(separator: ",")
+  }
+
+  /// The pipeline in two parts: what looks at the model, whatever the budget, and what cuts it.
+  ///
+  /// One that is named is all in the second. Throws as `pipelineText` does.
+  func stages() throws(CompileError) -> [Pipeline] {
+    guard let pipeline else {
+      return [
+        try Pipeline(measurement().joined(separator: ",")),
+        try Pipeline(cutting().joined(separator: ",")),
+      ]
+    }
     var plain = PruneOptions()
     (plain.seed, plain.samples) = (seed, samples)
-    guard try describedPipeline() == plain.describedPipeline() else {
+    guard try measurement() + cutting() == plain.measurement() + plain.cutting() else {
       throw CompileError(
         .usage, "a pipeline says all that is done",
         notes: [
           "leave out the options that are parts of one; --print-pipeline shows them as text"
         ])
     }
-    return pipeline
+    return [Pipeline([]), try Pipeline(pipeline)]
   }
 
-  private func describedPipeline() throws(CompileError) -> String {
-    var steps = try measurement()
+  /// The steps that choose channels, take them out, and make up for them.
+  private func cutting() -> [String] {
+    var steps: [String] = []
     steps.append(MaskChannels.text(MaskChannels.settings(budget, usedScope, guards)))
     switch compensation ?? (samples != .none ? .reconstruct : .merge) {
     case .nothing: break
@@ -105,7 +120,7 @@ extension PruneOptions {
     steps.append(ShrinkChannels.name)
     steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
     steps += [MergeEqualVectors.name, LowerMasks.name]
-    return steps.joined(separator: ",")
+    return steps
   }
 
   /// The steps of the pipeline that look at the model, before any that chooses what is removed.
@@ -169,6 +184,7 @@ extension PruneOptions {
   /// Whether an option asks for what only samples tell.
   private var needsSamples: Bool {
     criterion?.needsStatistics == true || scope == .individual || compensation == .reconstruct
+      || comparesOnSamples
   }
 
   /// Whether nothing is to be run but the check.

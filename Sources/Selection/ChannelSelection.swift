@@ -334,7 +334,8 @@ public struct ChannelSelection {
       + "half of the first layer, and what is pinned or kept"
   }
 
-  static func percent(_ fraction: Double) -> String {
+  /// A fraction as it is printed, in percent.
+  public static func percent(_ fraction: Double) -> String {
     let tenths = Int((fraction * 1000).rounded())
     return "\(tenths / 10).\(tenths % 10) %"
   }

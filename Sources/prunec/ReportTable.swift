@@ -8,7 +8,7 @@ struct ReportTable {
   init(_ report: PruneReport) { self.report = report }
 
   var text: String {
-    [sizes, layers, target, check, agreement, accuracy].filter { !$0.isEmpty }.joined(
+    [sizes, layers, target, check, agreement, accuracy, candidates].filter { !$0.isEmpty }.joined(
       separator: "\n\n")
   }
 
@@ -98,8 +98,28 @@ struct ReportTable {
     let caution =
       shared > 0
       ? "\n\(OutputText.counted(shared, "sample")) of these are among those of --calibration" : ""
-    return "accuracy on \(OutputText.counted(accuracy.before.items, "sample")): "
+    let name = accuracy.before.metric == "top-1" ? "accuracy" : "measured"
+    return "\(name) on \(OutputText.counted(accuracy.before.items, "sample")): "
       + "\(accuracy.before.text) before; \(accuracy.after.text) after\(caution)"
+  }
+
+  /// The cuts that were tried to meet a bound.
+  private var candidates: String {
+    guard let report = report.bound else { return "" }
+    let bound = report.bound
+    let isDrop = report.before != nil
+    var table = Table(["--macs", "MACs"] + (isDrop ? [bound.measure] : []) + ["loss"])
+    for candidate in report.candidates.sorted(by: { $0.budget > $1.budget }) {
+      let value = candidate.value.map {
+        bound.unit == "points" ? String(format: "%.2f %%", $0 * 100) : OutputText.number($0)
+      }
+      let mark = candidate.budget == report.chosen ? " *" : ""
+      table.add(
+        [OutputText.number(candidate.budget), candidate.macs.map(OutputText.count) ?? "-"]
+          + (isDrop ? [value ?? "-"] : [])
+          + [(candidate.loss.map(bound.lossText) ?? "out of reach") + mark])
+    }
+    return "tried for \(bound.text); * is the result\n\n" + table.text
   }
 
   private static func scientific(_ value: Double) -> String {
