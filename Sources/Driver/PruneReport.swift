@@ -145,7 +145,7 @@ public struct PruneReport: Sendable, Encodable {
     _ context: PassContext, _ pruned: Graph
   ) throws(CompileError) -> [Group] {
     var context = context
-    let masked = context.maskedGraph ?? pruned
+    let masked = context.uncutGraph ?? pruned
     let coupling = try context.coupling(of: masked)
     let kept = context.shrinkage?.keptIndices ?? [:]
     return coupling.groups.map { group in

@@ -132,7 +132,11 @@ public struct Pruner: Sendable {
   ) throws(CompileError) -> Cut {
     var options = measurement.options
     options.budget = budget ?? options.budget
-    let stages = try options.stages()
+    return try cut(measurement, by: options.stages())
+  }
+
+  /// Cuts a measured model by the second of the stages of a pipeline.
+  func cut(_ measurement: Measurement, by stages: [Pipeline]) throws(CompileError) -> Cut {
     var (graph, context) = (measurement.graph, measurement.context)
     var manager = measurement.manager
     try manager.proceed(to: stages[1])

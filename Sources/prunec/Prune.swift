@@ -18,6 +18,12 @@ struct Prune: ParsableCommand {
   @Option(name: [.customShort("o"), .long], help: "Where the smaller model goes.")
   var output: String?
 
+  @Flag(
+    help: """
+      Print what would be cut, and what the steps that run the model take, and write nothing; layers are not fitted.
+      """)
+  var dryRun = false
+
   @Flag(help: "Allow the output to replace the input.")
   var inPlace = false
 
@@ -46,7 +52,15 @@ struct Prune: ParsableCommand {
   var passes: PassOptions
 
   func validate() throws {
+    guard choice.iterations == 1 || outputs.emitMasked == nil else {
+      throw ValidationError(
+        "--emit-masked is for one cut: after several, the original with masks is not what the result was fitted as"
+      )
+    }
     guard bounds.isGiven else { return }
+    guard !dryRun else {
+      throw ValidationError("--dry-run goes with a budget, not with --max-drop or --max-divergence")
+    }
     guard amount.macs == nil, amount.params == nil, amount.ratio == nil, amount.latency == nil
     else {
       throw ValidationError(
@@ -77,14 +91,14 @@ struct Prune: ParsableCommand {
       print(try Pipeline(Pruner(options).pipelineText(for: file.model)))
       return
     }
-    guard let output, !output.isEmpty else {
+    guard dryRun || output?.isEmpty == false else {
       throw ValidationError("say with -o where the smaller model goes")
     }
     let progress = Progress(isQuiet: outputs.quiet)
     defer { progress.finish() }
     progress.show("read")
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
-    try refuseUnsuitableFiles(file, output)
+    if let output, !dryRun { try refuseUnsuitableFiles(file, output) }
     options.inputs = try inputs.inputs(of: file.model.graph)
 
     let samples = try calibration.batches(for: file.model.graph, seed: UInt64(choice.seed))
@@ -94,6 +108,16 @@ struct Prune: ParsableCommand {
     pruner.print = PassOptions.printGraph
     pruner.progress = progress.show
     pruner.passProgress = progress.advance
+    guard let output, !dryRun else {
+      let forecast = try LocatedError.at(model) { () throws(CompileError) in
+        try pruner.forecast(file.model)
+      }
+      progress.finish()
+      let warnings = file.warnings + (samples?.warnings ?? []) + forecast.warnings
+      ExitStatus.writeError(warnings.map { $0.rendered(file: model) })
+      print(outputs.json ? try OutputText.json(forecast) : ForecastTable(forecast).text)
+      return
+    }
     var result = try result(of: pruner, file, samples)
     let written = try write(result, file, to: output, progress)
     result.setSizes(before: file.byteCount, after: written)

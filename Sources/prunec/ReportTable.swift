@@ -13,7 +13,18 @@ struct ReportTable {
   }
 
   private var sizes: String {
-    let (before, after) = (report.before, report.after)
+    var table = Self.sizes(report.before, report.after, bytes: "file")
+    if let latency = report.latency {
+      table.add([
+        "time", latency.text(latency.beforeMs), latency.text(latency.afterMs),
+        String(format: "%.1f %%", 100 * latency.afterMs / latency.beforeMs),
+      ])
+    }
+    return table.text
+  }
+
+  /// What two models have of everything; `bytes` names the size in bytes.
+  static func sizes(_ before: PruneReport.Size, _ after: PruneReport.Size, bytes: String) -> Table {
     var table = Table(["", "before", "after", "kept"])
     table.add([
       "MACs", OutputText.count(before.macs), OutputText.count(after.macs),
@@ -24,20 +35,14 @@ struct ReportTable {
       OutputText.percent(after.parameters, of: before.parameters),
     ])
     table.add([
-      "file", OutputText.bytes(before.bytes), OutputText.bytes(after.bytes),
+      bytes, OutputText.bytes(before.bytes), OutputText.bytes(after.bytes),
       OutputText.percent(after.bytes, of: before.bytes),
     ])
     table.add([
       "nodes", "\(before.nodes)", "\(after.nodes)",
       OutputText.percent(after.nodes, of: before.nodes),
     ])
-    if let latency = report.latency {
-      table.add([
-        "time", latency.text(latency.beforeMs), latency.text(latency.afterMs),
-        String(format: "%.1f %%", 100 * latency.afterMs / latency.beforeMs),
-      ])
-    }
-    return table.text
+    return table
   }
 
   /// What the time was to be.

@@ -1,4 +1,5 @@
-"""Budgets that are found: --max-drop and --max-divergence, the metrics that they are about, and --resume."""
+"""Budgets that are found (--max-drop, --max-divergence, --resume, the metrics that they are about), reached in several cuts, or
+looked at beforehand."""
 
 import json
 import os
@@ -45,7 +46,9 @@ class Folder(unittest.TestCase):
         return path
 
 
-class BoundTests(Folder):
+class Images(Folder):
+    """Fashion-MNIST: images of the training set without labels, some of the test set with."""
+
     @classmethod
     def setUpClass(cls):
         cls.images = fashion_mnist.read("train")[0][:256]
@@ -63,6 +66,8 @@ class BoundTests(Folder):
         self.assertEqual(result.returncode, 0, result.stderr)
         return json.loads(report.read_text()), result.stdout
 
+
+class BoundTests(Images):
     def test_the_smallest_within_a_drop(self):
         masked = self.folder / "masked.onnx"
         report, printed = self.prune("--eval", self.labelled, "--max-drop", "1.5", "--emit-masked", masked)
@@ -169,6 +174,70 @@ class BoundTests(Folder):
         self.assertEqual(result.returncode, 2)
         self.assertIn("has no labels", result.stderr)
         self.assertFalse(self.small.exists(), "labels are looked for before anything is written")
+
+
+class IterationTests(Images):
+    def test_three_cuts(self):
+        plan = self.folder / "plan.json"
+        report, _ = self.prune("--macs", "0.3", "--iterations", "3", "--align", "1", "--plan", plan)
+        self.assertLessEqual(report["after"]["macs"], 0.3 * report["before"]["macs"])
+        self.assertEqual(report["check"]["status"], "passed")
+        names = [step["name"] for step in report["passes"]]
+        self.assertEqual([names.count(name) for name in ("measure-damage", "mask-channels", "reconstruct-layers")],
+                         [3, 3, 3])
+        self.assertGreater(fashion_mnist.top1(self.small, *self.test), 85)
+        shapes = {tensor.name: list(tensor.dims) for tensor in onnx.load(self.small).graph.initializer}
+        before = {tensor.name: list(tensor.dims) for tensor in onnx.load(LENET).graph.initializer}
+        for name, axes in json.loads(plan.read_text())["initializers"].items():
+            for axis, kept in axes.items():
+                self.assertEqual(shapes[name][int(axis)], len(kept), name)
+                self.assertLess(max(kept), before[name][int(axis)])
+        again = self.folder / "again.onnx"
+        self.prune("--pipeline", report["pipeline"], target=again)
+        self.assertEqual(again.read_bytes(), self.small.read_bytes())
+
+    def test_turned_heads(self):
+        vit = LENET.with_name("vit.onnx")
+        images = self.archive("few.npz", x=self.images[:24])
+        result = prunec(vit, "-o", self.small, "--calibration", images, "--effort", "quick", "--iterations", "2", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual(report["check"]["status"], "passed")
+        self.assertGreater(fashion_mnist.top1(self.small, *self.test), 70)
+
+    def test_refusals(self):
+        for words, options in [("--iterations must be", ["--iterations", "0"]),
+                               ("--emit-masked is for one cut", ["--iterations", "2", "--emit-masked", "m.onnx"]),
+                               ("a time is met in one iteration", ["--iterations", "2", "--latency", "0.5"])]:
+            with self.subTest(words):
+                result = prunec(LENET, "-o", self.small, *options)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(words, result.stderr)
+
+
+class DryRunTests(Images):
+    def test_what_would_be_cut(self):
+        options = [LENET, "--calibration", self.calibration, "--macs", "0.4"]
+        result = prunec(*options, "--dry-run", "--json", "-o", self.small, "--report", self.folder / "none.json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["calibration.npz", "test.npz"])
+        forecast = json.loads(result.stdout)
+        report, _ = self.prune("--macs", "0.4")
+        self.assertEqual(forecast["groups"], report["groups"])
+        self.assertEqual(forecast["pipeline"], report["pipeline"])
+        self.assertEqual(forecast["after"]["macs"], report["after"]["macs"])
+        steps = {step["name"]: step for step in forecast["steps"]}
+        self.assertEqual(list(steps), ["collect-statistics", "measure-damage", "reconstruct-layers"])
+        self.assertEqual([step["is_estimate"] for step in steps.values()], [False, False, True])
+        self.assertEqual(steps["collect-statistics"]["macs"], 205 * report["before"]["macs"])
+        printed = prunec(*options, "--dry-run").stdout
+        for words in ("/fc1/Gemm", "reconstruct-layers", "not done", "nothing has been written"):
+            self.assertIn(words, printed)
+
+    def test_it_goes_with_a_budget(self):
+        result = prunec(LENET, "--dry-run", "--max-divergence", "1")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--dry-run goes with a budget", result.stderr)
 
 
 class MetricTests(Folder):
