@@ -16,6 +16,9 @@ import PassKit
 /// (the same, section 3.2.2, for branches of one network). Normalizations with a scale and bias of their own follow: each channel
 /// gets the scale and bias that bring it closest to the original's. See `LinearFit` for the formula and its strength.
 ///
+/// Channels that one layer alone reads are chosen anew when it is reached, with `reselect`: those that it misses least given what it
+/// really reads (`ReselectableGroup`, `ChannelElimination`); their number stays.
+///
 /// Both networks run in one pass, section by section, on all batches (`StagedRun`).
 ///
 /// Legal (worth it: masked and shrunk graph stay equal in any case) where
@@ -35,41 +38,67 @@ public struct ReconstructLayers: Pass {
   public static let seed = PassOption(
     "seed", .integer(in: 0...Int.max), default: 0, valueName: "n",
     help: "Seed of the choice of positions.")
+  public static let reselect = PassOption(
+    "reselect", .bool, default: true, valueName: "flag",
+    help: "Choose channels that one layer alone reads anew, by what it reads in the small network.")
   public static let options: [any PassOptionDescription] = [
-    CalibrationSets.option, rows, Self.seed,
+    CalibrationSets.option, rows, Self.seed, Self.reselect,
   ]
 
   private let data: String
   private let rowLimit: Int
   private let seed: Int
+  private let reselects: Bool
 
   public init(options: inout OptionReader) throws(CompileError) {
     data = try options.value(CalibrationSets.option)
     rowLimit = try options.value(Self.rows)
     seed = try options.value(Self.seed)
+    reselects = try options.value(Self.reselect)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     guard let reference = context.unmaskedGraph else { return }
     let batches = try context.calibration.batches(named: data, for: Self.name)
     let facts = try context.facts(of: graph)
-    let plan = try MaskedCut(graph, facts, try context.coupling(of: graph))
-    guard !plan.cut.kept.isEmpty else { return }
+    let coupling = try context.coupling(of: graph)
+    let groups = reselects ? try Self.groups(of: graph, coupling, batches) : []
+    let plan = try MaskedCut(graph, facts, coupling, whole: Set(groups.map(\.group)))
+    guard !plan.cut.kept.isEmpty || !groups.isEmpty else { return }
     var small = graph
     plan.perform(on: &small)
     var reconstruction = try Reconstruction(
       original: reference, small: small,
       kept: context.keptOfUnmasked.cut(to: plan.cut.kept), batches, rowLimit: rowLimit,
       seed: UInt64(seed))
-    for change in try reconstruction.run(context.progress) {
-      change.perform(on: &graph, plan.cut.kept)
+    for group in groups {
+      reconstruction.selections[group.consumer] = Reconstruction.Selection(
+        indices: group.indices, kept: group.kept)
     }
+    for change in try reconstruction.run(context.progress) {
+      change.perform(on: &graph, facts, plan.cut.kept)
+    }
+    for group in groups {
+      group.keep(reconstruction.selections[group.consumer]!.kept, in: &graph)
+    }
+  }
+}
+
+extension ReconstructLayers {
+  /// The groups that can be chosen anew, where layers' extents are those of the first batch.
+  private static func groups(
+    of graph: Graph, _ coupling: CouplingAnalysis, _ batches: some CalibrationBatches
+  ) throws(CompileError) -> [ReselectableGroup] {
+    guard batches.count > 0 else { return [] }
+    let types = try batches.tensors(ofBatch: 0).map { TensorType($0.elementType, fixed: $0.shape) }
+    return ReselectableGroup.all(
+      in: graph, try GraphFacts(of: graph.withInputs(types)), coupling)
   }
 }
 
 extension Reconstruction.Change {
   /// Makes the change, which is about the small network, in the masked one.
-  fileprivate func perform(on graph: inout Graph, _ kept: [Axis: [Int]]) {
+  fileprivate func perform(on graph: inout Graph, _ facts: GraphFacts, _ kept: [Axis: [Int]]) {
     switch self {
     case .constant(let value, let tensor):
       let whole = graph[value].constant!
@@ -77,7 +106,9 @@ extension Reconstruction.Change {
         kept[Axis(value, $0)] ?? Array(0..<whole.shape[$0])
       }
       graph.setTensor(of: value, to: whole.replacing(indices, by: tensor))
-    case .operand(let index, let node, let name, let tensor, let channels, let count):
+    case .operand(let index, let node, let name, let tensor, let channels):
+      // The number of a layer's results is that of its weight.
+      guard let count = facts[channels.value].shape?[channels.index].fixedExtent else { return }
       var elements = [Float](repeating: 0, count: count)
       for (channel, element) in zip(kept[channels] ?? Array(0..<count), tensor.floats) {
         elements[channel] = element

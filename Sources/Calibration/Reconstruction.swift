@@ -3,10 +3,23 @@ public struct Reconstruction {
   /// Change of a constant of the small network.
   public enum Change: Sendable {
     case constant(ValueID, Tensor)
-    /// A new constant as an operand of a node, one element for each index that stays of `channels`, the axis of its result,
-    /// which has `count` in the original.
-    case operand(Int, of: NodeID, named: String, Tensor, channels: Axis, count: Int)
+    /// A new constant as an operand of a node, one element for each index that stays of `channels`, the axis of its result.
+    case operand(Int, of: NodeID, named: String, Tensor, channels: Axis)
   }
+
+  /// The channels that a layer, which alone reads them, does not lose.
+  public struct Selection: Sendable {
+    /// For each channel the indices of the layer's input that hold it.
+    public let indices: [[Int]]
+    /// Increasing.
+    public var kept: [Int]
+
+    public init(indices: [[Int]], kept: [Int]) { (self.indices, self.kept) = (indices, kept) }
+  }
+
+  /// For nodes of layers the channels of their input that stay: all of them are still there in the small network, and those
+  /// that stay are chosen anew, as many as before, when the layer is reached.
+  public var selections: [NodeID: Selection] = [:]
 
   private let original: StagedRun
   private let now: StagedRun
@@ -55,7 +68,8 @@ public struct Reconstruction {
     let readsWhatItDid = !hasChanged(fittable.layer.data)
     try original.advance(past: fittable.last)
     let skip = skip(behind: fittable.result)
-    if readsWhatItDid, !(skip.map(hasChanged) ?? false) { return }
+    let isSelecting = selections[fittable.layer.node] != nil
+    if !isSelecting, readsWhatItDid, !(skip.map(hasChanged) ?? false) { return }
     let form = fittable.form
     let weight = now.graph[fittable.layer.weight].constant!
     let channels = form.groups * form.outputs
@@ -64,12 +78,16 @@ public struct Reconstruction {
     var elements = weight.floats
     var newBiases = biases ?? []
     let sums = try moments(fittable, places ?? Array(0..<channels), skip: skip)
-    for (group, (fit, validation)) in sums.enumerated() {
-      let prior = form.matrix(of: weight, group: group).map(Double.init)
+    for (group, sums) in sums.enumerated() {
       let rows = (group * form.outputs)..<((group + 1) * form.outputs)
-      let found = LinearFit.validated(
-        fit: fit, validation: validation, prior: prior,
-        priorBias: biases.map { $0[rows].map(Double.init) })
+      let prior = LinearFit(
+        matrix: form.matrix(of: weight, group: group).map(Double.init),
+        bias: biases.map { $0[rows].map(Double.init) })
+      let found =
+        isSelecting
+        ? selectingFit(fittable, prior, sums)
+        : LinearFit.validated(
+          fit: sums.fit, validation: sums.validation, prior: prior.matrix, priorBias: prior.bias)
       let (matrix, bias) = (found.matrix.map(Float.init), found.bias?.map(Float.init))
       // What single precision cannot express is left as it was.
       guard matrix.allSatisfy(\.isFinite), bias?.allSatisfy(\.isFinite) ?? true else { continue }
@@ -80,6 +98,40 @@ public struct Reconstruction {
       fittable.layer.weight,
       to: Tensor(rounding: elements, to: weight.elementType, shape: weight.shape))
     setBias(of: fittable, to: newBiases, weight.elementType)
+  }
+
+  /// The fit of a layer whose inputs are chosen anew, zero for those that go.
+  private mutating func selectingFit(
+    _ fittable: FittableLayer, _ prior: LinearFit, _ sums: (fit: Moments, validation: Moments)
+  ) -> LinearFit {
+    let node = fittable.layer.node
+    let (length, taps) = (fittable.form.rowLength, fittable.form.taps)
+    let places = selections[node]!.indices.map { indices in
+      indices.flatMap { index in (0..<taps).map { index * taps + $0 } }
+    }
+    let count = selections[node]!.kept.count
+    // What goes is made up for by weights that suit what the layer reads now.
+    let whole = LinearFit.ridge(
+      sums.fit + sums.validation, prior: prior.matrix, strength: 1e-2, hasBias: prior.bias != nil)
+    let consumer = ChannelConsumer(
+      layer: fittable, moments: sums.fit + sums.validation,
+      matrix: whole?.matrix ?? prior.matrix, places: places)
+    if var elimination = ChannelElimination([consumer], channelCount: places.count) {
+      selections[node]!.kept = elimination.run().suffix(count).map(\.channel).sorted()
+    }
+    let stays = selections[node]!.kept.flatMap { places[$0] }.sorted()
+    let rows = fittable.form.outputs
+    let found = LinearFit.validated(
+      fit: sums.fit.keeping(inputs: stays), validation: sums.validation.keeping(inputs: stays),
+      prior: (0..<rows).flatMap { row in stays.map { prior.matrix[row * length + $0] } },
+      priorBias: prior.bias)
+    var matrix = [Double](repeating: 0, count: rows * length)
+    for row in 0..<rows {
+      for (column, place) in stays.enumerated() {
+        matrix[row * length + place] = found.matrix[row * stays.count + column]
+      }
+    }
+    return LinearFit(matrix: matrix, bias: found.bias)
   }
 
   /// The sums of rows and targets of every group: of most batches, and of those that the fit is judged on.
@@ -222,12 +274,10 @@ public struct Reconstruction {
       let name = now.graph[fittable.layer.weight].name + ".bias"
       let tensor = Tensor(rounding: elements, to: type, shape: [elements.count])
       now.setOperand(operand, of: fittable.layer.node, named: name, to: tensor)
-      let channels = Axis(fittable.layer.result, fittable.layer.resultAxis)
-      let count = original.facts[channels.value].fixedShape![channels.index]
       changes.append(
         .operand(
           operand, of: fittable.layer.node, named: name, tensor,
-          channels: channels, count: count))
+          channels: Axis(fittable.layer.result, fittable.layer.resultAxis)))
     }
   }
 }

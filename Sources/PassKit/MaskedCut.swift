@@ -4,13 +4,15 @@ public struct MaskedCut {
   public let masks: [NodeID]
   public let cut: GraphCut
 
-  /// Throws an unsupported error where masks leave out what cannot be removed, or an operator cannot follow.
+  /// The channels of the groups `whole` stay. Throws an unsupported error where masks leave out what cannot be removed, or an
+  /// operator cannot follow.
   public init(
-    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, whole: Set<Int> = []
   ) throws(CompileError) {
     let masked = try MaskedChannels(in: graph, facts, coupling)
     masks = masked.masks
-    cut = try GraphCut(graph, facts, keeping: coupling.keptIndices(removing: masked.removed))
+    let removed = masked.removed.filter { !whole.contains($0.key) }
+    cut = try GraphCut(graph, facts, keeping: coupling.keptIndices(removing: removed))
   }
 
   /// Removes the masks, then the channels.
