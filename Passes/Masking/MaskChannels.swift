@@ -40,6 +40,19 @@ public struct MaskChannels: Pass {
   public static let threads = PassOption<Int?>(
     "threads", .integer(in: Session.threadCounts), valueName: "n",
     help: "Threads to run on for a budget of time; every processor's where it is not given.")
+  public static let measure = PassOption<String?>(
+    "measure",
+    OptionSyntax(
+      "a command with {model} or {models} in it",
+      parse: { TimingCommand.isCommand($0) ? $0 : nil }, print: { $0 }),
+    valueName: "command",
+    help: """
+      Command that prints the milliseconds which the model at the path {model} takes, or those at {models}, a line \
+      each: a budget of time counts by these.
+      """)
+  public static let device = PassOption<String?>(
+    "device", .text, valueName: "name",
+    help: "Name of the device that the command of --measure runs models on: times are kept by it.")
   public static let scope = PassOption(
     "scope", OptionSyntax<Scope>.choice, default: .global,
     help: """
@@ -73,7 +86,7 @@ public struct MaskChannels: Pass {
     repeatable: "ratio-for", ratioOfPattern, valueName: "pattern=fraction",
     help: "Remove this fraction of groups of a kind, or whose names match.")
   public static let options: [any PassOptionDescription] = [
-    macs, params, ratio, latency, threads, Self.scope, damageExponent,
+    macs, params, ratio, latency, threads, measure, device, Self.scope, damageExponent,
     align, maxRatio, minChannels, only, keep,
     ratioFor,
   ]
@@ -98,9 +111,11 @@ public struct MaskChannels: Pass {
     let (macs, params) = try (options.value(Self.macs), options.value(Self.params))
     let (ratio, latency) = try (options.value(Self.ratio), options.value(Self.latency))
     let threads = try options.value(Self.threads)
+    let (measure, device) = try (options.value(Self.measure), options.value(Self.device))
     do throws(CompileError) {
       budget = try Budget(
-        macs: macs, parameters: params, ratio: ratio, latency: latency, threads: threads)
+        macs: macs, parameters: params, ratio: ratio, latency: latency,
+        on: TimingDevice(threads: threads, command: measure, name: device))
     } catch { throw options.error(error.diagnostics[0].message) }
     scope = try options.value(Self.scope)
     exponent = try options.value(Self.damageExponent)
@@ -121,7 +136,10 @@ public struct MaskChannels: Pass {
       case .macs(let fraction): macs.settings(fraction)
       case .parameters(let fraction): params.settings(fraction)
       case .ratio(let fraction): ratio.settings(fraction)
-      case .latency(let target, let count): latency.settings(target) + threads.settings(count)
+      case .latency(let target, .runtime(let count)):
+        latency.settings(target) + threads.settings(count)
+      case .latency(let target, .command(let command)):
+        latency.settings(target) + measure.settings(command.text) + device.settings(command.device)
       }
     return amount + Self.scope.settings(scope) + align.settings(guards.alignment)
       + maxRatio.settings(guards.maxRatio) + minChannels.settings(guards.minChannels)
@@ -141,10 +159,8 @@ public struct MaskChannels: Pass {
         notes: ["say --calibration FILE"])
     }
     let removed: [Int: Set<Int>]
-    if case .latency(let target, let threads) = budget {
-      let times = try ModelTimes(
-        graph, facts, coupling, selection, original: context.original,
-        shapes: context.inputShapes, threadCount: threads ?? Session.processorCount)
+    if case .latency(let target, let device) = budget {
+      let times = try times(graph, facts, coupling, selection, device, &context)
       defer {
         times.save()
         context.warnings += times.warnings
@@ -159,6 +175,22 @@ public struct MaskChannels: Pass {
     let places = MaskPlace.all(in: graph, facts, kept)
     context.unmaskedGraph = graph
     insert(places, kept, &graph)
+  }
+
+  private func times(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis,
+    _ selection: ChannelSelection, _ device: TimingDevice, _ context: inout PassContext
+  ) throws(CompileError) -> any MeasuredTimes {
+    switch device {
+    case .runtime(let threads):
+      try ModelTimes(
+        graph, facts, coupling, selection, original: context.original,
+        shapes: context.inputShapes, threadCount: threads ?? Session.processorCount)
+    case .command(let command):
+      try CommandTimes(
+        graph, facts, coupling, selection, original: context.original,
+        shapes: context.inputShapes, command: command, progress: context.progress)
+    }
   }
 
   private func insert(_ places: [MaskPlace], _ kept: [Axis: [Int]], _ graph: inout Graph) {

@@ -16,25 +16,3 @@ extension SampleBatches {
     return fingerprints
   }
 }
-
-/// A hash that is the same in every process. After FNV-1a (Fowler, Noll, Vo), by eight bytes at a time, with the upper half
-/// mixed into the lower.
-private struct Fingerprint {
-  private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-  mutating func add(_ tensor: Tensor) {
-    for extent in tensor.shape { add(UInt64(extent)) }
-    tensor.withUnsafeBytes { bytes in
-      let whole = bytes.count / 8 * 8
-      for offset in stride(from: 0, to: whole, by: 8) {
-        add(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-      }
-      for byte in bytes[whole...] { add(UInt64(byte)) }
-    }
-  }
-
-  private mutating func add(_ word: UInt64) {
-    value = (value ^ word) &* 0x0000_0100_0000_01B3
-    value ^= value >> 32
-  }
-}

@@ -6,28 +6,31 @@ public enum Budget: Sendable, Hashable {
   case parameters(Double)
   /// Remove this fraction of the channels of every group.
   case ratio(Double)
-  /// Run in at most this time, on so many threads; every processor's where that is `nil`.
-  case latency(LatencyTarget, threads: Int?)
+  /// Run in at most this time, as measured on a device.
+  case latency(LatencyTarget, on: TimingDevice)
 
   /// The fraction of the MACs that stays where nothing is said.
   public static let standardFraction = 0.5
 
   /// The budget of which one part is given; `standardFraction` of the MACs where none is.
   ///
-  /// Throws a usage error where there is more than one, or threads without a time.
+  /// Throws a usage error where there is more than one, or a device without a time.
   public init(
     macs: Double? = nil, parameters: Double? = nil, ratio: Double? = nil,
-    latency: LatencyTarget? = nil, threads: Int? = nil
+    latency: LatencyTarget? = nil, on device: TimingDevice = .runtime(threads: nil)
   ) throws(CompileError) {
     let budgets = [
       macs.map(Budget.macs), parameters.map(Budget.parameters), ratio.map(Budget.ratio),
-      latency.map { Budget.latency($0, threads: threads) },
+      latency.map { Budget.latency($0, on: device) },
     ].compactMap { $0 }
     guard budgets.count <= 1 else {
       throw CompileError(.usage, "give one of macs, params, ratio and latency")
     }
-    guard latency != nil || threads == nil else {
-      throw CompileError(.usage, "threads is for latency")
+    switch device {
+    case .runtime(threads: nil): break
+    case _ where latency != nil: break
+    case .runtime: throw CompileError(.usage, "threads is for latency")
+    case .command: throw CompileError(.usage, "measure is for latency")
     }
     self = budgets.first ?? .macs(Self.standardFraction)
   }

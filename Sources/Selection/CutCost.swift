@@ -88,10 +88,11 @@ public struct CutCost: Sendable {
     }
   }
 
-  private func macs(of nodes: [NodeID], _ kept: [Int]) -> Int {
+  /// The MACs of some nodes.
+  public func macs(of nodes: [NodeID], _ kept: [Int]) -> Int {
     var total = 0
     for id in nodes {
-      let (found, call) = facts.invocation(of: id) { value in
+      let call = facts.invocation(of: id) { value in
         var cut = ValueFacts(facts[value].type)
         guard var shape = cut.type?.shape else { return cut }
         for axis in shape.indices {
@@ -101,15 +102,16 @@ public struct CutCost: Sendable {
         }
         cut.type?.shape = shape
         return cut
-      }!
-      total &+= found.macs(call)
+      }
+      if let (found, call) = call { total &+= found.macs(call) }
     }
     return total
   }
 
-  private func count(of parameters: [ValueID], _ kept: [Int]) -> Int {
+  /// The elements of some values.
+  public func count(of values: [ValueID], _ kept: [Int]) -> Int {
     var total = 0
-    for id in parameters {
+    for id in values {
       var count = 1
       for (axis, extent) in (facts[id].fixedShape ?? [0]).enumerated() {
         count &*= extents[Axis(id, axis)].map { Self.evaluate($0, kept) } ?? extent

@@ -43,9 +43,14 @@ struct ReportTable {
   /// What the time was to be.
   private var target: String {
     guard let latency = report.latency else { return "" }
-    let threads = latency.threads == 1 ? "1 thread" : "\(latency.threads) threads"
+    let place =
+      switch latency.device {
+      case .runtime(let threads): "on " + OutputText.counted(threads ?? 0, "thread")
+      case .command(let command):
+        "by the command" + (command.device.map { " on \($0)" } ?? "")
+      }
     return
-      "measured on \(threads): \(latency.text(latency.afterMs)), "
+      "measured \(place): \(latency.text(latency.afterMs)), "
       + "target \(latency.text(latency.targetMs))"
   }
 

@@ -195,6 +195,13 @@ import Testing
     ("latency=2", "latency=2 is not a fraction above 0 and up to 1, or a time such as 4ms"),
     ("latency=4m", "latency=4m is not a fraction above 0 and up to 1, or a time such as 4ms"),
     ("threads=2", "threads is for latency"),
+    ("latency=0.5 measure=time", "measure=time is not a command with {model} or {models} in it"),
+    ("measure=\"time {model}\"", "measure is for latency"),
+    ("latency=0.5 device=phone", "device is for measure"),
+    (
+      "latency=0.5 threads=2 measure=\"time {model}\"",
+      "threads is not for measure: the command decides"
+    ),
     ("latency=0.5 macs=0.5", "give one of macs, params, ratio and latency"),
   ])
   func budgetsOfTimeAreRead(_ options: String, _ message: String) {
