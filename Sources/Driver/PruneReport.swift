@@ -83,6 +83,8 @@ public struct PruneReport: Sendable, Encodable {
   public internal(set) var agreement: AgreementReport?
   /// Accuracy before and after, where labelled samples are given.
   public internal(set) var accuracy: AccuracyReport?
+  /// Where the budget is a size of memory.
+  public let memory: MemoryReport?
   /// Where the budget is a time.
   public let latency: LatencyReport?
   public let groups: [Group]
@@ -94,7 +96,8 @@ public struct PruneReport: Sendable, Encodable {
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
     case inputShapes = "input_shapes"
-    case pipeline, before, after, agreement, accuracy, latency, groups, layers, check, passes,
+    case pipeline, before, after, agreement, accuracy, memory, latency, groups, layers, check,
+      passes,
       warnings
   }
 
@@ -109,6 +112,7 @@ public struct PruneReport: Sendable, Encodable {
     inputShapes = context.inputShapes.extents
     before = Self.size(original, originalFacts, context.inputShapes)
     after = Self.size(pruned, prunedFacts, context.inputShapes)
+    memory = context.memory
     latency = context.latency
     passes = records.map {
       Pass(

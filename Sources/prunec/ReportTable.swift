@@ -31,6 +31,12 @@ struct ReportTable {
       "nodes", "\(before.nodes)", "\(after.nodes)",
       OutputText.percent(after.nodes, of: before.nodes),
     ])
+    if let memory = report.memory {
+      table.add([
+        "peak memory", OutputText.bytes(memory.beforeBytes), OutputText.bytes(memory.afterBytes),
+        OutputText.percent(memory.afterBytes, of: memory.beforeBytes),
+      ])
+    }
     if let latency = report.latency {
       table.add([
         "time", latency.text(latency.beforeMs), latency.text(latency.afterMs),

@@ -252,6 +252,29 @@ class CommandTests(unittest.TestCase):
         message = self.refused(1, SMALLEST, self.target, "--latency", "1us", "--threads", "1")
         self.assertRegex(message, r"\d+(\.\d+)? (ms|µs) is as far as it goes")
 
+    def test_a_budget_of_memory(self):
+        for name, target in (("densenet", "0.6"), ("mobilenetv2", "0.7"), ("vit", "100KiB")):
+            with self.subTest(model=name):
+                model = ROOT / "Fixtures" / "Models" / f"{name}.onnx"
+                result = prune(
+                    model, self.target, "--peak-memory", target, "--json", *BY_WEIGHTS)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                memory = json.loads(result.stdout)["memory"]
+                limit = memory["before_bytes"] * float(target) if "K" not in target else 100 * 1024
+                self.assertAlmostEqual(memory["target_bytes"], limit, delta=1)
+                self.assertLessEqual(memory["after_bytes"], memory["target_bytes"])
+                self.assertGreater(memory["after_bytes"], 0.8 * memory["target_bytes"])
+                for path, size in ((model, "before_bytes"), (self.target, "after_bytes")):
+                    bench = subprocess.run(
+                        [os.environ["PRUNEC"], "bench", path, "--threads", "1", "--runs", "1",
+                         "--json"], capture_output=True, text=True, check=True)
+                    self.assertEqual(json.loads(bench.stdout)["arena_bytes"], memory[size])
+
+    def test_a_budget_of_memory_that_cannot_be_met(self):
+        message = self.refused(
+            1, ROOT / "Fixtures" / "Models" / "vit.onnx", self.target, "--peak-memory", "10KiB")
+        self.assertRegex(message, r"cannot be brought from \d+ KiB to 10 KiB: \d+ KiB is as far")
+
     def test_a_budget_of_time(self):
         model = ROOT / "Fixtures" / "Models" / "resnet20.onnx"
         cache = self.folder / "cache"

@@ -19,7 +19,7 @@ CASES = {
     "lenet300": [
         [], ["--ratio", "0.3", "--align", "3"], ["--criterion", "random", "--seed", "9"],
         ["--macs", "0.4", "--compensate", "none"], ["--criterion", "fpgm", "--scope", "uniform"],
-        ["--max-ratio", "0.75", "--min-channels", "3"],
+        ["--max-ratio", "0.75", "--min-channels", "3"], ["--peak-memory", "0.85"],
         ["--compensate", "reconstruct", "--scope", "individual", "--effort", "quick"],
     ],
     "mobilenetv2": [[], ["--macs", "0.7", "--keep", "*feat*[0-3]*", "--keep", "residual"]],

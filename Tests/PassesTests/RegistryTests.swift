@@ -83,7 +83,8 @@ import Testing
 
   /// A value for each option that has no default.
   private static let values = [
-    "macs": "0.3", "params": "0.3", "ratio": "0.3", "latency": "4ms", "only": "conv",
+    "macs": "0.3", "params": "0.3", "ratio": "0.3", "latency": "4ms", "peak-memory": "24MiB",
+    "only": "conv",
     "keep": "a b", "ratio-for": "a=b=0.5", "threads": "2",
     "measure": "time {model}", "device": "a phone",
   ]

@@ -57,12 +57,12 @@ public final class CommandTimes: MeasuredTimes {
     }
     folder = try TemporaryFolder()
     originalPath = folder.path(of: "original.onnx")
-    let sized = original.sized(by: shapes)
-    try exportModel(Model(irVersion: sized.irVersion, graph: sized), to: originalPath)
-    let sizedFacts = GraphFacts.sized(graph, facts, by: shapes)
-    parts = ModelParts(graph, sizedFacts)
-    work = PartWork(
-      parts, graph, sizedFacts, CutCost(graph, facts, coupling, shapes))
+    let whole = original.sized(by: shapes)
+    try exportModel(Model(irVersion: whole.irVersion, graph: whole), to: originalPath)
+    let sized = graph.sized(by: shapes)
+    let sizedFacts = try GraphFacts(of: sized)
+    parts = ModelParts(sized, sizedFacts)
+    work = PartWork(parts, sized, sizedFacts, CutCost(sized, sizedFacts, coupling, shapes))
     groupsOfPart = parts.nodes.map { nodes in
       let values = nodes.flatMap { graph[$0].inputs + graph[$0].outputs }.compactMap { $0 }
       return coupling.cuttableGroups(on: values)

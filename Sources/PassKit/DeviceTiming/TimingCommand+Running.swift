@@ -69,7 +69,7 @@ extension TimingCommand {
     let variables = ProcessInfo.processInfo.environment.map { "\($0)=\($1)" }
     var arguments = [shell, "-c", line].map { (text: String) in strdup(text) } + [nil]
     var environment = variables.map { (text: String) in strdup(text) } + [nil]
-    defer { (arguments + environment).forEach { free($0) } }
+    defer { for text in arguments + environment { free(text) } }
     var process = pid_t()
     let failure = posix_spawn(&process, shell, &actions, &attributes, &arguments, &environment)
     guard failure == 0 else {
