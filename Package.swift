@@ -53,6 +53,7 @@ let package = Package(
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
+    .systemLibrary(name: "CMalloc"),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
     .target(name: "ArrayFiles", dependencies: ["CLibZip", "GraphIR", "Tensors"]),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
@@ -81,7 +82,7 @@ let package = Package(
     .target(
       name: "CommandLineSupport",
       dependencies: layers(below: "CommandLineSupport") + [
-        "ArrayFiles", "DataSets", "ONNXFormat", "ONNXText",
+        "ArrayFiles", "CMalloc", "DataSets", "ONNXFormat", "ONNXText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -58,7 +58,8 @@ public struct ReconstructLayers: Pass {
     var small = graph
     plan.perform(on: &small)
     var reconstruction = try Reconstruction(
-      original: reference, small: small, kept: plan.cut.kept, batches, rowLimit: rowLimit,
+      original: reference, small: small,
+      kept: context.keptOfUnmasked.cut(to: plan.cut.kept), batches, rowLimit: rowLimit,
       seed: UInt64(seed))
     for change in try reconstruction.run(context.progress) {
       change.perform(on: &graph, plan.cut.kept)

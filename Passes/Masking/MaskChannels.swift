@@ -2,7 +2,8 @@ import PassKit
 import Runtime
 
 /// Chooses the channels to remove and masks them: they are still there, but nothing downstream sees
-/// them.
+/// them. Where a pipeline cuts a model several times, fractions of MACs and parameters, and guards, are about the model before the
+/// first cut, ratios about what is there.
 ///
 ///     y = Conv(x, W)         y = Conv(x, W)
 ///     z = Conv(y, V)    =>   m = ai.prunec.Mask <axis = 1, keep = [0, 2, 5]> (y)
@@ -163,16 +164,19 @@ public struct MaskChannels: Pass {
     guard let scores = context.scores else { preconditionFailure("no scores") }
     let selection = try ChannelSelection(
       graph, facts, coupling, scores, guards: guards, damage: context.damage, exponent: exponent,
-      shapes: context.inputShapes)
+      shapes: context.inputShapes, uncut: context.uncut)
+    context.uncut = selection.uncut
     if scope == .individual, context.damage == nil {
       throw CompileError(
         .usage, "mask-channels: scope individual needs measure-damage before it",
         notes: ["say --calibration FILE"])
     }
     let removed = try removed(graph, facts, coupling, selection, &context)
+    // What has been measured is about the graph without masks, and takes memory.
+    (context.statistics, context.damage) = (nil, nil)
     let kept = coupling.keptIndices(removing: removed)
     let places = MaskPlace.all(in: graph, facts, kept)
-    context.unmaskedGraph = graph
+    context.unmaskedGraph = context.unmaskedGraph ?? graph
     insert(places, kept, &graph)
   }
 

@@ -30,14 +30,7 @@ public struct MeasureDamage: Pass {
       graph, try context.facts(of: graph), try context.coupling(of: graph), scores, statistics)
     let grid = measurement.grid(within: effort.macs)
     context.damage = try measurement.table(
-      batches, indices: Self.indices(batches, holding: grid.samples), fractions: grid.fractions,
+      SampleSubset(batches, count: grid.samples, for: graph), fractions: grid.fractions,
       progress: context.progress)
-  }
-
-  /// As many batches as hold about so many samples, spread over all.
-  private static func indices(_ batches: some CalibrationBatches, holding samples: Int) -> [Int] {
-    let all = max(1, batches.sampleCount)
-    let count = min(batches.count, max(1, batches.count * samples / all))
-    return (0..<count).map { $0 * batches.count / count }
   }
 }

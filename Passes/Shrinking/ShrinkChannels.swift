@@ -26,11 +26,12 @@ public struct ShrinkChannels: Pass {
     let coupling = try context.coupling(of: graph)
     let plan = try find(graph, facts, coupling)
     context.maskedGraph = graph
+    context.uncutGraph = context.uncutGraph ?? graph
     context.shrinkage = context.shrinkage ?? Shrinkage()
     context.shrinkage!.append(plan.cut.kept, of: graph)
     plan.perform(on: &graph)
     try verify(graph, try context.facts(of: graph), plan, before: facts)
-    context.scores?.keep(plan.cut.kept)
+    context.keep(plan.cut.kept)
   }
 
   // MARK: Find

@@ -2,11 +2,11 @@
 
 /* LAPACK's Fortran interface, which OpenBLAS exports without declaring it. */
 
-/* Solves A X = B for a symmetric positive definite A by Cholesky factorisation (LAPACK, DPOSV). */
-void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b,
-            const int *ldb, int *info);
 /* The Cholesky factor of a symmetric positive definite matrix (LAPACK, DPOTRF). */
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+/* Solves A X = B from A's Cholesky factor (LAPACK, DPOTRS). */
+void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda,
+             double *b, const int *ldb, int *info);
 /* The inverse of a matrix from its Cholesky factor (LAPACK, DPOTRI). */
 void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
 /* Eigenvalues and eigenvectors of a symmetric matrix by divide and conquer (LAPACK, DSYEVD). */

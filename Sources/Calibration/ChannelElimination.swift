@@ -44,14 +44,18 @@ public struct ChannelConsumer: Sendable {
 /// weights are `W - W_c (H_cc)^-1 H_c` and the squared error of the results grows by `tr(W_c (H_cc)^-1 W_c^T)`, which counts
 /// relative to the power `tr(W C W^T)` of the consumer's results; that of all consumers is added up.
 public struct ChannelElimination {
-  /// One consumer's state.
+  /// One consumer's state, without most of what has gone.
   private struct State {
-    let places: [[Int]]
-    let rows: Int
-    let length: Int
+    /// For each channel the rows that hold it.
+    var places: [[Int]]
+    /// Number of results.
+    let outputs: Int
     let power: Double
+    /// H `[length, length]`.
     var inverse: [Double]
-    var matrix: [Double]
+    /// The transpose of W, `[length, outputs]`: a channel's weights lie together.
+    var columns: [Double]
+    var length: Int
   }
 
   private var states: [State]
@@ -65,24 +69,26 @@ public struct ChannelElimination {
   /// `nil` where no consumer knows anything.
   public init?(_ consumers: [ChannelConsumer], channelCount: Int) {
     count = channelCount
-    states = consumers.compactMap { consumer in
-      let length = consumer.moments.inputs
-      var covariance = consumer.covariance
-      let mean = (0..<length).reduce(0) { $0 + covariance[$1 * length + $1] } / Double(length)
-      guard mean > 0, mean.isFinite else { return nil }
-      for index in 0..<length { covariance[index * length + index] += Self.ridge * mean }
-      let rows = consumer.matrix.count / length
-      let product = LinearAlgebra.product(
-        consumer.matrix, covariance, m: rows, k: length, n: length)
-      let power = zip(product, consumer.matrix).reduce(0) { $0 + $1.0 * $1.1 }
-      guard power > 0, let inverse = LinearAlgebra.inverse(covariance, n: length) else {
-        return nil
-      }
-      return State(
-        places: consumer.places, rows: rows, length: length, power: power, inverse: inverse,
-        matrix: consumer.matrix)
-    }
+    states = consumers.compactMap(Self.state)
     if states.isEmpty { return nil }
+  }
+
+  private static func state(of consumer: ChannelConsumer) -> State? {
+    let length = consumer.moments.inputs
+    var covariance = consumer.covariance
+    let mean = (0..<length).reduce(0) { $0 + covariance[$1 * length + $1] } / Double(length)
+    guard mean > 0, mean.isFinite else { return nil }
+    for index in 0..<length { covariance[index * length + index] += ridge * mean }
+    let rows = consumer.matrix.count / length
+    let product = LinearAlgebra.product(consumer.matrix, covariance, m: rows, k: length, n: length)
+    let power = zip(product, consumer.matrix).reduce(0) { $0 + $1.0 * $1.1 }
+    guard power > 0, let inverse = LinearAlgebra.inverse(covariance, n: length) else { return nil }
+    let columns = (0..<length).flatMap { place in
+      (0..<rows).map { consumer.matrix[$0 * length + place] }
+    }
+    return State(
+      places: consumer.places, outputs: rows, power: power, inverse: inverse, columns: columns,
+      length: length)
   }
 
   /// The channels in the order in which they go, with what each adds to the relative error.
@@ -105,65 +111,70 @@ public struct ChannelElimination {
 
   /// Adds for each channel that is left what its going would cost.
   private static func addErrors(_ state: State, _ channels: [Int], to errors: inout [Double]) {
-    let (length, rows) = (state.length, state.rows)
-    state.matrix.withUnsafeBufferPointer { matrix in
-      for channel in channels {
-        let places = state.places[channel]
-        let size = places.count
-        var block = [Double](repeating: 0, count: size * size)
-        for (row, from) in places.enumerated() {
-          for (column, to) in places.enumerated() {
-            block[row * size + column] = state.inverse[from * length + to]
-          }
-        }
-        guard let inverse = size == 1 ? [1 / block[0]] : LinearAlgebra.inverse(block, n: size)
-        else {
-          continue
-        }
-        var error = 0.0
-        for row in 0..<rows {
-          for a in 0..<size {
-            let value = matrix[row * length + places[a]]
-            guard value != 0 else { continue }
-            var sum = 0.0
-            for b in 0..<size { sum += inverse[a * size + b] * matrix[row * length + places[b]] }
-            error += value * sum
-          }
-        }
-        errors[channel] += max(0, error) / state.power
-      }
+    for channel in channels {
+      let places = state.places[channel]
+      let size = places.count
+      guard size > 0 else { continue }
+      let block = rows(places, of: state.inverse, length: state.length, columns: places)
+      guard let inverse = size == 1 ? [1 / block[0]] : LinearAlgebra.inverse(block, n: size)
+      else { continue }
+      let weights = rows(places, of: state.columns, length: state.outputs)
+      // tr(W_c (H_cc)^-1 W_c^T) = sum of (H_cc)^-1 times W_c^T W_c, element by element.
+      let products = LinearAlgebra.product(
+        weights, weights, m: size, k: state.outputs, n: size, transposesB: true)
+      let error = zip(inverse, products).reduce(0) { $0 + $1.0 * $1.1 }
+      errors[channel] += max(0, error) / state.power
     }
   }
 
   private static func eliminate(_ channels: [Int], from state: inout State) {
     let places = channels.flatMap { state.places[$0] }
-    let (length, size, rows) = (state.length, places.count, state.rows)
-    var block = [Double](repeating: 0, count: size * size)
-    var strip = [Double](repeating: 0, count: size * length)
-    var weights = [Double](repeating: 0, count: rows * size)
-    for (row, from) in places.enumerated() {
-      for column in 0..<length {
-        strip[row * length + column] = state.inverse[from * length + column]
-      }
-      for (column, to) in places.enumerated() {
-        block[row * size + column] = strip[row * length + to]
-      }
-      for output in 0..<rows { weights[output * size + row] = state.matrix[output * length + from] }
+    let (length, size) = (state.length, places.count)
+    guard size > 0 else { return }
+    let strip = rows(places, of: state.inverse, length: length)
+    let block = rows(places, of: state.inverse, length: length, columns: places)
+    let weights = rows(places, of: state.columns, length: state.outputs)
+    if let inverse = LinearAlgebra.inverse(block, n: size) {
+      let projection = LinearAlgebra.product(inverse, strip, m: size, k: size, n: length)
+      LinearAlgebra.subtractProduct(
+        projection, weights, m: length, k: size, n: state.outputs, transposesA: true,
+        from: &state.columns)
+      LinearAlgebra.subtractProduct(
+        strip, projection, m: length, k: size, n: length, transposesA: true, from: &state.inverse)
     }
-    guard let inverse = LinearAlgebra.inverse(block, n: size) else { return }
-    let projection = LinearAlgebra.product(inverse, strip, m: size, k: size, n: length)
-    LinearAlgebra.subtractProduct(
-      weights, projection, m: rows, k: size, n: length, from: &state.matrix)
-    LinearAlgebra.subtractProduct(
-      strip, projection, m: length, k: size, n: length, transposesA: true, from: &state.inverse)
-    // What has gone stays gone.
-    for place in places {
-      for output in 0..<rows { state.matrix[output * length + place] = 0 }
-      for other in 0..<length {
-        state.inverse[place * length + other] = 0
-        state.inverse[other * length + place] = 0
+    for channel in channels { state.places[channel] = [] }
+    drop(places, from: &state)
+  }
+
+  /// Takes out rows that have gone.
+  private static func drop(_ places: [Int], from state: inout State) {
+    let gone = Set(places)
+    let stays = (0..<state.length).filter { !gone.contains($0) }
+    state.inverse = rows(stays, of: state.inverse, length: state.length, columns: stays)
+    state.columns = rows(stays, of: state.columns, length: state.outputs)
+    var newPlaces = [Int](repeating: 0, count: state.length)
+    for (new, old) in stays.enumerated() { newPlaces[old] = new }
+    state.places = state.places.map { $0.map { newPlaces[$0] } }
+    state.length = stays.count
+  }
+
+  /// Some rows of a matrix whose rows have `length` elements, and of those some columns.
+  private static func rows(
+    _ rows: [Int], of matrix: [Double], length: Int, columns: [Int]? = nil
+  ) -> [Double] {
+    let width = columns?.count ?? length
+    return [Double](unsafeUninitializedCapacity: rows.count * width) { target, count in
+      matrix.withUnsafeBufferPointer { matrix in
+        for row in rows {
+          let start = matrix.baseAddress! + row * length
+          if let columns {
+            for (index, column) in columns.enumerated() { target[count + index] = start[column] }
+          } else {
+            (target.baseAddress! + count).update(from: start, count: length)
+          }
+          count += width
+        }
       }
-      state.inverse[place * length + place] = 1
     }
   }
 }

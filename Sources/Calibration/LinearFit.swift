@@ -25,9 +25,25 @@ public struct LinearFit: Sendable {
   public static func ridge(
     _ moments: Moments, prior: [Double], strength: Double, hasBias: Bool
   ) -> LinearFit? {
+    let covariances = Covariances(moments, isCentred: hasBias)
+    return ridge(moments, covariances, prior: prior, strength: strength, hasBias: hasBias)
+  }
+
+  /// Second moments as the normal equations take them.
+  private struct Covariances {
+    let second, cross: [Double]
+
+    init(_ moments: Moments, isCentred: Bool) {
+      second = moments.covariance(isCentred: isCentred)
+      cross = moments.crossCovariance(isCentred: isCentred)
+    }
+  }
+
+  private static func ridge(
+    _ moments: Moments, _ covariances: Covariances, prior: [Double], strength: Double, hasBias: Bool
+  ) -> LinearFit? {
     let (k, m) = (moments.inputs, moments.outputs)
-    var left = moments.covariance(isCentred: hasBias)
-    var right = moments.crossCovariance(isCentred: hasBias)
+    var (left, right) = (covariances.second, covariances.cross)
     let mean = (0..<k).reduce(0) { $0 + left[$1 * k + $1] } / Double(max(1, k))
     // Rows of zeros say nothing: the prior is as good as anything.
     let ridge = strength * (mean > 0 ? mean : 1)
@@ -48,26 +64,25 @@ public struct LinearFit: Sendable {
     guard fit.count > 0, validation.count > 0 else {
       return LinearFit(matrix: prior, bias: priorBias)
     }
-    var both = fit
-    both += validation
+    let both = fit + validation
     let isPlenty = both.count >= plenty * both.inputs
+    let judge = Covariances(validation, isCentred: false)
     var best = LinearFit(matrix: prior, bias: priorBias)
-    var least = best.error(on: validation)
-    var bestStrength: Double?
+    var least = best.error(on: validation, judge)
     let centred = LinearFit(matrix: prior, bias: hasBias ? bias(prior, fit) : nil)
-    if centred.error(on: validation) < least {
-      least = centred.error(on: validation)
+    let centredError = centred.error(on: validation, judge)
+    if centredError < least {
+      least = centredError
       best = LinearFit(matrix: prior, bias: hasBias ? bias(prior, both) : nil)
     }
-    for strength in isPlenty ? [1e-4, 1e-3, 1e-2, 0.1] : strengths {
-      guard let trial = ridge(fit, prior: prior, strength: strength, hasBias: hasBias) else {
-        continue
-      }
-      let error = trial.error(on: validation)
-      if error < least { (least, bestStrength) = (error, strength) }
+    let candidates = isPlenty ? [1e-4, 1e-3, 1e-2, 0.1] : strengths
+    let covariances = Covariances(fit, isCentred: hasBias)
+    let errors = concurrentMap(candidates) { strength in
+      ridge(fit, covariances, prior: prior, strength: strength, hasBias: hasBias)
+        .map { $0.error(on: validation, judge) } ?? .infinity
     }
-    guard let bestStrength,
-      let final = ridge(both, prior: prior, strength: bestStrength, hasBias: hasBias)
+    guard let (strength, error) = zip(candidates, errors).min(by: { $0.1 < $1.1 }), error < least,
+      let final = ridge(both, prior: prior, strength: strength, hasBias: hasBias)
     else { return best }
     return final
   }
@@ -81,10 +96,13 @@ public struct LinearFit: Sendable {
 
   /// Mean of the squared distances of targets and what the fit makes of their rows.
   public func error(on moments: Moments) -> Double {
+    error(on: moments, Covariances(moments, isCentred: false))
+  }
+
+  /// `covariances` are those of `moments` about zero.
+  private func error(on moments: Moments, _ covariances: Covariances) -> Double {
     let (k, m, n) = (moments.inputs, moments.outputs, Double(max(1, moments.count)))
-    let second = moments.covariance(isCentred: false)
-    let cross = moments.crossCovariance(isCentred: false)
-    let product = LinearAlgebra.product(matrix, second, m: m, k: k, n: k)
+    let product = LinearAlgebra.product(matrix, covariances.second, m: m, k: k, n: k)
     let (mean, target) = (moments.inputMean, moments.outputMean)
     var error = 0.0
     for row in 0..<m {
@@ -92,7 +110,7 @@ public struct LinearFit: Sendable {
       var (quadratic, linear, offset) = (0.0, 0.0, 0.0)
       for index in range {
         quadratic += product[index] * matrix[index]
-        linear += cross[index] * matrix[index]
+        linear += covariances.cross[index] * matrix[index]
         offset += matrix[index] * mean[index - row * k]
       }
       let bias = bias?[row] ?? 0

@@ -33,17 +33,24 @@ public struct Moments: Sendable {
     precondition(x.count == rows * inputs && y.count == rows * outputs)
     for start in stride(from: 0, to: rows, by: Self.blockLength) {
       let end = min(start + Self.blockLength, rows)
-      let block = Array(x[(start * inputs)..<(end * inputs)])
-      let targets = Array(y[(start * outputs)..<(end * outputs)])
-      let (second, cross) = try products.products(
+      let isWhole = end - start == rows
+      let block = isWhole ? x : Array(x[(start * inputs)..<(end * inputs)])
+      let targets = isWhole ? y : Array(y[(start * outputs)..<(end * outputs)])
+      let (panels, cross) = try products.products(
         block, targets, count: end - start, inputs: inputs, outputs: outputs)
-      Self.add(second, to: &self.second)
+      for panel in panels { add(panel) }
       Self.add(cross, to: &self.cross)
-      Self.add(Self.columnSums(block, inputs) { $0 }, to: &inputSum)
-      Self.add(Self.columnSums(targets, outputs) { $0 }, to: &outputSum)
-      Self.add(Self.columnSums(targets, outputs) { $0 * $0 }, to: &outputSquares)
+      Self.addRows(block, to: &inputSum)
+      Self.addRows(targets, to: &outputSum)
+      Self.addRows(targets.map { $0 * $0 }, to: &outputSquares)
     }
     count += rows
+  }
+
+  public static func + (one: Moments, other: Moments) -> Moments {
+    var sums = one
+    sums += other
+    return sums
   }
 
   public static func += (sums: inout Moments, more: Moments) {
@@ -56,6 +63,20 @@ public struct Moments: Sendable {
     add(more.outputSquares, to: &sums.outputSquares)
   }
 
+  private mutating func add(_ panel: RowProducts.Panel) {
+    let width = inputs - panel.first
+    second.withUnsafeMutableBufferPointer { sums in
+      panel.elements.withUnsafeBufferPointer { terms in
+        for row in 0..<(width > 0 ? terms.count / width : 0) {
+          let start = (panel.first + row) * inputs + panel.first
+          for column in row..<width {
+            sums[start + column] += Double(terms[row * width + column])
+          }
+        }
+      }
+    }
+  }
+
   private static func add<Number: BinaryFloatingPoint>(_ terms: [Number], to sums: inout [Double]) {
     sums.withUnsafeMutableBufferPointer { sums in
       terms.withUnsafeBufferPointer { terms in
@@ -64,18 +85,16 @@ public struct Moments: Sendable {
     }
   }
 
-  private static func columnSums(
-    _ rows: [Float], _ columns: Int, _ term: (Double) -> Double
-  ) -> [Double] {
-    var sums = [Double](repeating: 0, count: columns)
+  /// Adds each row of a matrix.
+  private static func addRows(_ rows: [Float], to sums: inout [Double]) {
+    let columns = sums.count
     rows.withUnsafeBufferPointer { rows in
       sums.withUnsafeMutableBufferPointer { sums in
         for start in stride(from: 0, to: rows.count, by: max(1, columns)) {
-          for column in 0..<columns { sums[column] += term(Double(rows[start + column])) }
+          for column in 0..<columns { sums[column] += Double(rows[start + column]) }
         }
       }
     }
-    return sums
   }
 }
 

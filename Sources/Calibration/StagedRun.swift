@@ -23,7 +23,7 @@ public final class StagedRun {
 
   /// Reads all batches. Throws where a batch does not fit the graph.
   public init(
-    _ graph: Graph, _ batches: some CalibrationBatches, indices: [Int]? = nil,
+    _ graph: Graph, _ batches: some CalibrationBatches,
     threadCount: Int = Session.processorCount, memoryLimit: Int = Session.defaultMemoryLimit
   ) throws(CompileError) {
     self.graph = graph
@@ -41,7 +41,7 @@ public final class StagedRun {
     self.lastUse = lastUse
     var known: [[TensorType]] = []
     var typedFacts: [GraphFacts] = []
-    for batch in indices ?? Array(0..<batches.count) {
+    for batch in 0..<batches.count {
       let tensors = try batches.tensors(ofBatch: batch)
       let types = tensors.map { TensorType($0.elementType, fixed: $0.shape) }
       if !known.contains(types) {

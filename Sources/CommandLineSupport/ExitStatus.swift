@@ -1,4 +1,5 @@
 @_exported import ArgumentParser
+import CMalloc
 @_exported import Driver
 import Foundation
 
@@ -29,6 +30,7 @@ public enum ExitStatus {
 
   /// Parses the arguments, runs the command, and exits with its status.
   public static func run<Command: ParsableCommand>(_ type: Command.Type) -> Never {
+    keepFreedMemory()
     do {
       var command = try Command.parseAsRoot()
       try command.run()
@@ -49,6 +51,13 @@ public enum ExitStatus {
       if !message.isEmpty { writeError([message]) }
       exit(status == .validationFailure ? 2 : status.rawValue)
     }
+  }
+
+  /// Has the allocator keep blocks of up to 64 MiB that are freed, for the next tensors, where it would give them back to the system
+  /// and take them again page by page: that took a sixth of the time of pruning a ResNet-50 on samples.
+  private static func keepFreedMemory() {
+    mallopt(M_MMAP_THRESHOLD, 64 << 20)
+    mallopt(M_TRIM_THRESHOLD, 1 << 30)
   }
 
   /// Writes lines to standard error.

@@ -29,6 +29,24 @@ public struct ModelFile {
     }
   }
 
+  /// The fingerprint of the files that the model was read from, of which `path` is the first.
+  public func fingerprint(of path: String) throws -> String {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    let external = Self.externalLocations(model).map { folder.appendingPathComponent($0).path }
+    var fingerprint = Fingerprint()
+    for file in [path] + external {
+      guard let data = try? Data(contentsOf: URL(fileURLWithPath: file), options: .alwaysMapped)
+      else { throw LocatedError(CompileError(.inputOutput, "cannot be read again"), in: file) }
+      data.withUnsafeBytes { fingerprint.add($0) }
+    }
+    return fingerprint.text
+  }
+
+  /// The files beside the model's that its weights are in.
+  private static func externalLocations(_ model: Model) -> [String] {
+    Set(model.graph.initializers.compactMap { model.graph[$0].externalLocation }).sorted()
+  }
+
   /// The size of a file; 0 where there is none.
   private static func size(_ path: String) -> Int {
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)
@@ -36,10 +54,8 @@ public struct ModelFile {
   }
 
   private static func externalSize(_ model: Model, beside path: String) -> Int {
-    let locations = Set(
-      model.graph.initializers.compactMap { model.graph[$0].externalLocation })
     let folder = (path as NSString).deletingLastPathComponent
-    return locations.sorted().reduce(0) {
+    return externalLocations(model).reduce(0) {
       $0 + size((folder as NSString).appendingPathComponent($1))
     }
   }

@@ -52,7 +52,7 @@ final class ArrayFolder: DataSet {
     guard files.allSatisfy({ $0.hasSuffix(".npy") }) else { return nil }
     let arrays = files.map { String($0.dropLast(4)) }
     let names = inputs.map(\.name)
-    let isOne = arrays.count == 2 && inputs.count == 1 && arrays == ["x", "y"]
+    let isOne = inputs.count(where: { !$0.isLabels }) == 1 && arrays == ["x", "y"]
     let isEach =
       arrays.count > 1 && names.allSatisfy(arrays.contains)
       && arrays.allSatisfy { names.contains($0) || $0 == "y" }

@@ -34,8 +34,9 @@ final class ArrayPart: DataSet {
   convenience init(_ path: String, for inputs: [ModelInput]) throws(CompileError) {
     guard path.hasSuffix(".npz") else {
       guard inputs.count == 1 else {
+        let wanted = inputs.contains(where: \.isLabels) ? "arrays" : "inputs"
         throw CompileError(
-          .usage, "has one array for \(inputs.count) inputs: \(inputs.map(\.name).listed)")
+          .usage, "has one array for \(inputs.count) \(wanted): \(inputs.map(\.name).listed)")
       }
       let array = try MappedArray(path)
       try self.init(
@@ -44,11 +45,13 @@ final class ArrayPart: DataSet {
       return
     }
     let names = try ArrayFile.readArchiveHeaders(path) { _ in false }.names
-    let wanted = Set(try Self.arrayNames(of: inputs, among: names) + [labelName])
-    let headers = try ArrayFile.readArchiveHeaders(path) { wanted.contains($0) }.headers
+    let wanted = Set(try Self.arrayNames(of: inputs, among: names))
+    let headers = try ArrayFile.readArchiveHeaders(path) {
+      wanted.contains($0) || $0 == labelName
+    }.headers
     try self.init(
       path, headers: headers, names: names,
-      source: .archive(LoadedArchive(path, wanted.subtracting([labelName]))), for: inputs)
+      source: .archive(LoadedArchive(path, wanted)), for: inputs)
   }
 
   /// Opens a folder of `.npy` files with the names of arrays.
@@ -121,20 +124,29 @@ final class ArrayPart: DataSet {
     (labels, warnings) = (try y.labels(), [])
   }
 
-  /// The array of each input: that of its name, or for one input `x`, or the only array beside the labels.
+  /// The array of each input: that of its name, or for one input `x`, or the only array beside the labels. Labels that are asked
+  /// for have their names.
   private static func arrayNames(
     of inputs: [ModelInput], among names: [String]
   ) throws(CompileError) -> [String] {
-    if inputs.count == 1, !names.contains(inputs[0].name) {
-      if names.contains("x") { return ["x"] }
-      let others = names.filter { $0 != labelName }
-      if others.count == 1 { return others }
+    let labels = inputs.filter(\.isLabels).map(\.name)
+    var arrays = inputs.map(\.name)
+    if inputs.count == labels.count + 1, let own = inputs.firstIndex(where: { !$0.isLabels }),
+      !names.contains(inputs[own].name)
+    {
+      let others = names.filter { $0 != labelName && !labels.contains($0) }
+      if others.contains("x") {
+        arrays[own] = "x"
+      } else if others.count == 1 {
+        arrays[own] = others[0]
+      }
     }
-    for input in inputs where !names.contains(input.name) {
+    for (input, array) in zip(inputs, arrays) where !names.contains(array) {
       let all = names.isEmpty ? "no others" : names.listed
-      throw CompileError(.usage, "has no array for input '\(input.name)', but \(all)")
+      let purpose = input.isLabels ? "of labels" : "for input"
+      throw CompileError(.usage, "has no array \(purpose) '\(input.name)', but \(all)")
     }
-    return inputs.map(\.name)
+    return arrays
   }
 
   /// Forgets what was read of the elements.

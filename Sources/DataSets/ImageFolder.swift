@@ -30,6 +30,9 @@ struct ImageFolder: DataSet {
     guard !images.isEmpty else {
       throw CompileError(.malformed, "has no samples: no .npz, .npy, .pb, .png or .jpg file")
     }
+    if let labels = inputs.first(where: \.isLabels) {
+      throw CompileError(.usage, "holds images, which have no array of labels '\(labels.name)'")
+    }
     guard inputs.count == 1 else {
       throw CompileError(
         .usage,

@@ -1,14 +1,23 @@
 @_exported import GraphIR
 
-/// An input of a model, which samples are made for.
+/// An input of a model, which samples are made for, or labels in arrays that samples have beside the inputs.
 public struct ModelInput: Hashable, Sendable {
   public var name: String
   /// As far as the model declares it. Its first axis is that of the items of a batch.
   public var type: TensorType?
+  /// Whether these are labels, which the model does not take.
+  public let isLabels: Bool
 
   public init(name: String, type: TensorType?) {
     self.name = name
     self.type = type
+    isLabels = false
+  }
+
+  /// The array of labels of that name, `[N, ...]`, whatever its type.
+  public init(labels name: String) {
+    self.name = name
+    isLabels = true
   }
 
   /// The inputs of a graph, in its order.

@@ -75,7 +75,8 @@ struct TestDataFolders: DataSet {
     }
     for input in inputs where tensors[input.name] == nil {
       let place = folders[index].isEmpty ? "" : "'\(folders[index])' "
-      throw CompileError(.usage, "\(place)has no tensor for input '\(input.name)'")
+      let purpose = input.isLabels ? "of labels" : "for input"
+      throw CompileError(.usage, "\(place)has no tensor \(purpose) '\(input.name)'")
     }
     return tensors
   }

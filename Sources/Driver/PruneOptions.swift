@@ -1,3 +1,4 @@
+import Foundation
 @_exported import Passes
 
 /// How removed channels are made up for.
@@ -22,6 +23,8 @@ public enum SampleSource: String, Sendable, CaseIterable {
 /// What a user can ask of pruning.
 public struct PruneOptions: Sendable {
   public var budget: Budget = .macs(Budget.standardFraction)
+  /// Number of cuts in which the budget is reached, each with importance and damage measured anew on what the cuts before it left.
+  public var iterations = 1
   /// Where a budget looks for channels; with samples `individual` where it is not given, else `global`.
   public var scope: Scope?
   /// Criterion of a channel's importance; with samples `obs` where it is not given, else `l2`.
@@ -47,6 +50,8 @@ public struct PruneOptions: Sendable {
   public var tolerance = 1e-4
   /// Refuse models with operators that are not understood.
   public var isStrict = false
+  /// Whether samples are needed to hold the result against the original, whatever else they are for.
+  public var comparesOnSamples = false
   /// A pipeline to run instead of the one that the options describe.
   public var pipeline: String?
 
@@ -80,22 +85,67 @@ extension PruneOptions {
   /// Throws a usage error where both heads and head dimensions are asked for, and where a pipeline is named
   /// beside options that are parts of one.
   public func pipelineText() throws(CompileError) -> String {
-    guard let pipeline else { return try describedPipeline() }
+    try stages().map(\.description).filter { !$0.isEmpty }.joined(separator: ",")
+  }
+
+  /// The pipeline in two parts: what looks at the model, whatever the budget, and what cuts it.
+  ///
+  /// One that is named is all in the second. Throws as `pipelineText` does.
+  func stages() throws(CompileError) -> [Pipeline] {
+    guard let pipeline else {
+      return [
+        try Pipeline(measurement().joined(separator: ",")),
+        try Pipeline(cutting().joined(separator: ",")),
+      ]
+    }
     var plain = PruneOptions()
     (plain.seed, plain.samples) = (seed, samples)
-    guard try describedPipeline() == plain.describedPipeline() else {
+    guard try measurement() + cutting() == plain.measurement() + plain.cutting() else {
       throw CompileError(
         .usage, "a pipeline says all that is done",
         notes: [
           "leave out the options that are parts of one; --print-pipeline shows them as text"
         ])
     }
-    return pipeline
+    return [Pipeline([]), try Pipeline(pipeline)]
   }
 
-  private func describedPipeline() throws(CompileError) -> String {
-    var steps = try measurement()
-    steps.append(MaskChannels.text(MaskChannels.settings(budget, usedScope, guards)))
+  /// The steps that choose channels, take them out, and make up for them, as often as there are iterations.
+  private func cutting() throws(CompileError) -> [String] {
+    var steps: [String] = []
+    for iteration in 1...max(1, iterations) {
+      if iteration > 1 { steps += measuringChannels() }
+      steps += cut(to: try budget(ofIteration: iteration))
+    }
+    return steps + [MergeEqualVectors.name, LowerMasks.name]
+  }
+
+  /// The budget of a cut, in equal steps of the share that is kept: a fraction f of the original is f^(i/N) in cut i of N. A ratio
+  /// is of what the cut before has left.
+  private func budget(ofIteration iteration: Int) throws(CompileError) -> Budget {
+    guard iterations > 1 else { return budget }
+    let share = Double(iteration) / Double(iterations)
+    switch budget {
+    case .macs(let fraction): return .macs(iteration < iterations ? pow(fraction, share) : fraction)
+    case .parameters(let fraction):
+      return .parameters(iteration < iterations ? pow(fraction, share) : fraction)
+    case .ratio(let ratio): return .ratio(ratioOfOneCut(ratio))
+    case .latency, .memory:
+      throw CompileError(
+        .usage, "a time, or a size of memory, is met in one iteration, with its own measurements")
+    }
+  }
+
+  /// The ratio of each cut for which all together remove `ratio`.
+  private func ratioOfOneCut(_ ratio: Double) -> Double {
+    iterations > 1 ? 1 - pow(1 - ratio, 1 / Double(iterations)) : ratio
+  }
+
+  /// The steps of one cut.
+  private func cut(to budget: Budget) -> [String] {
+    var guards = guards
+    guards.ratios = guards.ratios.map { ($0.pattern, ratioOfOneCut($0.ratio)) }
+    var steps = [MaskChannels.text(MaskChannels.settings(budget, usedScope, guards))]
     switch compensation ?? (samples != .none ? .reconstruct : .merge) {
     case .nothing: break
     case .merge: steps.append(MergeNeurons.name)
@@ -104,28 +154,41 @@ extension PruneOptions {
     }
     steps.append(ShrinkChannels.name)
     steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
-    steps += [MergeEqualVectors.name, LowerMasks.name]
-    return steps.joined(separator: ",")
+    return steps
   }
 
   /// The steps of the pipeline that look at the model, before any that chooses what is removed.
   func measurement() throws(CompileError) -> [String] {
-    let criterion = self.criterion ?? (samples != .none ? .obs : .l2)
-    let score = ScoreChannels.text(
-      ScoreChannels.criterion.settings(criterion) + ScoreChannels.seed.settings(seed))
     let fold = "fold-batch-norm,eliminate-dead-nodes"
     var steps = [Self.preparation]
     steps.append(CoupleChannels.text(CoupleChannels.direction.settings(try splitDirection())))
-    if criterion.measuresNormalizations { steps += [score, fold] } else { steps.append(fold) }
-    if criterion.needsStatistics { steps.append(RotateHeads.text(data)) }
+    if usedCriterion.measuresNormalizations { steps.append(scoring) }
+    steps.append(fold)
+    if usedCriterion.needsStatistics { steps.append(RotateHeads.text(data)) }
+    return steps + measuringChannels()
+  }
+
+  /// The steps that measure channels as they are now. What normalizations say has been read before they were folded.
+  private func measuringChannels() -> [String] {
+    let criterion = usedCriterion
+    var steps: [String] = []
     if criterion.needsStatistics || usedScope == .individual {
       steps.append(CollectStatistics.text(data + CollectStatistics.seed.settings(seed)))
     }
-    if !criterion.measuresNormalizations { steps.append(score) }
+    if !criterion.measuresNormalizations { steps.append(scoring) }
     if usedScope == .individual {
       steps.append(MeasureDamage.text(data + MeasureDamage.effort.settings(usedEffort)))
     }
     return steps
+  }
+
+  private var usedCriterion: any ChannelCriterion {
+    criterion ?? (samples != .none ? .obs : .l2)
+  }
+
+  private var scoring: String {
+    ScoreChannels.text(
+      ScoreChannels.criterion.settings(usedCriterion) + ScoreChannels.seed.settings(seed))
   }
 
   /// Where passes find the samples.
@@ -169,6 +232,7 @@ extension PruneOptions {
   /// Whether an option asks for what only samples tell.
   private var needsSamples: Bool {
     criterion?.needsStatistics == true || scope == .individual || compensation == .reconstruct
+      || comparesOnSamples
   }
 
   /// Whether nothing is to be run but the check.

@@ -83,6 +83,8 @@ public struct PruneReport: Sendable, Encodable {
   public internal(set) var agreement: AgreementReport?
   /// Accuracy before and after, where labelled samples are given.
   public internal(set) var accuracy: AccuracyReport?
+  /// The search for the budget, where the loss is bounded.
+  public internal(set) var bound: BoundReport?
   /// Where the budget is a size of memory.
   public let memory: MemoryReport?
   /// Where the budget is a time.
@@ -96,9 +98,8 @@ public struct PruneReport: Sendable, Encodable {
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
     case inputShapes = "input_shapes"
-    case pipeline, before, after, agreement, accuracy, memory, latency, groups, layers, check,
-      passes,
-      warnings
+    case pipeline, before, after, agreement, accuracy, bound, memory, latency, groups, layers,
+      check, passes, warnings
   }
 
   init(
@@ -147,7 +148,7 @@ public struct PruneReport: Sendable, Encodable {
     _ context: PassContext, _ pruned: Graph
   ) throws(CompileError) -> [Group] {
     var context = context
-    let masked = context.maskedGraph ?? pruned
+    let masked = context.uncutGraph ?? pruned
     let coupling = try context.coupling(of: masked)
     let kept = context.shrinkage?.keptIndices ?? [:]
     return coupling.groups.map { group in

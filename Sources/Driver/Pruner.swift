@@ -16,39 +16,53 @@ public struct Pruner: Sendable {
 
   public init(_ options: PruneOptions) { self.options = options }
 
-  /// What pruning gives.
-  public struct Result: Sendable {
-    /// The small model.
-    public let model: Model
-    /// The original with the removed channels masked, by Mask nodes.
-    let maskedWithMasks: Model
-    public internal(set) var report: PruneReport
-    public let plan: SlicingPlan
-    public fileprivate(set) var warnings: [Diagnostic]
-  }
-
   /// Prunes `original`.
   ///
   /// Throws a usage error for a wrong pipeline and for inputs that do not fit the model, a malformed-model error where the model breaks a rule of
   /// its operators, an unsupported error for an operator that is not understood if the options are
   /// strict, and a failed check where a budget cannot be met or the proof fails.
   public func prune(_ original: Model) throws(CompileError) -> Result {
+    var (result, warning) = try runningIfPossible(original) {
+      (model, options) throws(CompileError) -> Result in
+      try self.result(of: cut(self.measurement(of: model, options)))
+    }
+    if let warning { result.warnings.append(warning) }
+    return result
+  }
+
+  /// Knowledge of `original` before any channel is chosen, which all budgets have in common.
+  ///
+  /// Throws as `prune` does, but for what concerns a budget.
+  public func measure(_ original: Model) throws(CompileError) -> Measurement {
+    var (measurement, warning) = try runningIfPossible(original) {
+      (model, options) throws(CompileError) -> Measurement in
+      try self.measurement(of: model, options)
+    }
+    if let warning { measurement.context.warnings.append(warning) }
+    return measurement
+  }
+
+  /// Runs `body` on the model as passes take it, and without samples, which the diagnostic says, where it does not run on those
+  /// that are made up.
+  private func runningIfPossible<R>(
+    _ original: Model, _ body: (Model, PruneOptions) throws(CompileError) -> R
+  ) throws(CompileError) -> (R, Diagnostic?) {
     let model = try original.inPlainForm()
     var options = try settledOptions(for: model)
     do throws(CompileError) {
-      return try prune(model, options)
+      return (try body(model, options), nil)
     } catch {
       // A model that cannot be run, or not on what is made up, can still be pruned by its weights.
       guard options.samples == .synthetic, [.unsupported, .malformed].contains(error.kind),
-        !options.isStrict
+        !options.isStrict, !options.comparesOnSamples
       else { throw error }
       options.samples = .none
-      var result = try prune(model, options)
-      result.warnings.append(
+      return (
+        try body(model, options),
         Diagnostic(
           .warning, "no samples could be made up: \(error.diagnostics[0].message)",
-          at: error.diagnostics[0].location))
-      return result
+          at: error.diagnostics[0].location)
+      )
     }
   }
 
@@ -74,10 +88,10 @@ public struct Pruner: Sendable {
       macs: Cost(of: model.graph, known, shapes).macs, largestValue: largest)
   }
 
-  private func prune(
-    _ model: Model, _ options: PruneOptions
-  ) throws(CompileError) -> Result {
-    let pipeline = try Pipeline(options.pipelineText())
+  private func measurement(
+    of model: Model, _ options: PruneOptions
+  ) throws(CompileError) -> Measurement {
+    let stages = try options.stages()
     var graph = model.graph
     let isListing = graph.initializers.contains { graph[$0].isListedAsInput }
     graph.unlistInitializers()
@@ -102,12 +116,54 @@ public struct Pruner: Sendable {
     if options.isStrict, !unknown.isEmpty { throw CompileError(.unsupported, unknown) }
     context.warnings += unknown + ModelWarnings.cost(of: graph, facts, context.inputShapes)
 
-    var manager = try PassManager(pipeline, registry: allPasses, options: managerOptions)
+    var manager = try PassManager(stages[0], registry: allPasses, options: managerOptions)
     manager.progress = progress
     manager.print = print
     try manager.run(on: &graph, &context)
+    return Measurement(
+      model: model, options: options, graph: graph, context: context, manager: manager)
+  }
 
-    let check = check(manager.claims, context)
+  /// Cuts a measured model to `budget`, or to that of the options.
+  ///
+  /// Throws a failed check where the budget cannot be met.
+  public func cut(
+    _ measurement: Measurement, to budget: Budget? = nil
+  ) throws(CompileError) -> Cut {
+    var options = measurement.options
+    options.budget = budget ?? options.budget
+    return try cut(measurement, by: options.stages())
+  }
+
+  /// Cuts a measured model by the second of the stages of a pipeline.
+  func cut(_ measurement: Measurement, by stages: [Pipeline]) throws(CompileError) -> Cut {
+    var (graph, context) = (measurement.graph, measurement.context)
+    var manager = measurement.manager
+    try manager.proceed(to: stages[1])
+    try manager.run(on: &graph, &context)
+    return Cut(
+      model: measurement.model, pipeline: Pipeline(stages.flatMap(\.steps)), graph: graph,
+      context: context, manager: manager)
+  }
+
+  /// Closeness of a cut model to the original on the samples that there are; `nil` where there are none.
+  public func agreement(of cut: Cut) throws(CompileError) -> AgreementReport? {
+    let synthetic = cut.context.calibration[SampleSource.synthetic.rawValue]
+    guard let samples = heldBack ?? calibration ?? synthetic else { return nil }
+    progress?("compare with the original")
+    let source: AgreementReport.Source =
+      heldBack != nil ? .heldBack : (calibration != nil ? .calibration : .synthetic)
+    return try AgreementReport(
+      original: cut.model.graph, pruned: cut.graph, samples, source)
+  }
+
+  /// Proves a cut model and says what was done.
+  ///
+  /// Throws a failed check where the proof fails.
+  public func result(of cut: Cut) throws(CompileError) -> Result {
+    let (model, graph) = (cut.model, cut.graph)
+    var context = cut.context
+    let check = check(cut.manager.claims, context)
     if let failure = check?.failure {
       throw CompileError(
         .checkFailed, failure,
@@ -130,15 +186,8 @@ public struct Pruner: Sendable {
         Diagnostic(.warning, "the result has been checked but for \(omission)"))
     }
     var report = try PruneReport(
-      original: model.graph, pruned: graph, pipeline, context, manager.records, check)
-    let synthetic = context.calibration[SampleSource.synthetic.rawValue]
-    if let samples = heldBack ?? calibration ?? synthetic {
-      progress?("compare with the original")
-      let source: AgreementReport.Source =
-        heldBack != nil ? .heldBack : (calibration != nil ? .calibration : .synthetic)
-      report.agreement = try AgreementReport(
-        original: model.graph, pruned: graph, samples, source)
-    }
+      original: model.graph, pruned: graph, cut.pipeline, context, cut.manager.records, check)
+    report.agreement = try agreement(of: cut)
     var prunedModel = model
     prunedModel.graph = graph
     dropDanglingNames(&prunedModel, &context)
@@ -170,26 +219,5 @@ public struct Pruner: Sendable {
     context.warnings.append(
       Diagnostic(
         .warning, "quantization annotations and training information are left out of the result"))
-  }
-}
-
-extension Pruner.Result {
-  /// The original, prepared and compensated as the small model is, with the removed channels masked in
-  /// standard operators.
-  public func masked() throws(CompileError) -> Model {
-    var model = maskedWithMasks
-    var context = PassContext(original: model.graph)
-    var manager = try PassManager(Pipeline(LowerMasks.name), registry: allPasses)
-    try manager.run(on: &model.graph, &context)
-    return model
-  }
-
-  /// Tells the report what labelled samples say.
-  public mutating func setAccuracy(_ accuracy: AccuracyReport) { report.accuracy = accuracy }
-
-  /// Tells the report the sizes of the files.
-  public mutating func setSizes(before: Int, after: Int) {
-    report.before.bytes = before
-    report.after.bytes = after
   }
 }

@@ -40,11 +40,8 @@ public enum LinearAlgebra {
   public static func solve(
     _ a: [Double], _ b: [Double], n: Int, count: Int
   ) -> [Double]? {
-    precondition(a.count == n * n && b.count == count * n && isPrepared)
+    precondition(a.count == n * n && b.count == count * n)
     guard n > 0, count > 0 else { return b }
-    // LAPACK is column-major: symmetric A is the same either way, and rows of b are its columns.
-    var (matrix, solutions, order, sides, info) = (a, b, Int32(n), Int32(count), Int32(0))
-    dposv_("U", &order, &sides, &matrix, &order, &solutions, &order, &info)
-    return info == 0 ? solutions : nil
+    return CholeskyFactor(a, n: n)?.solve(b, leading: n, count: count)
   }
 }

@@ -3,12 +3,8 @@ import LinearAlgebra
 /// Measures what cutting one group alone does to the outputs of a graph, at several widths.
 ///
 /// Of each width the least important channels go, by the scores; the weights of the layers behind make up for them on the
-/// original's inputs,
-///
-///     W' = W C[:, k] (C[k, k] + r I)^-1
-///
-/// with C the covariance of what they read and k what stays. The cut graph runs on the samples, from the first node that
-/// differs: all groups are measured in one pass through the graph.
+/// original's inputs (`NestedFit`). The cut graph runs on the samples, from the first node that differs: all groups are measured
+/// in one pass through the graph.
 public struct DamageMeasurement {
   private let graph: Graph
   private let facts: GraphFacts
@@ -33,7 +29,7 @@ public struct DamageMeasurement {
     Grid(samples: 128, fractions: fine), Grid(samples: 64, fractions: fine),
     Grid(samples: 32, fractions: fine), Grid(samples: 32, fractions: coarse),
     Grid(samples: 16, fractions: coarse), Grid(samples: 8, fractions: coarse),
-    Grid(samples: 4, fractions: coarse), Grid(samples: 2, fractions: [0.6, 0.25]),
+    Grid(samples: 8, fractions: [0.6, 0.25]),
   ]
 
   /// The most thorough grid that takes at most so many multiply-accumulate operations, or the quickest.
@@ -69,21 +65,19 @@ public struct DamageMeasurement {
     places = Dictionary(uniqueKeysWithValues: graph.nodes.enumerated().map { ($1, $0) })
   }
 
-  /// Measures all groups that may be cut on `batches`, those of `indices`. `progress` gets the share that is done.
+  /// Measures all groups that may be cut on `batches`. `progress` gets the share that is done.
   public func table(
-    _ batches: some CalibrationBatches, indices: [Int], fractions: [Double],
+    _ batches: some CalibrationBatches, fractions: [Double],
     threadCount: Int = Session.processorCount, progress: ((Double) -> Void)? = nil
   ) throws(CompileError) -> DamageTable {
     let whole = Session(graph, threadCount: threadCount)
-    let expected = try indices.map { (index) throws(CompileError) -> [Tensor] in
+    let expected = try (0..<batches.count).map { (index) throws(CompileError) -> [Tensor] in
       try whole.run(try batches.tensors(ofBatch: index))
     }
-    let run = try StagedRun(graph, batches, indices: indices, threadCount: threadCount)
+    let run = try StagedRun(graph, batches, threadCount: threadCount)
     let order = Array(graph.nodes)
     let groups = groupsInOrder()
-    var table = DamageTable(
-      fractions: fractions,
-      sampleCount: indices.reduce(0) { $0 + batches.sampleCount(ofBatch: $1) })
+    var table = DamageTable(fractions: fractions, sampleCount: batches.sampleCount)
     for (done, (index, first)) in groups.enumerated() {
       progress?(Double(done) / Double(groups.count))
       try run.advance(before: order[first])
@@ -91,18 +85,18 @@ public struct DamageMeasurement {
       var curve = DamageTable.Curve(count: group.count)
       let ranking = ranking(of: group)
       let consumers = statistics.consumers(of: group, graph)
-      for fraction in fractions {
-        let kept = DamageTable.kept(fraction, of: group.count)
-        guard kept < curve.fewest else { continue }
+      let widths = widths(of: group, fractions)
+      let fitted = Self.matrices(of: consumers, ranking, widths)
+      for (kept, matrices) in zip(widths, fitted) {
         let removed = Set(ranking.prefix(group.count - kept))
         // A width at which the graph cannot be cut or run is not tried: the group keeps more.
-        guard let cut = try? cut(index, removed, consumers),
-          let outputs = try? outputs(of: cut, from: first, order, run)
+        guard let cut = try? cut(index, removed, consumers, matrices),
+          let outputs = try? run.outputs(of: cut, nodes: Array(order[first...]))
         else { break }
         var divergence = OutputDivergence()
-        for (place, batch) in indices.enumerated() {
+        for batch in 0..<batches.count {
           divergence.add(
-            outputs[place], original: expected[place],
+            outputs[batch], original: expected[batch],
             sampleCount: batches.sampleCount(ofBatch: batch))
         }
         curve.add(kept: kept, divergence: divergence.mean)
@@ -110,6 +104,26 @@ public struct DamageMeasurement {
       table[group] = curve
     }
     return table
+  }
+
+  /// The numbers of channels that fractions of a group are, each once, without all of them.
+  private func widths(of group: ChannelGroup, _ fractions: [Double]) -> [Int] {
+    var widths: [Int] = []
+    for fraction in fractions {
+      let kept = DamageTable.kept(fraction, of: group.count)
+      if kept < widths.last ?? group.count { widths.append(kept) }
+    }
+    return widths
+  }
+
+  /// For each width, for each consumer the weights that make up for what is gone; `nil` where there are none.
+  private static func matrices(
+    of consumers: [ChannelConsumer], _ ranking: [Int], _ widths: [Int]
+  ) -> [[[Double]?]] {
+    let fits = concurrentMap(consumers) { NestedFit($0, ranking: ranking) }
+    let pairs = widths.flatMap { width in fits.map { (fit: $0, width: width) } }
+    let matrices = concurrentMap(pairs) { $0.fit?.matrix(keeping: $0.width) }
+    return widths.indices.map { Array(matrices[($0 * fits.count)..<(($0 + 1) * fits.count)]) }
   }
 
   private func ranking(of group: ChannelGroup) -> [Int] {
@@ -129,13 +143,14 @@ public struct DamageMeasurement {
 
   /// The graph without channels of one group, the layers behind fitted to what is left.
   private func cut(
-    _ group: Int, _ removed: Set<Int>, _ consumers: [ChannelConsumer]
+    _ group: Int, _ removed: Set<Int>, _ consumers: [ChannelConsumer], _ matrices: [[Double]?]
   ) throws(CompileError) -> Graph {
     var cut = graph
-    let stays = (0..<coupling.groups[group].count).filter { !removed.contains($0) }
     let kept = coupling.keptIndices(removing: [group: removed])
     let change = try GraphCut(graph, facts, keeping: kept)
-    let newBiases = consumers.compactMap { compensate($0, keeping: stays, &cut) }
+    let newBiases = zip(consumers, matrices).compactMap { consumer, matrix in
+      matrix.flatMap { set($0, consumer, &cut) }
+    }
     change.perform(on: &cut)
     for bias in newBiases {
       let axis = Axis(bias.layer.layer.weight, bias.layer.layer.outputAxis)
@@ -157,47 +172,7 @@ public struct DamageMeasurement {
     let elements: [Float]
   }
 
-  /// Fits the weights of a layer to the channels that stay, and its bias where it has one; else gives the bias that it needs.
-  private func compensate(
-    _ consumer: ChannelConsumer, keeping channels: [Int], _ graph: inout Graph
-  ) -> NewBias? {
-    let length = consumer.moments.inputs
-    let kept = channels.flatMap { consumer.places[$0] }.sorted()
-    let channelPlaces = Set(consumer.places.flatMap { $0 })
-    // Of an axis that holds other groups, too, the rest stays.
-    let others = (0..<length).filter { !channelPlaces.contains($0) }
-    let places = (kept + others).sorted()
-    let covariance = consumer.covariance
-    let rows = consumer.matrix.count / length
-    var left = [Double](repeating: 0, count: places.count * places.count)
-    var columns = [Double](repeating: 0, count: length * places.count)
-    let mean = (0..<length).reduce(0) { $0 + covariance[$1 * length + $1] } / Double(length)
-    for (row, from) in places.enumerated() {
-      for (column, to) in places.enumerated() {
-        left[row * places.count + column] = covariance[from * length + to]
-      }
-      left[row * places.count + row] += 1e-2 * mean
-    }
-    for row in 0..<length {
-      for (column, to) in places.enumerated() {
-        columns[row * places.count + column] =
-          covariance[row * length + to] + (row == to ? 1e-2 * mean : 0)
-      }
-    }
-    let right = LinearAlgebra.product(
-      consumer.matrix, columns, m: rows, k: length, n: places.count)
-    guard let solution = LinearAlgebra.solve(left, right, n: places.count, count: rows),
-      solution.allSatisfy(\.isFinite)
-    else { return nil }
-    var matrix = [Double](repeating: 0, count: rows * length)
-    for row in 0..<rows {
-      for (column, place) in places.enumerated() {
-        matrix[row * length + place] = solution[row * places.count + column]
-      }
-    }
-    return set(matrix, consumer, &graph)
-  }
-
+  /// Replaces the weights of a layer, and its bias where it has one; else gives the bias that it needs.
   private func set(_ matrix: [Double], _ consumer: ChannelConsumer, _ graph: inout Graph)
     -> NewBias?
   {
@@ -228,12 +203,5 @@ public struct DamageMeasurement {
     case .absent(let operand): return NewBias(layer: layer, operand: operand, elements: biases)
     case .impossible: return nil
     }
-  }
-
-  /// The outputs of a cut graph, run from a place on the values that are there.
-  private func outputs(
-    of cut: Graph, from first: Int, _ order: [NodeID], _ run: StagedRun
-  ) throws(CompileError) -> [[Tensor]] {
-    try run.outputs(of: cut, nodes: Array(order[first...]))
   }
 }

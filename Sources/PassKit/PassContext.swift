@@ -27,13 +27,32 @@ public struct PassContext: Sendable {
   public var latency: LatencyReport?
   /// Warnings for the user, in order.
   public var warnings: [Diagnostic] = []
-  /// The graph as it was before channels were masked: what compensation brings the small one closest to.
+  /// The model as it was before channels were masked for the first time.
+  public var uncut: UncutModel?
+  /// The graph as it was before channels were masked for the first time: what compensation brings the small one closest to.
   public var unmaskedGraph: Graph?
+  /// The indices that stay of the axes of `unmaskedGraph`.
+  public private(set) var keptOfUnmasked: [Axis: [Int]] = [:]
   /// The graph as it was before channels were taken out, masks included; what the small graph must
   /// agree with.
   public var maskedGraph: Graph?
+  /// The graph as it was before channels were taken out for the first time, masks included.
+  public var uncutGraph: Graph?
   /// What the shrinking passes took out.
   public var shrinkage: Shrinkage?
+
+  /// Follows a cut: what is known of axes is known of the indices that stay.
+  public mutating func keep(_ kept: [Axis: [Int]]) {
+    scores?.keep(kept)
+    if unmaskedGraph != nil { keptOfUnmasked = keptOfUnmasked.cut(to: kept) }
+    for (axis, indices) in kept {
+      guard let powers = rotatedPowers[axis] else { continue }
+      rotatedPowers[axis] = Dictionary(
+        uniqueKeysWithValues: indices.enumerated().compactMap { now, before in
+          powers[before].map { (now, $0) }
+        })
+    }
+  }
 
   private var cachedFacts: (revision: UInt64, facts: GraphFacts)?
   private var cachedCoupling:

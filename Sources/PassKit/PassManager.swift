@@ -36,8 +36,11 @@ public struct PassManager: Sendable {
     case fixpoint([Step])
   }
 
-  private let steps: [Step]
+  private var steps: [Step]
   private let options: Options
+  private let registry: PassRegistry
+  /// The names of the passes so far.
+  private var seen: Set<String> = []
   /// One record for each pass that has run, in order.
   public private(set) var records: [Record] = []
   /// What has been claimed so far, one claim for each stretch of passes between those that mask.
@@ -56,9 +59,16 @@ public struct PassManager: Sendable {
     for name in options.printAfter.sorted() where name != "*" && registry.pass(named: name) == nil {
       throw CompileError(.usage, "there is no pass '\(name)' to print after")
     }
-    var seen: Set<String> = []
     steps = try Self.build(pipeline.steps, registry, &seen)
     self.options = options
+    self.registry = registry
+  }
+
+  /// Makes `pipeline` what runs next. Records, claims and ordering rules go on from the passes before.
+  ///
+  /// Throws as `init` does.
+  public mutating func proceed(to pipeline: Pipeline) throws(CompileError) {
+    steps = try Self.build(pipeline.steps, registry, &seen)
   }
 
   private static func build(

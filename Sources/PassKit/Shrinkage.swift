@@ -13,7 +13,7 @@ public struct Shrinkage: Sendable {
 
   /// Adds a further cut of `graph`, whose indices count what the cuts before it left.
   public mutating func append(_ kept: [Axis: [Int]], of graph: Graph) {
-    keptIndices.merge(kept) { before, now in now.map { before[$0] } }
+    keptIndices = keptIndices.cut(to: kept)
     var cuts: [Axis: [Int]?] = [:]
     for axis in Self.constantAxes(of: graph) {
       for origin in graph.origins(of: axis) {
@@ -32,5 +32,12 @@ public struct Shrinkage: Sendable {
     graph.initializers.filter { !graph[$0].uses.isEmpty }.flatMap { id in
       (0..<(graph[id].constant?.rank ?? 0)).map { Axis(id, $0) }
     }
+  }
+}
+
+extension [Axis: [Int]] {
+  /// The indices that stay of each axis after a further cut, whose indices count what is left by this one.
+  public func cut(to kept: [Axis: [Int]]) -> [Axis: [Int]] {
+    merging(kept) { before, now in now.map { before[$0] } }
   }
 }

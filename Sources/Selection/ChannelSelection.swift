@@ -8,6 +8,8 @@ public struct ChannelSelection {
   /// Power of the damage that is added up.
   let exponent: Double
   private let guards: Guards
+  /// The model that budgets and guards are about: the graph before any cut.
+  public let uncut: UncutModel
   /// For each group its channels from the least important to the most.
   private(set) var order: [[Int]] = []
   private(set) var scores: [[Float]] = []
@@ -23,11 +25,13 @@ public struct ChannelSelection {
   /// its stream is cut like everything else, and of 81 % where it stays (without any training after).
   private(set) var streams: [Int] = []
 
-  /// Costs are counted for inputs of `shapes`, `nil` for those that are found for the graph itself. Throws a usage
+  /// Costs are counted for inputs of `shapes`, `nil` for those that are found for the graph itself. `uncut` is the model before
+  /// cuts that have been made already. Throws a usage
   /// error for a pattern that matches nothing.
   public init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
-    guards: Guards, damage: DamageTable? = nil, exponent: Double = 1, shapes: InputShapes? = nil
+    guards: Guards, damage: DamageTable? = nil, exponent: Double = 1, shapes: InputShapes? = nil,
+    uncut: UncutModel? = nil
   ) throws(CompileError) {
     self.graph = graph
     self.damage = damage
@@ -35,6 +39,7 @@ public struct ChannelSelection {
     self.coupling = coupling
     self.guards = guards
     cost = CutCost(graph, facts, coupling, shapes)
+    self.uncut = uncut ?? UncutModel(coupling, cost)
     normalized = Self.normalizedGroups(graph, facts, coupling)
     let firstLayers = Self.axesMadeFromInputs(graph, facts)
     for (index, group) in coupling.groups.enumerated() {
@@ -42,7 +47,7 @@ public struct ChannelSelection {
       self.scores.append(values)
       order.append(
         (0..<group.count).sorted { (values[$0], $0) < (values[$1], $1) })
-      multiples.append(guards.alignment.multiple(forCount: group.count))
+      multiples.append(guards.alignment.multiple(forCount: self.uncut.count(of: group)))
       let isFirst = group.members.contains { firstLayers.contains($0.axis) }
       floors.append(floor(of: group, multiples[index], isFirst: isFirst))
       fixed.append(group.pin == nil ? nil : group.count)
@@ -94,8 +99,9 @@ public struct ChannelSelection {
   private func floor(of group: ChannelGroup, _ multiple: Int, isFirst: Bool) -> Int {
     // What the first layer does not see, nothing after it can.
     let maxRatio = isFirst ? min(guards.maxRatio, 0.5) : guards.maxRatio
-    let share = Int((Double(group.count) * (1 - maxRatio)).rounded(.up))
-    let least = max(1, share, min(guards.minChannels, (group.count + 1) / 2))
+    let count = uncut.count(of: group)
+    let share = Int((Double(count) * (1 - maxRatio)).rounded(.up))
+    let least = max(1, share, min(guards.minChannels, (count + 1) / 2))
     return min(group.count, (least + multiple - 1) / multiple * multiple)
   }
 
@@ -252,7 +258,7 @@ public struct ChannelSelection {
   ) throws(CompileError) -> [Int] {
     let unit = quantity == .macs ? "MACs" : "parameters"
     func cost(_ kept: [Int]) -> Int { self.cost.total(quantity, keeping: kept) }
-    let whole = cost(coupling.groups.map(\.count))
+    let whole = uncut.total(quantity)
     guard whole > 0 else {
       throw CompileError(.checkFailed, "the model has no \(unit) that could be counted")
     }
@@ -337,7 +343,8 @@ public struct ChannelSelection {
       + "half of the first layer, and what is pinned or kept"
   }
 
-  static func percent(_ fraction: Double) -> String {
+  /// A fraction as it is printed, in percent.
+  public static func percent(_ fraction: Double) -> String {
     let tenths = Int((fraction * 1000).rounded())
     return "\(tenths / 10).\(tenths % 10) %"
   }

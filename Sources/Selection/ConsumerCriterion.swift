@@ -22,7 +22,7 @@ extension ConsumerCriterion {
         .usage, "criterion \(name): there are no samples", notes: ["say --calibration FILE"])
     }
     let norms = try L2Norm().scores(for: inputs)
-    return inputs.coupling.groups.indices.map { index in
+    return concurrentMap(Array(inputs.coupling.groups.indices)) { index in
       let group = inputs.coupling.groups[index]
       guard group.pin == nil else { return nil }
       if let powers = inputs.rotatedPowers(of: group) { return comparable(powers) }

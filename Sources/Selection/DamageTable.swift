@@ -51,6 +51,9 @@ public struct DamageTable: Sendable {
     max(1, Int((fraction * Double(count)).rounded()))
   }
 
+  /// Number of measurements of all groups.
+  public var measurementCount: Int { curves.values.reduce(0) { $0 + $1.points.count - 1 } }
+
   public subscript(group: ChannelGroup) -> Curve? {
     get { group.members.first.flatMap { curves[$0.axis] } }
     set { if let axis = group.members.first?.axis { curves[axis] = newValue } }

@@ -1,9 +1,17 @@
-/// A hash of 64 bits that is the same in every process. After FNV-1a (Fowler, Noll, Vo), by eight bytes at a time, with the
-/// upper half mixed into the lower.
+/// A hash that is the same in every process: equal contents have equal ones, and others almost certainly different ones.
+///
+/// After FNV-1a (Fowler, Noll, Vo), by eight bytes at a time, with the upper half mixed into the lower. It is no protection against
+/// contents that are made to collide.
 public struct Fingerprint: Sendable {
   public private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
   public init() {}
+
+  /// The value in sixteen hexadecimal digits.
+  public var text: String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
 
   /// Adds the extents and the elements of a tensor.
   public mutating func add(_ tensor: Tensor) {
@@ -25,7 +33,7 @@ public struct Fingerprint: Sendable {
     for byte in bytes[whole...] { add(UInt64(byte)) }
   }
 
-  private mutating func add(_ word: UInt64) {
+  public mutating func add(_ word: UInt64) {
     value = (value ^ word) &* 0x0000_0100_0000_01B3
     value ^= value >> 32
   }

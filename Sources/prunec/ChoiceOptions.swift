@@ -16,6 +16,12 @@ struct ChoiceOptions: ParsableArguments {
     CoupleChannels.direction, orElse: "inner; outer where the kind 'head' is asked for")
   var direction: SplitDirection?
 
+  @Option(
+    help: ArgumentHelp(
+      "Reach the budget in so many cuts, each measured anew on what the cuts before it left.",
+      valueName: "n"))
+  var iterations = 1
+
   @Option(ScoreChannels.seed) var seed: Int
 
   @Flag(inversion: .prefixedNo, help: "Run the masked original and the small model and compare.")
@@ -29,10 +35,17 @@ struct ChoiceOptions: ParsableArguments {
       "Run this pipeline instead of the one that the options describe.", valueName: "pipeline"))
   var pipeline: String?
 
+  func validate() throws {
+    guard (1...64).contains(iterations) else {
+      throw ValidationError("--iterations must be between 1 and 64")
+    }
+  }
+
   func apply(to options: inout PruneOptions) {
     options.criterion = criterion
     options.compensation = compensate
     options.direction = direction
+    options.iterations = iterations
     options.seed = seed
     options.check = check
     options.isStrict = strict

@@ -3,14 +3,14 @@ import DataSets
 import Foundation
 import Runtime
 
-/// `prunec evaluate MODEL --data SET`: how often a classifier is right.
+/// `prunec evaluate MODEL --data SET`: how often a classifier is right, or another metric.
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure the accuracy of a classifier on labelled data.",
+    abstract: "Measure the accuracy of a classifier, or another metric, on labelled data.",
     discussion: """
       The data is a folder of images whose sub-folders are classes, in the order of their names, or an .npz \
       archive of arrays called like the inputs (or 'x' for the one input) and class numbers 'y', all along \
-      their first axis, or a folder of those.
+      their first axis, or a folder of those. Metrics other than top-1 take labels from arrays.
       """)
 
   @Argument(help: "The model (.onnx).")
@@ -18,6 +18,9 @@ struct Evaluate: ParsableCommand {
 
   @Option(help: "The data: an .npz archive, or a folder of those or of images.")
   var data: String
+
+  @OptionGroup
+  var metric: MetricOptions
 
   @OptionGroup(title: "Data")
   var dataOptions: DataOptions
@@ -45,15 +48,11 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     let loaded = try execution.load(model)
-    guard !loaded.session.outputs.isEmpty else {
-      throw LocatedError(
-        CompileError(.usage, "a classifier has an output, this has none"), in: model)
-    }
-    let batches = try LabelledSamples.open(
-      data, for: loaded.graph, dataOptions, seed: seed, batchSize: batch)
-    ExitStatus.writeError(batches.warnings.map { $0.rendered(file: data) })
-    let report = try AccuracyMeasurement(quiet: quiet)
-      .accuracy(of: loaded.session, model: model, on: batches, data: data)
+    let measurement = try MetricMeasurement(
+      metric.metric(for: loaded.graph), of: model, loaded.graph, on: data, dataOptions,
+      seed: seed, batchSize: batch, quiet: quiet)
+    ExitStatus.writeError(measurement.batches.warnings.map { $0.rendered(file: data) })
+    let report = try measurement.result(of: loaded.session)
     if json {
       print(try OutputText.json(report))
     } else {

@@ -11,27 +11,30 @@ struct EvaluationOptions: ParsableArguments {
       valueName: "path"))
   var path: String?
 
+  @OptionGroup
+  var metric: MetricOptions
+
   private static let batchSize = 32
 
-  /// The accuracy of both models; `nil` where no samples are given. How samples are made of images follows `data`.
-  func report(
-    _ original: Graph, _ pruned: Graph, model: String, calibration: SampleBatches?,
-    _ data: DataOptions, seed: UInt64, quiet: Bool
-  ) throws -> AccuracyReport? {
+  /// Opens the samples for a model; `nil` where none are given. How samples are made of images follows `data`.
+  func measurement(
+    of model: String, _ graph: Graph, _ data: DataOptions, seed: UInt64, quiet: Bool
+  ) throws -> MetricMeasurement? {
     guard let path else { return nil }
     var data = data
     data.samples = nil
-    let batches = try LabelledSamples.open(
-      path, for: original, data, seed: seed, batchSize: Self.batchSize)
-    let measurement = AccuracyMeasurement(quiet: quiet)
-    let shared = try LocatedError.at(path) { () throws(CompileError) in
-      guard let calibration else { return 0 }
-      return try batches.fingerprints().intersection(calibration.fingerprints()).count
+    return try MetricMeasurement(
+      metric.metric(for: graph), of: model, graph, on: path, data, seed: seed,
+      batchSize: Self.batchSize, quiet: quiet)
+  }
+}
+
+extension MetricMeasurement {
+  /// Number of the samples that are among those of `calibration`, too.
+  func overlap(with calibration: SampleBatches?) throws -> Int {
+    guard let calibration else { return 0 }
+    return try LocatedError.at(data) { () throws(CompileError) in
+      try batches.fingerprints().intersection(calibration.fingerprints()).count
     }
-    return AccuracyReport(
-      before: try measurement.accuracy(
-        of: Session(original), model: model, on: batches, data: path),
-      after: try measurement.accuracy(of: Session(pruned), model: model, on: batches, data: path),
-      sharedWithCalibration: shared)
   }
 }

@@ -1,5 +1,6 @@
 import CommandLineSupport
 import Foundation
+import Runtime
 
 /// `prunec MODEL -o OUT`: the main job.
 struct Prune: ParsableCommand {
@@ -17,11 +18,20 @@ struct Prune: ParsableCommand {
   @Option(name: [.customShort("o"), .long], help: "Where the smaller model goes.")
   var output: String?
 
+  @Flag(
+    help: """
+      Print what would be cut, and what the steps that run the model take, and write nothing; layers are not fitted.
+      """)
+  var dryRun = false
+
   @Flag(help: "Allow the output to replace the input.")
   var inPlace = false
 
   @OptionGroup(title: "How much")
   var amount: AmountOptions
+
+  @OptionGroup(title: "How much it may lose")
+  var bounds: BoundOptions
 
   @OptionGroup(title: "What")
   var choice: ChoiceOptions
@@ -41,11 +51,39 @@ struct Prune: ParsableCommand {
   @OptionGroup(title: "Passes")
   var passes: PassOptions
 
+  func validate() throws {
+    guard choice.iterations == 1 || outputs.emitMasked == nil else {
+      throw ValidationError(
+        "--emit-masked is for one cut: after several, the original with masks is not what the result was fitted as"
+      )
+    }
+    guard bounds.isGiven else { return }
+    guard !dryRun else {
+      throw ValidationError("--dry-run goes with a budget, not with --max-drop or --max-divergence")
+    }
+    guard amount.macs == nil, amount.params == nil, amount.ratio == nil, amount.latency == nil,
+      amount.peakMemory == nil
+    else {
+      throw ValidationError(
+        "give one of --macs, --params, --ratio, --peak-memory, --latency, --max-drop and --max-divergence"
+      )
+    }
+    guard bounds.maxDrop == nil || evaluation.path != nil else {
+      throw ValidationError("--max-drop needs labelled samples: say --eval")
+    }
+    guard choice.pipeline == nil, !passes.printPipeline, passes.stopAfter == nil else {
+      throw ValidationError(
+        "--max-drop and --max-divergence look for a budget; --pipeline, --print-pipeline and --stop-after go with a given one"
+      )
+    }
+  }
+
   func run() throws {
     var options = PruneOptions()
     try amount.apply(to: &options)
     choice.apply(to: &options)
     try calibration.apply(to: &options)
+    bounds.apply(to: &options)
     if passes.stopAfter != nil { options.check = false }
     if passes.printPipeline {
       let file = try LocatedError.at(model) { () throws(CompileError) in
@@ -55,46 +93,37 @@ struct Prune: ParsableCommand {
       print(try Pipeline(Pruner(options).pipelineText(for: file.model)))
       return
     }
-    guard let output, !output.isEmpty else {
+    guard dryRun || output?.isEmpty == false else {
       throw ValidationError("say with -o where the smaller model goes")
     }
     let progress = Progress(isQuiet: outputs.quiet)
     defer { progress.finish() }
     progress.show("read")
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
-    var exportOptions = ExportOptions(inPlace: inPlace, sourceFiles: file.sourceFiles)
-    exportOptions.externalData = outputs.externalData ? .always : .automatic
-    try refuseUnsuitableFiles(file, output)
+    if let output, !dryRun { try refuseUnsuitableFiles(file, output) }
     options.inputs = try inputs.inputs(of: file.model.graph)
 
-    var pruner = Pruner(options)
     let samples = try calibration.batches(for: file.model.graph, seed: UInt64(choice.seed))
+    var pruner = Pruner(options)
     (pruner.calibration, pruner.heldBack) = (samples?.fit, samples?.heldBack)
     pruner.managerOptions = passes.managerOptions
     pruner.print = PassOptions.printGraph
     pruner.progress = progress.show
     pruner.passProgress = progress.advance
-    var result = try LocatedError.at(model) { () throws(CompileError) in
-      try pruner.prune(file.model)
-    }
-    progress.show("write")
-    if let path = outputs.emitMasked {
-      try LocatedError.at(path) { () throws(CompileError) in
-        try exportModel(
-          try result.masked(), to: path, options: ExportOptions(sourceFiles: file.sourceFiles))
+    guard let output, !dryRun else {
+      let forecast = try LocatedError.at(model) { () throws(CompileError) in
+        try pruner.forecast(file.model)
       }
+      progress.finish()
+      let warnings = file.warnings + (samples?.warnings ?? []) + forecast.warnings
+      ExitStatus.writeError(warnings.map { $0.rendered(file: model) })
+      print(outputs.json ? try OutputText.json(forecast) : ForecastTable(forecast).text)
+      return
     }
-    let written = try LocatedError.at(output) { () throws(CompileError) in
-      try exportModel(result.model, to: output, options: exportOptions)
-    }
-    progress.finish()
-    if let accuracy = try evaluation.report(
-      file.model.graph, result.model.graph, model: model, calibration: samples?.fit.batches,
-      calibration.data, seed: UInt64(choice.seed), quiet: outputs.quiet)
-    {
-      result.setAccuracy(accuracy)
-    }
+    var result = try result(of: pruner, file, samples)
+    let written = try write(result, file, to: output, progress)
     result.setSizes(before: file.byteCount, after: written)
+    progress.finish()
     ExitStatus.writeError(
       (file.warnings + (samples?.warnings ?? []) + result.warnings).map { $0.rendered(file: model) }
     )
@@ -105,6 +134,52 @@ struct Prune: ParsableCommand {
     if result.report.check.status == "impossible" {
       ExitStatus.writeError([Self.advice(for: file.model.graph)])
       throw ExitStatus.unchecked
+    }
+  }
+
+  /// Prunes the model, to the budget or within the bound, and measures it on labelled samples where there are any.
+  private func result(
+    of pruner: Pruner, _ file: ModelFile, _ samples: CalibrationOptions.Samples?
+  ) throws -> Pruner.Result {
+    let graph = file.model.graph
+    let evaluation = try evaluation.measurement(
+      of: model, graph, calibration.data, seed: UInt64(choice.seed), quiet: outputs.quiet)
+    let shared = try evaluation?.overlap(with: samples?.fit.batches) ?? 0
+    let before = try evaluation?.result(of: Session(graph))
+    var (result, after): (Pruner.Result, MetricResult?)
+    if bounds.isGiven {
+      let search = BoundedPruning(
+        pruner: pruner, bounds: bounds, file: file, model: model, samples: samples,
+        evaluation: evaluation, before: before)
+      (result, after) = try search.run()
+    } else {
+      result = try LocatedError.at(model) { () throws(CompileError) in
+        try pruner.prune(file.model)
+      }
+      after = try evaluation?.result(of: Session(result.model.graph))
+    }
+    if let before, let after {
+      result.setAccuracy(
+        AccuracyReport(before: before, after: after, sharedWithCalibration: shared))
+    }
+    return result
+  }
+
+  /// Writes the models, and gives the size of the small one in bytes.
+  private func write(
+    _ result: Pruner.Result, _ file: ModelFile, to output: String, _ progress: Progress
+  ) throws -> Int {
+    progress.show("write")
+    if let path = outputs.emitMasked {
+      try LocatedError.at(path) { () throws(CompileError) in
+        try exportModel(
+          try result.masked(), to: path, options: ExportOptions(sourceFiles: file.sourceFiles))
+      }
+    }
+    var options = ExportOptions(inPlace: inPlace, sourceFiles: file.sourceFiles)
+    options.externalData = outputs.externalData ? .always : .automatic
+    return try LocatedError.at(output) { () throws(CompileError) in
+      try exportModel(result.model, to: output, options: options)
     }
   }
 
@@ -125,18 +200,19 @@ struct Prune: ParsableCommand {
   /// Fails before any work where a file would replace the input or another one, or could not be
   /// written.
   private func refuseUnsuitableFiles(_ file: ModelFile, _ output: String) throws {
-    for path in outputs.files + (inPlace ? [] : [output]) {
+    let others = outputs.files + [bounds.resume].compactMap { $0 }
+    for path in others + (inPlace ? [] : [output]) {
       guard let identity = FileIdentity(path: path), file.sourceFiles.contains(identity) else {
         continue
       }
       let advice = path == output ? "; say --in-place if that is meant" : ""
       throw LocatedError(CompileError(.usage, "the output is the input\(advice)"), in: path)
     }
-    for path in outputs.files + [output] {
+    for path in others + [output] {
       try inputs.refuseToReplace([], by: path, option: "the output")
     }
     var targets: Set<String> = []
-    for path in outputs.files + [output] {
+    for path in others + [output] {
       let url = URL(fileURLWithPath: path).standardizedFileURL
       guard targets.insert(url.path).inserted else {
         throw LocatedError(CompileError(.usage, "two outputs go to the same file"), in: path)

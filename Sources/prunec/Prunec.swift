@@ -7,7 +7,7 @@ struct Prunec: ParsableCommand {
     commandName: "prunec",
     abstract: "The pruning compiler for ONNX: makes a model smaller and proves the result.",
     usage: """
-      prunec MODEL -o OUT [--macs F | --params F | --ratio R] [options]
+      prunec MODEL -o OUT [--macs F | --params F | --ratio R | --max-drop P --eval SET] [options]
       prunec inspect MODEL [--json]
       prunec sensitivity MODEL [--calibration SET] [--html FILE]
       prunec run MODEL [--input NAME=FILE.npy] [-o OUT.npz]

@@ -8,29 +8,12 @@ struct ReportTable {
   init(_ report: PruneReport) { self.report = report }
 
   var text: String {
-    [sizes, layers, target, check, agreement, accuracy].filter { !$0.isEmpty }.joined(
+    [sizes, layers, target, check, agreement, accuracy, candidates].filter { !$0.isEmpty }.joined(
       separator: "\n\n")
   }
 
   private var sizes: String {
-    let (before, after) = (report.before, report.after)
-    var table = Table(["", "before", "after", "kept"])
-    table.add([
-      "MACs", OutputText.count(before.macs), OutputText.count(after.macs),
-      OutputText.percent(after.macs, of: before.macs),
-    ])
-    table.add([
-      "parameters", OutputText.count(before.parameters), OutputText.count(after.parameters),
-      OutputText.percent(after.parameters, of: before.parameters),
-    ])
-    table.add([
-      "file", OutputText.bytes(before.bytes), OutputText.bytes(after.bytes),
-      OutputText.percent(after.bytes, of: before.bytes),
-    ])
-    table.add([
-      "nodes", "\(before.nodes)", "\(after.nodes)",
-      OutputText.percent(after.nodes, of: before.nodes),
-    ])
+    var table = Self.sizes(report.before, report.after, bytes: "file")
     if let memory = report.memory {
       table.add([
         "peak memory", OutputText.bytes(memory.beforeBytes), OutputText.bytes(memory.afterBytes),
@@ -44,6 +27,28 @@ struct ReportTable {
       ])
     }
     return table.text
+  }
+
+  /// What two models have of everything; `bytes` names the size in bytes.
+  static func sizes(_ before: PruneReport.Size, _ after: PruneReport.Size, bytes: String) -> Table {
+    var table = Table(["", "before", "after", "kept"])
+    table.add([
+      "MACs", OutputText.count(before.macs), OutputText.count(after.macs),
+      OutputText.percent(after.macs, of: before.macs),
+    ])
+    table.add([
+      "parameters", OutputText.count(before.parameters), OutputText.count(after.parameters),
+      OutputText.percent(after.parameters, of: before.parameters),
+    ])
+    table.add([
+      bytes, OutputText.bytes(before.bytes), OutputText.bytes(after.bytes),
+      OutputText.percent(after.bytes, of: before.bytes),
+    ])
+    table.add([
+      "nodes", "\(before.nodes)", "\(after.nodes)",
+      OutputText.percent(after.nodes, of: before.nodes),
+    ])
+    return table
   }
 
   /// What the time was to be.
@@ -109,8 +114,28 @@ struct ReportTable {
     let caution =
       shared > 0
       ? "\n\(OutputText.counted(shared, "sample")) of these are among those of --calibration" : ""
-    return "accuracy on \(OutputText.counted(accuracy.before.items, "sample")): "
+    let name = accuracy.before.metric == "top-1" ? "accuracy" : "measured"
+    return "\(name) on \(OutputText.counted(accuracy.before.items, "sample")): "
       + "\(accuracy.before.text) before; \(accuracy.after.text) after\(caution)"
+  }
+
+  /// The cuts that were tried to meet a bound.
+  private var candidates: String {
+    guard let report = report.bound else { return "" }
+    let bound = report.bound
+    let isDrop = report.before != nil
+    var table = Table(["--macs", "MACs"] + (isDrop ? [bound.measure] : []) + ["loss"])
+    for candidate in report.candidates.sorted(by: { $0.budget > $1.budget }) {
+      let value = candidate.value.map {
+        bound.unit == "points" ? String(format: "%.2f %%", $0 * 100) : OutputText.number($0)
+      }
+      let mark = candidate.budget == report.chosen ? " *" : ""
+      table.add(
+        [OutputText.number(candidate.budget), candidate.macs.map(OutputText.count) ?? "-"]
+          + (isDrop ? [value ?? "-"] : [])
+          + [(candidate.loss.map(bound.lossText) ?? "out of reach") + mark])
+    }
+    return "tried for \(bound.text); * is the result\n\n" + table.text
   }
 
   private static func scientific(_ value: Double) -> String {

@@ -77,4 +77,27 @@ import Testing
       #expect(zip(a, b).allSatisfy { abs($0 - $1) < 1e-6 })
     }
   }
+
+  /// Rows so long that their products are computed in panels.
+  @Test func longRows() throws {
+    let length = 300
+    var random = SplitMix64(seed: 5)
+    let x = (0..<(20 * length)).map { _ in 1 + random.nextNormal() }
+    let y = (0..<20).map { _ in random.nextNormal() }
+    var sums = Moments(inputs: length, outputs: 1)
+    try sums.add(x, y, count: 20, RowProducts())
+    let (second, cross) = (
+      sums.covariance(isCentred: false), sums.crossCovariance(isCentred: false)
+    )
+    for row in stride(from: 0, to: length, by: 7) {
+      let target = (0..<20).reduce(0.0) { $0 + Double(y[$1] * x[$1 * length + row]) } / 20
+      #expect(abs(cross[row] - target) < 1e-5)
+      for column in 0..<length {
+        let expected = (0..<20).reduce(0.0) {
+          $0 + Double(x[$1 * length + row] * x[$1 * length + column])
+        }
+        #expect(abs(second[row * length + column] - expected / 20) < 1e-5)
+      }
+    }
+  }
 }

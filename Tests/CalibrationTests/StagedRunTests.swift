@@ -62,11 +62,11 @@ import Testing
   @Test func inOnePiece() throws {
     let graph = try graph()
     let batches = try batches(graph)
-    let run = try StagedRun(graph, batches, indices: [3, 0])
+    let run = try StagedRun(graph, batches)
     try run.finish()
-    for (place, batch) in [3, 0].enumerated() {
+    for batch in 0..<4 {
       let expected = try ReferenceEvaluator(graph).run(batches.tensors(ofBatch: batch))
-      #expect(Comparison(outputs(run, place), expected: expected).maxRelative < 1e-5)
+      #expect(Comparison(outputs(run, batch), expected: expected).maxRelative < 1e-5)
     }
   }
 

@@ -81,4 +81,18 @@ import Testing
     LinearAlgebra.subtractProduct(left, b, m: m, k: k, n: n, transposesA: first, from: &rest)
     #expect(rest.allSatisfy { abs($0) < 1e-12 })
   }
+
+  /// The equations of every leading block, by one factorization.
+  @Test func aFactorSolvesForLeadingBlocks() throws {
+    let a = symmetric(5)
+    let factor = try #require(CholeskyFactor(a, n: 5))
+    for k in 0...5 {
+      let block = (0..<(k * k)).map { a[$0 / k * 5 + $0 % k] }
+      let sides = random(2 * k)
+      let solutions = factor.solve(sides, leading: k, count: 2)
+      #expect(areClose(product(solutions, block, 2, k, k), sides))
+    }
+    #expect(CholeskyFactor([1, 2, 2, 1], n: 2) == nil)
+    #expect(CholeskyFactor([.nan], n: 1) == nil)
+  }
 }
