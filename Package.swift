@@ -75,7 +75,7 @@ let package = Package(
       name: "Calibration", dependencies: layers(below: "Calibration") + ["LinearAlgebra"]),
     .target(
       name: "Selection", dependencies: layers(below: "Selection") + ["LinearAlgebra"]),
-    .target(name: "PassKit", dependencies: layers(below: "PassKit")),
+    .target(name: "PassKit", dependencies: layers(below: "PassKit") + ["ONNXFormat"]),
     .target(
       name: "Passes", dependencies: layers(below: "Passes") + ["LinearAlgebra"], path: "Passes"),
     .target(name: "Driver", dependencies: layers(below: "Driver") + ["DataSets"]),

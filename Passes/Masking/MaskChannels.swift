@@ -28,6 +28,16 @@ public struct MaskChannels: Pass {
   public static let ratio = PassOption<Double?>(
     "ratio", .properFraction, valueName: "fraction",
     help: "Fraction of channels to remove in every group.")
+  public static let peakMemory = PassOption<MemoryTarget?>(
+    "peak-memory",
+    OptionSyntax(
+      "a fraction above 0 and up to 1, or a size such as 24MiB", parse: { MemoryTarget($0) },
+      print: \.text),
+    valueName: "size",
+    help: """
+      Memory that activations may take: a fraction of what they take now, or a size such as 512KiB, \
+      24MiB or 1GiB.
+      """)
   public static let latency = PassOption<LatencyTarget?>(
     "latency",
     OptionSyntax(
@@ -41,6 +51,19 @@ public struct MaskChannels: Pass {
   public static let threads = PassOption<Int?>(
     "threads", .integer(in: Session.threadCounts), valueName: "n",
     help: "Threads to run on for a budget of time; every processor's where it is not given.")
+  public static let measure = PassOption<String?>(
+    "measure",
+    OptionSyntax(
+      "a command with {model} or {models} in it",
+      parse: { TimingCommand.isCommand($0) ? $0 : nil }, print: { $0 }),
+    valueName: "command",
+    help: """
+      Command that prints the milliseconds which the model at the path {model} takes, or those at {models}, a line \
+      each: a budget of time counts by these.
+      """)
+  public static let device = PassOption<String?>(
+    "device", .text, valueName: "name",
+    help: "Name of the device that the command of --measure runs models on: times are kept by it.")
   public static let scope = PassOption(
     "scope", OptionSyntax<Scope>.choice, default: .global,
     help: """
@@ -74,7 +97,7 @@ public struct MaskChannels: Pass {
     repeatable: "ratio-for", ratioOfPattern, valueName: "pattern=fraction",
     help: "Remove this fraction of groups of a kind, or whose names match.")
   public static let options: [any PassOptionDescription] = [
-    macs, params, ratio, latency, threads, Self.scope, damageExponent,
+    macs, params, ratio, peakMemory, latency, threads, measure, device, Self.scope, damageExponent,
     align, maxRatio, minChannels, only, keep,
     ratioFor,
   ]
@@ -98,10 +121,12 @@ public struct MaskChannels: Pass {
   public init(options: inout OptionReader) throws(CompileError) {
     let (macs, params) = try (options.value(Self.macs), options.value(Self.params))
     let (ratio, latency) = try (options.value(Self.ratio), options.value(Self.latency))
-    let threads = try options.value(Self.threads)
+    let (memory, threads) = try (options.value(Self.peakMemory), options.value(Self.threads))
+    let (measure, device) = try (options.value(Self.measure), options.value(Self.device))
     do throws(CompileError) {
       budget = try Budget(
-        macs: macs, parameters: params, ratio: ratio, latency: latency, threads: threads)
+        macs: macs, parameters: params, ratio: ratio, memory: memory, latency: latency,
+        on: TimingDevice(threads: threads, command: measure, name: device))
     } catch { throw options.error(error.diagnostics[0].message) }
     scope = try options.value(Self.scope)
     exponent = try options.value(Self.damageExponent)
@@ -122,7 +147,11 @@ public struct MaskChannels: Pass {
       case .macs(let fraction): macs.settings(fraction)
       case .parameters(let fraction): params.settings(fraction)
       case .ratio(let fraction): ratio.settings(fraction)
-      case .latency(let target, let count): latency.settings(target) + threads.settings(count)
+      case .memory(let target): peakMemory.settings(target)
+      case .latency(let target, .runtime(let count)):
+        latency.settings(target) + threads.settings(count)
+      case .latency(let target, .command(let command)):
+        latency.settings(target) + measure.settings(command.text) + device.settings(command.device)
       }
     return amount + Self.scope.settings(scope) + align.settings(guards.alignment)
       + maxRatio.settings(guards.maxRatio) + minChannels.settings(guards.minChannels)
@@ -142,27 +171,62 @@ public struct MaskChannels: Pass {
         .usage, "mask-channels: scope individual needs measure-damage before it",
         notes: ["say --calibration FILE"])
     }
-    let removed: [Int: Set<Int>]
-    if case .latency(let target, let threads) = budget {
-      let times = try ModelTimes(
-        graph, facts, coupling, selection, original: context.original,
-        shapes: context.inputShapes, threadCount: threads ?? Session.processorCount)
-      defer {
-        times.save()
-        context.warnings += times.warnings
-      }
-      let found = try LatencyBudget(selection, target, scope: scope, times).removed()
-      (removed, context.latency) = (found.channels, found.report)
-      if let shortfall = found.report.shortfallWarning { context.warnings.append(shortfall) }
-    } else {
-      removed = try selection.removed(budget: budget, scope: scope)
-    }
+    let removed = try removed(graph, facts, coupling, selection, &context)
     // What has been measured is about the graph without masks, and takes memory.
     (context.statistics, context.damage) = (nil, nil)
     let kept = coupling.keptIndices(removing: removed)
     let places = MaskPlace.all(in: graph, facts, kept)
     context.unmaskedGraph = context.unmaskedGraph ?? graph
     insert(places, kept, &graph)
+  }
+
+  private func removed(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis,
+    _ selection: ChannelSelection, _ context: inout PassContext
+  ) throws(CompileError) -> [Int: Set<Int>] {
+    switch budget {
+    case .macs, .parameters, .ratio:
+      return try selection.removed(budget: budget, scope: scope)
+    case .latency(let target, let device):
+      let times = try times(graph, facts, coupling, selection, device, &context)
+      defer {
+        times.save()
+        context.warnings += times.warnings
+      }
+      let found = try LatencyBudget(selection, target, scope: scope, times).removed()
+      context.latency = found.report
+      if let shortfall = found.report.shortfallWarning { context.warnings.append(shortfall) }
+      return found.channels
+    case .memory(let target):
+      let shapes = context.inputShapes
+      let before = try Session.memoryUse(of: context.original, shapes).arena
+      let memory = MemoryBudget(selection, target, scope: scope, before: before) {
+        (kept) throws(CompileError) in
+        var cut = graph
+        let indices = coupling.keptIndices(removing: selection.removed(keeping: kept))
+        try GraphCut(graph, facts, keeping: indices).perform(on: &cut)
+        return try Session.memoryUse(of: cut, shapes)
+      }
+      let found = try memory.removed()
+      context.memory = found.report
+      return found.channels
+    }
+  }
+
+  private func times(
+    _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis,
+    _ selection: ChannelSelection, _ device: TimingDevice, _ context: inout PassContext
+  ) throws(CompileError) -> any MeasuredTimes {
+    switch device {
+    case .runtime(let threads):
+      try ModelTimes(
+        graph, facts, coupling, selection, original: context.original,
+        shapes: context.inputShapes, threadCount: threads ?? Session.processorCount)
+    case .command(let command):
+      try CommandTimes(
+        graph, facts, coupling, selection, original: context.original,
+        shapes: context.inputShapes, command: command, progress: context.progress)
+    }
   }
 
   private func insert(_ places: [MaskPlace], _ kept: [Axis: [Int]], _ graph: inout Graph) {

@@ -130,8 +130,9 @@ extension PruneOptions {
     case .parameters(let fraction):
       return .parameters(iteration < iterations ? pow(fraction, share) : fraction)
     case .ratio(let ratio): return .ratio(ratioOfOneCut(ratio))
-    case .latency:
-      throw CompileError(.usage, "a time is met in one iteration, with its own measurements")
+    case .latency, .memory:
+      throw CompileError(
+        .usage, "a time, or a size of memory, is met in one iteration, with its own measurements")
     }
   }
 

@@ -85,6 +85,8 @@ public struct PruneReport: Sendable, Encodable {
   public internal(set) var accuracy: AccuracyReport?
   /// The search for the budget, where the loss is bounded.
   public internal(set) var bound: BoundReport?
+  /// Where the budget is a size of memory.
+  public let memory: MemoryReport?
   /// Where the budget is a time.
   public let latency: LatencyReport?
   public let groups: [Group]
@@ -96,8 +98,8 @@ public struct PruneReport: Sendable, Encodable {
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
     case inputShapes = "input_shapes"
-    case pipeline, before, after, agreement, accuracy, bound, latency, groups, layers, check,
-      passes, warnings
+    case pipeline, before, after, agreement, accuracy, bound, memory, latency, groups, layers,
+      check, passes, warnings
   }
 
   init(
@@ -111,6 +113,7 @@ public struct PruneReport: Sendable, Encodable {
     inputShapes = context.inputShapes.extents
     before = Self.size(original, originalFacts, context.inputShapes)
     after = Self.size(pruned, prunedFacts, context.inputShapes)
+    memory = context.memory
     latency = context.latency
     passes = records.map {
       Pass(

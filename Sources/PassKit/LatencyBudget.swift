@@ -4,22 +4,41 @@ public struct LatencyReport: Sendable, Encodable {
   public let beforeMs: Double
   public let afterMs: Double
   public let targetMs: Double
-  public let threads: Int
+  public let device: TimingDevice
 
   private enum CodingKeys: String, CodingKey {
     case beforeMs = "before_ms"
     case afterMs = "after_ms"
     case targetMs = "target_ms"
-    case threads
+    case threads, measure, device
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(beforeMs, forKey: .beforeMs)
+    try container.encode(afterMs, forKey: .afterMs)
+    try container.encode(targetMs, forKey: .targetMs)
+    switch device {
+    case .runtime(let threads): try container.encodeIfPresent(threads, forKey: .threads)
+    case .command(let command):
+      try container.encode(command.text, forKey: .measure)
+      try container.encodeIfPresent(command.device, forKey: .device)
+    }
   }
 }
 
 /// Times of parts that can be held against the time of the whole model.
 public protocol MeasuredTimes: PartTimes {
-  var threadCount: Int { get }
+  var device: TimingDevice { get }
 
   /// How long the original takes, in seconds.
   func measureWhole() throws(CompileError) -> Double
+
+  /// What there is to tell the user.
+  var warnings: [Diagnostic] { get }
+
+  /// Keeps what has been measured for later runs.
+  func save()
 
   /// How long the original takes, and the model when group i keeps `kept[i]` channels, in seconds.
   func measure(keeping kept: [Int]) throws(CompileError) -> (before: Double, after: Double)
@@ -127,7 +146,7 @@ public struct LatencyBudget {
     var (low, high) = (0.0, 1.0)
     for _ in 0..<Self.attemptsToGiveBack {
       let middle = (low + high) / 2
-      let trial = try self.trial(selection.counts(middle, ofTheWayFrom: start.kept))
+      let trial = try self.trial(selection.counts(ofTheWayFrom: start.kept) { _ in middle })
       let isMet = trial.report.isMet(within: Self.tolerance)
       if isMet { low = middle } else { high = middle }
       if trial.isBetter(than: best) { best = trial }
@@ -154,7 +173,7 @@ public struct LatencyBudget {
   private func report(_ before: Double, _ after: Double) -> LatencyReport {
     LatencyReport(
       beforeMs: before * 1000, afterMs: after * 1000, targetMs: seconds(ofTotal: before) * 1000,
-      threads: times.threadCount)
+      device: times.device)
   }
 
   private func seconds(ofTotal whole: Double) -> Double {

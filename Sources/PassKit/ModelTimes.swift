@@ -10,8 +10,9 @@ import Runtime
 /// its operations.
 public final class ModelTimes: MeasuredTimes {
   public let groupsOfPart: [[Int]]
-  public let threadCount: Int
+  public var device: TimingDevice { .runtime(threads: threadCount) }
 
+  private let threadCount: Int
   private let graph: Graph
   private let facts: GraphFacts
   private let coupling: CouplingAnalysis
@@ -64,20 +65,8 @@ public final class ModelTimes: MeasuredTimes {
     }
     self.partOfNode = partOfNode
     groupsOfPart = plan.parts.map { part in
-      var groups: Set<Int> = []
-      for node in part.nodes {
-        for value in (graph[node].inputs + graph[node].outputs).compactMap({ $0 }) {
-          for (axis, extent) in coupling.axes(of: value) {
-            for index in 0..<extent {
-              guard let group = coupling.channel(of: axis, index: index)?.group,
-                coupling.groups[group].pin == nil
-              else { continue }
-              groups.insert(group)
-            }
-          }
-        }
-      }
-      return groups.sorted()
+      let values = part.nodes.flatMap { graph[$0].inputs + graph[$0].outputs }
+      return coupling.cuttableGroups(on: values.compactMap { $0 })
     }
     known = [[[Int]: Double]](repeating: [:], count: plan.parts.count)
     factors = [Double](repeating: 1, count: plan.parts.count)
@@ -206,5 +195,23 @@ public final class ModelTimes: MeasuredTimes {
       || (times[0].count < Self.runs.upperBound
         && (clock.now - start) / .seconds(1) < Self.patience)
     return times.map { Timing.undisturbedMedian($0) / 1000 }
+  }
+}
+
+extension CouplingAnalysis {
+  /// The groups with channels on axes of some values that are not pinned, in order.
+  func cuttableGroups(on values: [ValueID]) -> [Int] {
+    var found: Set<Int> = []
+    for value in values {
+      for (axis, extent) in axes(of: value) {
+        for index in 0..<extent {
+          guard let group = channel(of: axis, index: index)?.group, groups[group].pin == nil else {
+            continue
+          }
+          found.insert(group)
+        }
+      }
+    }
+    return found.sorted()
   }
 }

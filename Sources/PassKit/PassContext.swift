@@ -21,6 +21,8 @@ public struct PassContext: Sendable {
   public var damage: DamageTable?
   /// The latest scores.
   public var scores: ChannelScores?
+  /// What a budget of memory came to.
+  public var memory: MemoryReport?
   /// What a budget of time came to.
   public var latency: LatencyReport?
   /// Warnings for the user, in order.

@@ -9,6 +9,8 @@ struct MemoryPlan {
   private(set) var size = 0
   /// The most bytes that are in use at one time: no plan takes less.
   private(set) var lowerBound = 0
+  /// For each step, the bytes that are in use while it runs.
+  private(set) var bytesInUse: [Int] = []
 
   /// For each buffer, the first and last step that use it.
   private struct Lifetime {
@@ -61,9 +63,11 @@ struct MemoryPlan {
       changes[lifetimes[buffer].first, default: 0] += lifetimes[buffer].size
       changes[lifetimes[buffer].last + 1, default: 0] -= lifetimes[buffer].size
     }
-    var inUse = 0
-    for step in changes.keys.sorted() {
-      inUse += changes[step]!
+    var inUse = changes[-1, default: 0]
+    lowerBound = inUse
+    for step in steps.indices {
+      inUse += changes[step, default: 0]
+      bytesInUse.append(inUse)
       lowerBound = max(lowerBound, inUse)
     }
 

@@ -106,6 +106,20 @@ extension Session {
     let plan = try plan(for: tensors)
     return (plan.memoryPlan.size, plan.memoryPlan.lowerBound)
   }
+
+  /// The bytes of the arena for inputs of these types, and for each node of the model that a step begins with, the bytes that are in use
+  /// while that runs.
+  public func memoryUse(
+    for tensors: [Tensor]
+  ) throws(CompileError) -> (arena: Int, ofNode: [NodeID: Int]) {
+    let plan = try plan(for: tensors)
+    var ofNode: [NodeID: Int] = [:]
+    for (bound, bytes) in zip(plan.steps, plan.memoryPlan.bytesInUse) {
+      let node = origin(of: bound.step.nodes[0]).node
+      ofNode[node] = max(ofNode[node] ?? 0, bytes)
+    }
+    return (plan.memoryPlan.size, ofNode)
+  }
 }
 
 extension Session {

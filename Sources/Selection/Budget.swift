@@ -6,28 +6,34 @@ public enum Budget: Sendable, Hashable {
   case parameters(Double)
   /// Remove this fraction of the channels of every group.
   case ratio(Double)
-  /// Run in at most this time, on so many threads; every processor's where that is `nil`.
-  case latency(LatencyTarget, threads: Int?)
+  /// Need at most this much memory for activations.
+  case memory(MemoryTarget)
+  /// Run in at most this time, as measured on a device.
+  case latency(LatencyTarget, on: TimingDevice)
 
   /// The fraction of the MACs that stays where nothing is said.
   public static let standardFraction = 0.5
 
   /// The budget of which one part is given; `standardFraction` of the MACs where none is.
   ///
-  /// Throws a usage error where there is more than one, or threads without a time.
+  /// Throws a usage error where there is more than one, or a device without a time.
   public init(
     macs: Double? = nil, parameters: Double? = nil, ratio: Double? = nil,
-    latency: LatencyTarget? = nil, threads: Int? = nil
+    memory: MemoryTarget? = nil, latency: LatencyTarget? = nil,
+    on device: TimingDevice = .runtime(threads: nil)
   ) throws(CompileError) {
     let budgets = [
       macs.map(Budget.macs), parameters.map(Budget.parameters), ratio.map(Budget.ratio),
-      latency.map { Budget.latency($0, threads: threads) },
+      memory.map(Budget.memory), latency.map { Budget.latency($0, on: device) },
     ].compactMap { $0 }
     guard budgets.count <= 1 else {
-      throw CompileError(.usage, "give one of macs, params, ratio and latency")
+      throw CompileError(.usage, "give one of macs, params, ratio, peak-memory and latency")
     }
-    guard latency != nil || threads == nil else {
-      throw CompileError(.usage, "threads is for latency")
+    switch device {
+    case .runtime(threads: nil): break
+    case _ where latency != nil: break
+    case .runtime: throw CompileError(.usage, "threads is for latency")
+    case .command: throw CompileError(.usage, "measure is for latency")
     }
     self = budgets.first ?? .macs(Self.standardFraction)
   }
@@ -59,6 +65,36 @@ public enum LatencyTarget: Sendable, Hashable {
     switch self {
     case .fraction(let fraction): "\(fraction)"
     case .seconds(let seconds): "\(seconds)s"
+    }
+  }
+}
+
+/// How much memory the activations of a model may take.
+public enum MemoryTarget: Sendable, Hashable {
+  /// This fraction of what they take now.
+  case fraction(Double)
+  case bytes(Int)
+
+  private static let units = [("KiB", 1024.0), ("MiB", 1_048_576), ("GiB", 1_073_741_824)]
+
+  /// Reads a fraction above 0 and up to 1 (`0.5`), or a size above 0 (`24MiB`, `512KiB`, `1.5GiB`); `nil` for anything else.
+  public init?(_ text: String) {
+    for (unit, factor) in Self.units where text.hasSuffix(unit) {
+      guard let number = Double(text.dropLast(unit.count)), number > 0, number < 1e9 else {
+        return nil
+      }
+      self = .bytes(Int(number * factor))
+      return
+    }
+    guard let number = Double(text), number > 0, number <= 1 else { return nil }
+    self = .fraction(number)
+  }
+
+  /// As `init` reads it.
+  public var text: String {
+    switch self {
+    case .fraction(let fraction): "\(fraction)"
+    case .bytes(let bytes): "\(Double(bytes) / 1024)KiB"
     }
   }
 }

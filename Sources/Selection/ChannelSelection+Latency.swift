@@ -30,12 +30,12 @@ extension ChannelSelection {
     coupling.groups.indices.map { settled(fixed[$0] ?? coupling.groups[$0].count, $0) }
   }
 
-  /// Counts that have that share of the way from `kept` to `mostCounts` behind them.
-  public func counts(_ share: Double, ofTheWayFrom kept: [Int]) -> [Int] {
+  /// Counts of which each group's has a share of the way from `kept` to `mostCounts` behind it.
+  public func counts(ofTheWayFrom kept: [Int], _ share: (_ group: Int) -> Double) -> [Int] {
     zip(kept, mostCounts).enumerated().map { index, counts in
       let (low, high) = counts
       guard fixed[index] == nil, low < high else { return low }
-      let between = low + Int((share * Double(high - low)).rounded(.down))
+      let between = low + Int((share(index) * Double(high - low)).rounded(.down))
       return max(low, settled(aligned(between, index), index))
     }
   }

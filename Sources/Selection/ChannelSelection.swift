@@ -2,7 +2,7 @@
 public struct ChannelSelection {
   private let graph: Graph
   let coupling: CouplingAnalysis
-  let cost: CutCost
+  var cost: CutCost
   /// Effect of cutting single groups on the outputs, for `Scope.individual`.
   let damage: DamageTable?
   /// Power of the damage that is added up.
@@ -219,7 +219,7 @@ public struct ChannelSelection {
       kept = try sparingStreams(fraction, .macs, scope)
     case .parameters(let fraction):
       kept = try sparingStreams(fraction, .parameters, scope)
-    case .latency: preconditionFailure("a time is no function of the graph")
+    case .memory, .latency: preconditionFailure("what is measured is no function of the graph")
     }
     return removed(keeping: kept)
   }
@@ -270,19 +270,22 @@ public struct ChannelSelection {
           + "\(Self.percent(Double(least) / Double(whole))) is as far as it goes",
         notes: [guardsText])
     }
-    if scope == .individual {
-      let kept = leastDamaging(quantity, limit)
-      guard cost(kept) <= limit else { throw unreachable(cost(kept)) }
-      return kept
-    }
+    let kept = counts(within: limit, quantity, scope)
+    guard cost(kept) <= limit else { throw unreachable(cost(kept)) }
+    return kept
+  }
+
+  /// The largest counts whose cost is at most `limit`; as few as there may be where that is out of reach.
+  func counts(within limit: Int, _ quantity: CutCost.Quantity, _ scope: Scope) -> [Int] {
+    func isMet(_ kept: [Int]) -> Bool { cost.total(quantity, keeping: kept) <= limit }
+    if scope == .individual { return leastDamaging(quantity, limit) }
     let candidates = self.candidates(scope)
-    let least = cost(candidates(1))
-    guard least <= limit else { throw unreachable(least) }
+    guard isMet(candidates(1)) else { return candidates(1) }
     var (low, high) = (0.0, 1.0)
-    if cost(candidates(0)) <= limit { return candidates(0) }
+    if isMet(candidates(0)) { return candidates(0) }
     for _ in 0..<24 {
       let middle = (low + high) / 2
-      if cost(candidates(middle)) <= limit { high = middle } else { low = middle }
+      if isMet(candidates(middle)) { high = middle } else { low = middle }
     }
     return scope == .global ? refined(candidates(high), quantity, limit) : candidates(high)
   }

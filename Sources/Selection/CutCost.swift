@@ -1,13 +1,15 @@
 /// The cost of a graph as a function of how many channels each group keeps.
 public struct CutCost: Sendable {
   /// What is counted.
-  public enum Quantity: Sendable {
+  public enum Quantity: Sendable, Hashable {
     case macs
     case parameters
+    /// Bytes in memory above a limit, added up over all nodes: nothing where the limit is met.
+    case memory(above: Int)
   }
 
   /// An axis as a sum: what belongs to no cuttable group, and so many indices per kept channel.
-  private struct Extent: Sendable {
+  struct Extent: Sendable {
     var fixed: Int
     var parts: [(group: Int, multiplicity: Int)]
   }
@@ -22,6 +24,7 @@ public struct CutCost: Sendable {
   /// The parameters, and for each group those that it lies on.
   private let parameters: [ValueID]
   private var parametersOfGroup: [[ValueID]]
+  private var liveValues: LiveValues
 
   /// The cost on inputs of `shapes`; `nil` for those that are found for the graph itself.
   public init(
@@ -40,6 +43,7 @@ public struct CutCost: Sendable {
         extents[member.axis] = extent
       }
     }
+    liveValues = LiveValues(graph, self.facts, extents)
     for id in parameters {
       for group in groups(of: [id]) { parametersOfGroup[group].append(id) }
     }
@@ -69,8 +73,17 @@ public struct CutCost: Sendable {
     switch quantity {
     case .macs: constantMacs &+ macs(of: nodes, kept)
     case .parameters: count(of: parameters, kept)
+    case .memory(let limit): liveValues.excess(above: limit, keeping: kept)
     }
   }
+
+  /// Tells what a runtime needs, in bytes, while each of the nodes runs that it does run, when group i keeps `kept[i]` channels.
+  public mutating func correctMemory(by measured: [NodeID: Int], keeping kept: [Int]) {
+    liveValues.correct(by: measured, keeping: kept)
+  }
+
+  /// The most bytes that are needed at one time when group i keeps `kept[i]` channels.
+  public func peakMemory(keeping kept: [Int]) -> Int { liveValues.peak(keeping: kept) }
 
   /// How much is saved when group `group` keeps `count` channels instead of `kept[group]`. Only looks at
   /// what depends on that group.
@@ -85,13 +98,16 @@ public struct CutCost: Sendable {
     case .parameters:
       let parameters = parametersOfGroup[group]
       return self.count(of: parameters, kept) &- self.count(of: parameters, fewer)
+    case .memory:
+      return total(quantity, keeping: kept) &- total(quantity, keeping: fewer)
     }
   }
 
-  private func macs(of nodes: [NodeID], _ kept: [Int]) -> Int {
+  /// The MACs of some nodes.
+  public func macs(of nodes: [NodeID], _ kept: [Int]) -> Int {
     var total = 0
     for id in nodes {
-      let (found, call) = facts.invocation(of: id) { value in
+      let call = facts.invocation(of: id) { value in
         var cut = ValueFacts(facts[value].type)
         guard var shape = cut.type?.shape else { return cut }
         for axis in shape.indices {
@@ -101,15 +117,16 @@ public struct CutCost: Sendable {
         }
         cut.type?.shape = shape
         return cut
-      }!
-      total &+= found.macs(call)
+      }
+      if let (found, call) = call { total &+= found.macs(call) }
     }
     return total
   }
 
-  private func count(of parameters: [ValueID], _ kept: [Int]) -> Int {
+  /// The elements of some values.
+  public func count(of values: [ValueID], _ kept: [Int]) -> Int {
     var total = 0
-    for id in parameters {
+    for id in values {
       var count = 1
       for (axis, extent) in (facts[id].fixedShape ?? [0]).enumerated() {
         count &*= extents[Axis(id, axis)].map { Self.evaluate($0, kept) } ?? extent
@@ -119,7 +136,7 @@ public struct CutCost: Sendable {
     return total
   }
 
-  private static func evaluate(_ extent: Extent, _ kept: [Int]) -> Int {
+  static func evaluate(_ extent: Extent, _ kept: [Int]) -> Int {
     extent.parts.reduce(extent.fixed) { $0 + $1.multiplicity * kept[$1.group] }
   }
 }

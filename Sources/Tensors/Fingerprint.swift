@@ -13,9 +13,16 @@ public struct Fingerprint: Sendable {
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
+  /// Adds the extents and the elements of a tensor.
   public mutating func add(_ tensor: Tensor) {
     for extent in tensor.shape { add(UInt64(extent)) }
     tensor.withUnsafeBytes { add($0) }
+  }
+
+  /// Adds a text.
+  public mutating func add(_ text: String) {
+    var text = text
+    text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
   }
 
   public mutating func add(_ bytes: UnsafeRawBufferPointer) {

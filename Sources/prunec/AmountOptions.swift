@@ -5,8 +5,11 @@ struct AmountOptions: ParsableArguments {
   @Option(MaskChannels.macs) var macs: Double?
   @Option(MaskChannels.params) var params: Double?
   @Option(MaskChannels.ratio) var ratio: Double?
+  @Option(MaskChannels.peakMemory) var peakMemory: MemoryTarget?
   @Option(MaskChannels.latency) var latency: LatencyTarget?
   @Option(MaskChannels.threads) var threads: Int?
+  @Option(MaskChannels.measure) var measure: String?
+  @Option(MaskChannels.device) var device: String?
   @Option(MaskChannels.scope, orElse: "individual where the model is run on samples, else global")
   var scope: Scope?
   @Option(MaskChannels.align) var align: Alignment
@@ -18,7 +21,8 @@ struct AmountOptions: ParsableArguments {
 
   func apply(to options: inout PruneOptions) throws(CompileError) {
     options.budget = try Budget(
-      macs: macs, parameters: params, ratio: ratio, latency: latency, threads: threads)
+      macs: macs, parameters: params, ratio: ratio, memory: peakMemory, latency: latency,
+      on: TimingDevice(threads: threads, command: measure, name: device))
     options.scope = scope
     options.guards.alignment = align
     options.guards.maxRatio = maxRatio

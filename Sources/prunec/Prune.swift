@@ -61,10 +61,12 @@ struct Prune: ParsableCommand {
     guard !dryRun else {
       throw ValidationError("--dry-run goes with a budget, not with --max-drop or --max-divergence")
     }
-    guard amount.macs == nil, amount.params == nil, amount.ratio == nil, amount.latency == nil
+    guard amount.macs == nil, amount.params == nil, amount.ratio == nil, amount.latency == nil,
+      amount.peakMemory == nil
     else {
       throw ValidationError(
-        "give one of --macs, --params, --ratio, --latency, --max-drop and --max-divergence")
+        "give one of --macs, --params, --ratio, --peak-memory, --latency, --max-drop and --max-divergence"
+      )
     }
     guard bounds.maxDrop == nil || evaluation.path != nil else {
       throw ValidationError("--max-drop needs labelled samples: say --eval")

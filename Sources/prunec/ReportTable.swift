@@ -14,6 +14,12 @@ struct ReportTable {
 
   private var sizes: String {
     var table = Self.sizes(report.before, report.after, bytes: "file")
+    if let memory = report.memory {
+      table.add([
+        "peak memory", OutputText.bytes(memory.beforeBytes), OutputText.bytes(memory.afterBytes),
+        OutputText.percent(memory.afterBytes, of: memory.beforeBytes),
+      ])
+    }
     if let latency = report.latency {
       table.add([
         "time", latency.text(latency.beforeMs), latency.text(latency.afterMs),
@@ -48,9 +54,14 @@ struct ReportTable {
   /// What the time was to be.
   private var target: String {
     guard let latency = report.latency else { return "" }
-    let threads = latency.threads == 1 ? "1 thread" : "\(latency.threads) threads"
+    let place =
+      switch latency.device {
+      case .runtime(let threads): "on " + OutputText.counted(threads ?? 0, "thread")
+      case .command(let command):
+        "by the command" + (command.device.map { " on \($0)" } ?? "")
+      }
     return
-      "measured on \(threads): \(latency.text(latency.afterMs)), "
+      "measured \(place): \(latency.text(latency.afterMs)), "
       + "target \(latency.text(latency.targetMs))"
   }
 

@@ -73,7 +73,7 @@ import Testing
     #expect(text.contains("mask-channels{macs=0.5 ") && text.contains("mask-channels{macs=0.25 "))
     #expect(text.components(of: "measure-damage") == 2)
     #expect(text.components(of: "rotate-heads") == 1)
-    options.budget = .latency(.fraction(0.5), threads: nil)
+    options.budget = .latency(.fraction(0.5), on: .runtime(threads: nil))
     let error = #expect(throws: CompileError.self) { try options.pipelineText() }
     #expect(error?.kind == .usage)
   }

@@ -208,7 +208,8 @@ class IterationTests(Images):
     def test_refusals(self):
         for words, options in [("--iterations must be", ["--iterations", "0"]),
                                ("--emit-masked is for one cut", ["--iterations", "2", "--emit-masked", "m.onnx"]),
-                               ("a time is met in one iteration", ["--iterations", "2", "--latency", "0.5"])]:
+                               ("is met in one iteration", ["--iterations", "2", "--latency", "0.5"]),
+                               ("is met in one iteration", ["--iterations", "2", "--peak-memory", "0.5"])]:
             with self.subTest(words):
                 result = prunec(LENET, "-o", self.small, *options)
                 self.assertEqual(result.returncode, 2, result.stderr)

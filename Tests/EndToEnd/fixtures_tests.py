@@ -252,6 +252,29 @@ class CommandTests(unittest.TestCase):
         message = self.refused(1, SMALLEST, self.target, "--latency", "1us", "--threads", "1")
         self.assertRegex(message, r"\d+(\.\d+)? (ms|µs) is as far as it goes")
 
+    def test_a_budget_of_memory(self):
+        for name, target in (("densenet", "0.6"), ("mobilenetv2", "0.7"), ("vit", "100KiB")):
+            with self.subTest(model=name):
+                model = ROOT / "Fixtures" / "Models" / f"{name}.onnx"
+                result = prune(
+                    model, self.target, "--peak-memory", target, "--json", *BY_WEIGHTS)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                memory = json.loads(result.stdout)["memory"]
+                limit = memory["before_bytes"] * float(target) if "K" not in target else 100 * 1024
+                self.assertAlmostEqual(memory["target_bytes"], limit, delta=1)
+                self.assertLessEqual(memory["after_bytes"], memory["target_bytes"])
+                self.assertGreater(memory["after_bytes"], 0.8 * memory["target_bytes"])
+                for path, size in ((model, "before_bytes"), (self.target, "after_bytes")):
+                    bench = subprocess.run(
+                        [os.environ["PRUNEC"], "bench", path, "--threads", "1", "--runs", "1",
+                         "--json"], capture_output=True, text=True, check=True)
+                    self.assertEqual(json.loads(bench.stdout)["arena_bytes"], memory[size])
+
+    def test_a_budget_of_memory_that_cannot_be_met(self):
+        message = self.refused(
+            1, ROOT / "Fixtures" / "Models" / "vit.onnx", self.target, "--peak-memory", "10KiB")
+        self.assertRegex(message, r"cannot be brought from \d+ KiB to 10 KiB: \d+ KiB is as far")
+
     def test_a_budget_of_time(self):
         model = ROOT / "Fixtures" / "Models" / "resnet20.onnx"
         cache = self.folder / "cache"
@@ -272,12 +295,59 @@ class CommandTests(unittest.TestCase):
         for options in (
                 ["--latency", "0"], ["--latency", "1.5"], ["--latency", "4 parsecs"],
                 ["--latency", "0.5", "--macs", "0.5"], ["--threads", "2"],
+                ["--latency", "0.5", "--measure", "time"], ["--measure", "time {model}"],
+                ["--latency", "0.5", "--device", "phone"],
                 ["--no-such-option"], ["--ratio", "1"], ["--macs", "half"], ["--macs", "1.5"],
                 ["--macs", "0.5", "--ratio", "0.5"], ["--align", "0"], ["--criterion", "best"],
                 ["--keep", "no-such-group"], ["--pipeline", "no-such-pass"],
                 ["--pipeline", "mask-channels"], ["--ratio-for", "conv"]):
             with self.subTest(options=options):
                 self.refused(2, SMALLEST, self.target, *options)
+
+    def test_a_budget_of_time_by_a_command(self):
+        """The command sees valid models, whole ones and parts, and is not asked again for what is known."""
+        model = ROOT / "Fixtures" / "Models" / "resnet20.onnx"
+        seen = self.folder / "seen"
+        seen.mkdir()
+        # A device on which a model takes as long as its file is large.
+        command = (f"for m in {{models}}; do cp $m {seen}/$(ls {seen} | wc -l)-${{m##*/}}; "
+                   "wc -c < $m; done")
+        counts = []
+        for _ in range(2):
+            result = prune(
+                model, self.target, "--latency", "0.6", "--measure", command, "--device", "a file",
+                "--json", *BY_WEIGHTS, env={"XDG_CACHE_HOME": str(self.folder / "cache")})
+            self.assertEqual(result.returncode, 0, result.stderr)
+            report = json.loads(result.stdout)
+            time = report["latency"]
+            self.assertEqual((time["measure"], time["device"]), (command, "a file"))
+            self.assertAlmostEqual(time["after_ms"] / time["before_ms"], 0.6, delta=0.03)
+            counts.append(len([path for path in seen.iterdir() if "part" in path.name]))
+        self.assertEqual(counts[0], counts[1])
+        self.assertGreater(counts[0], 30)
+        for path in seen.iterdir():
+            checked = onnx.load(path)
+            onnx.checker.check_model(checked, full_check=True)
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            session.run(None, {
+                value.name: numpy.zeros(value.shape, numpy.float32)
+                for value in session.get_inputs()})
+
+    def test_measuring_with_onnxruntime(self):
+        script = ROOT / "tools" / "measure_onnxruntime.py"
+        result = prune(
+            ROOT / "Fixtures" / "Models" / "lenet300.onnx", self.target, "--latency", "0.7",
+            "--measure", f"{sys.executable} {script} {{models}}", "--json", *BY_WEIGHTS)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertLess(report["latency"]["after_ms"], report["latency"]["before_ms"])
+        self.assertLess(report["after"]["macs"], report["before"]["macs"])
+
+    def test_a_command_that_fails(self):
+        message = self.refused(
+            1, SMALLEST, self.target, "--latency", "0.5", "--measure", "cat {model}x")
+        self.assertIn("has failed with exit code 1", message)
+        self.assertIn("No such file", message)
 
     def test_what_is_no_model(self):
         for name, data in {"text": b"not a model", "empty": b""}.items():

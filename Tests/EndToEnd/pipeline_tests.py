@@ -19,7 +19,7 @@ CASES = {
     "lenet300": [
         [], ["--ratio", "0.3", "--align", "3"], ["--criterion", "random", "--seed", "9"],
         ["--macs", "0.4", "--compensate", "none"], ["--criterion", "fpgm", "--scope", "uniform"],
-        ["--max-ratio", "0.75", "--min-channels", "3"],
+        ["--max-ratio", "0.75", "--min-channels", "3"], ["--peak-memory", "0.85"],
         ["--compensate", "reconstruct", "--scope", "individual", "--effort", "quick"],
     ],
     "mobilenetv2": [[], ["--macs", "0.7", "--keep", "*feat*[0-3]*", "--keep", "residual"]],
@@ -37,6 +37,8 @@ CASES = {
 }
 # A time is measured anew in each run.
 MEASURED = ["--latency", "0.8", "--threads", "1"]
+MEASURED_BY_COMMAND = [
+    "--latency", "0.8", "--measure", "wc -c < {model} # \"a\\b\"", "--device", "a file"]
 WITHOUT_SAMPLES = ["--compensate", "merge"]
 
 
@@ -84,9 +86,17 @@ class PrintedPipelineTests(unittest.TestCase):
             self.assertEqual(
                 run("PRUNEC", model, "--pipeline", pipeline.strip(), "--print-pipeline"), pipeline)
 
+    def test_commands_are_printed_as_they_are_read(self):
+        model = MODELS / "lenet300.onnx"
+        pipeline = run("PRUNEC", model, *MEASURED_BY_COMMAND, "--print-pipeline")
+        self.assertIn('measure="wc -c < {model} # \\"a\\\\b\\""', pipeline)
+        self.assertIn('device="a file"', pipeline)
+        self.assertEqual(
+            run("PRUNEC", model, "--pipeline", pipeline.strip(), "--print-pipeline"), pipeline)
+
     def test_every_option_is_tried(self):
         tried = {
-            option for variants in [*CASES.values(), [MEASURED]] for options in variants
+            option for variants in [*CASES.values(), [MEASURED, MEASURED_BY_COMMAND]] for options in variants
             for option in options if option.startswith("--")}
         keys = set(re.findall(r"^  ([a-z-]+)=", run("PRUNEC_OPT", "--help-passes"), re.MULTILINE))
         options = set(re.findall(r"(--[a-z-]+) <", run("PRUNEC", "prune", "--help")))

@@ -7,7 +7,8 @@ import Testing
   /// A layer of 64 channels whose time is foreseen to be proportional to them.
   private final class Times: MeasuredTimes {
     let groupsOfPart = [[0]]
-    let threadCount = 3
+    let device = TimingDevice.runtime(threads: 3)
+    let warnings: [Diagnostic] = []
     private let measured: (Double) -> Double
     private let foreseen: (Double) -> Double
     private(set) var measurements = 0
@@ -23,6 +24,8 @@ import Testing
       questions += 1
       return parts.map { _ in foreseen(Double(kept[0]) / 64) }
     }
+
+    func save() {}
 
     func measureWhole() -> Double { measured(1) }
 
@@ -75,7 +78,7 @@ import Testing
     let (kept, report) = try budget(.fraction(0.75), times)
     #expect(kept == 48)
     #expect((report.beforeMs, report.afterMs, report.targetMs) == (8, 6, 6))
-    #expect(report.threads == 3)
+    #expect(report.device == .runtime(threads: 3))
     #expect(times.measurements == 1)
     #expect(try budget(.seconds(0.006), times).kept == 48)
   }

@@ -194,10 +194,25 @@ import Testing
   @Test(arguments: [
     ("latency=2", "latency=2 is not a fraction above 0 and up to 1, or a time such as 4ms"),
     ("latency=4m", "latency=4m is not a fraction above 0 and up to 1, or a time such as 4ms"),
+    (
+      "peak-memory=24M",
+      "peak-memory=24M is not a fraction above 0 and up to 1, or a size such as 24MiB"
+    ),
+    (
+      "peak-memory=0",
+      "peak-memory=0 is not a fraction above 0 and up to 1, or a size such as 24MiB"
+    ),
     ("threads=2", "threads is for latency"),
-    ("latency=0.5 macs=0.5", "give one of macs, params, ratio and latency"),
+    ("latency=0.5 measure=time", "measure=time is not a command with {model} or {models} in it"),
+    ("measure=\"time {model}\"", "measure is for latency"),
+    ("latency=0.5 device=phone", "device is for measure"),
+    (
+      "latency=0.5 threads=2 measure=\"time {model}\"",
+      "threads is not for measure: the command decides"
+    ),
+    ("latency=0.5 macs=0.5", "give one of macs, params, ratio, peak-memory and latency"),
   ])
-  func budgetsOfTimeAreRead(_ options: String, _ message: String) {
+  func measuredBudgetsAreRead(_ options: String, _ message: String) {
     let error = compileError { _ = try mask(options) }
     #expect(error?.kind == .usage)
     #expect(error?.diagnostics[0].message == "mask-channels: \(message)")
@@ -246,7 +261,7 @@ import Testing
   // MARK: Options
 
   @Test(arguments: [
-    ("macs=0.5 ratio=0.5", "give one of macs, params, ratio and latency"),
+    ("macs=0.5 ratio=0.5", "give one of macs, params, ratio, peak-memory and latency"),
     ("macs=1.5", "macs=1.5 is not a fraction from 0 to 1"),
     ("ratio=1", "ratio=1 is not a fraction from 0 to below 1"),
     ("macs=nan", "macs=nan is not a fraction"),

@@ -69,7 +69,7 @@ import Testing
       for option in pass.options {
         #expect(option.help.last == "." && !option.help.contains("\n"), "\(pass) \(option.key)")
         let value = try #require(option.defaultText ?? Self.values[option.key])
-        let others: [PassSetting] = option.key == "threads" ? [("latency", "0.5")] : []
+        let others: [PassSetting] = Self.companions[option.key] ?? []
         let step = pass.text([(option.key, value)] + others)
         _ = try PassManager(Pipeline(rules + step), registry: allPasses)
         let second = compileError {
@@ -83,8 +83,16 @@ import Testing
 
   /// A value for each option that has no default.
   private static let values = [
-    "macs": "0.3", "params": "0.3", "ratio": "0.3", "latency": "4ms", "only": "conv",
+    "macs": "0.3", "params": "0.3", "ratio": "0.3", "latency": "4ms", "peak-memory": "24MiB",
+    "only": "conv",
     "keep": "a b", "ratio-for": "a=b=0.5", "threads": "2",
+    "measure": "time {model}", "device": "a phone",
+  ]
+
+  /// What options are for.
+  private static let companions: [String: [PassSetting]] = [
+    "threads": [("latency", "0.5")], "measure": [("latency", "0.5")],
+    "device": [("latency", "0.5"), ("measure", "time {model}")],
   ]
 
   @Test func rulesNamePasses() {

@@ -1,10 +1,10 @@
 import Glibc
 
-/// How long parts of models take on this machine, by their signatures, kept in a file from one run of prunec to the
+/// How long parts of models take on a device, by their signatures, kept in a file from one run of prunec to the
 /// next.
 ///
 /// Text: a line that says of what the times are (processor, instruction set, threads, state of the cache, and the
-/// program itself: other kernels take other times), then a line for each part: nanoseconds, a tab, the signature. A
+/// program itself: other kernels take other times; or a device and a command), then a line for each part: nanoseconds, a tab, the signature. A
 /// file of something else is replaced; one that cannot be written is no failure.
 public final class LatencyTable {
   private let path: String?
@@ -26,12 +26,28 @@ public final class LatencyTable {
     let title =
       "prunec latency table 1: \(Self.processor), \(Session.instructionSet), \(threadCount) threads, "
       + "weights \(state), program \(String(Self.programHash, radix: 16))"
+    self.init(
+      path: Self.path(name: "\(Session.instructionSet)-\(threadCount)-\(state)"), title: title)
+  }
+
+  /// The table in the user's cache folder for the times that `command` prints on the device of that name; on this
+  /// machine's processor where there is none.
+  public convenience init(command: String, device: String?) {
+    let words = command.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    let place = (device ?? Self.processor).map { $0.isNewline ? " " : $0 }
+    let title = "prunec latency table 1: device \(String(place)), command \(words)"
+    var fingerprint = Fingerprint()
+    fingerprint.add(title)
+    self.init(
+      path: Self.path(name: "command-" + String(fingerprint.value, radix: 16)), title: title)
+  }
+
+  private static func path(name: String) -> String? {
     // The specification of XDG_CACHE_HOME wants relative paths ignored.
     let folder =
-      Self.environment("XDG_CACHE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
-      ?? Self.environment("HOME").map { $0 + "/.cache" }
-    let name = "latency-\(Session.instructionSet)-\(threadCount)-\(state).tsv"
-    self.init(path: folder.map { "\($0)/prunec/\(name)" }, title: title)
+      environment("XDG_CACHE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
+      ?? environment("HOME").map { $0 + "/.cache" }
+    return folder.map { "\($0)/prunec/latency-\(name).tsv" }
   }
 
   /// The table in the file at `path`, if that bears the `title`; without a path it is kept in memory.
