@@ -195,7 +195,8 @@ public struct Pruner: Sendable {
     maskedModel.graph = context.maskedGraph ?? graph
     return Result(
       model: prunedModel, maskedWithMasks: maskedModel, report: report,
-      plan: SlicingPlan(original: model.graph, context.shrinkage), warnings: context.warnings)
+      plan: SlicingPlan(original: model.graph, pruned: graph, context.shrinkage),
+      warnings: context.warnings)
   }
 
   private func check(

@@ -22,7 +22,7 @@ public struct ReselectableGroup: Sendable {
   private let places: [Place]
 
   /// Longest row of a layer whose channels are chosen anew: the work grows with its third power.
-  private static let lengthLimit = 4608
+  private static let lengthLimit = 2304
 
   /// The groups of a masked graph that can be chosen anew. `facts` have numbers for all extents.
   public static func all(

@@ -18,6 +18,12 @@ struct LazySlice: Sendable {
     kept[axis] = kept[axis].map { earlier in indices.map { earlier[$0] } } ?? indices
   }
 
+  /// Whether both take the same elements of the same storage, without looking at them.
+  func isSame(as other: LazySlice) -> Bool {
+    base === other.base && elementType == other.elementType && baseShape == other.baseShape
+      && kept == other.kept
+  }
+
   var shape: [Int] { baseShape.indices.map { kept[$0]?.count ?? baseShape[$0] } }
 
   /// The elements brought together.

@@ -105,6 +105,23 @@ extension Tensor {
     }
   }
 
+  /// Whether the tensor has the elements of `whole` at `kept`, lists of indices by axis. Slices of one storage are told by what
+  /// they keep, without reading any element.
+  public func isSlice(of whole: Tensor, keeping kept: [Int: [Int]]) -> Bool {
+    let slice = kept.keys.sorted().reduce(whole) { $0.lazilyKeeping(kept[$1]!, alongAxis: $1) }
+    if let mine = lazySlice, let other = slice.lazySlice, mine.isSame(as: other) { return true }
+    return self == slice
+  }
+
+  /// The tensor as a slice, of all of its storage where it is no other.
+  private var lazySlice: LazySlice? {
+    switch payload {
+    case .bytes(let storage): LazySlice(elementType, storage, shape: shape)
+    case .slice(let slice): slice
+    case .strings, .absent: nil
+    }
+  }
+
   /// The part of the tensor in `range` along `axis`.
   public func slice(_ range: Range<Int>, alongAxis axis: Int) -> Tensor {
     keeping(Array(range), alongAxis: axis)

@@ -66,11 +66,46 @@ import Testing
     #expect(comparison.maxRelative < 1e-4)
   }
 
+  /// Names of the small model's initializers whose values no slice gives, and all of those.
+  @Test(arguments: [
+    ("lenet300", Compensation.nothing, true), ("lenet300", .merge, false),
+    ("resnet20-bn", .nothing, false),
+  ])
+  func planTellsWhatHasChanged(
+    _ name: String, _ compensation: Compensation, _ isPlain: Bool
+  ) throws {
+    let original = try fixture(name).graph
+    let result = try Pruner(
+      halving {
+        $0.check = false
+        $0.compensation = compensation
+      }
+    ).prune(fixture(name))
+    let pruned = result.model.graph
+    #expect(result.plan.changed.isEmpty == isPlain)
+    for id in pruned.initializers {
+      let (name, tensor) = (pruned[id].name, try #require(pruned[id].constant))
+      if let source = result.plan.changed[name] {
+        guard let source else {
+          #expect(original.value(named: name) == nil)
+          continue
+        }
+        let before = try #require(original.value(named: source))
+        let whole = try #require(original[before].constant)
+        #expect(sliced(whole, result.plan.initializers[source]) != tensor, "\(name)")
+      } else if let before = original.value(named: name) {
+        let whole = try #require(original[before].constant)
+        #expect(sliced(whole, result.plan.initializers[name]) == tensor, "\(name)")
+      }
+    }
+  }
+
   @Test func planAsJSON() throws {
     let result = try Pruner(halving { $0.check = false }).prune(fixture("lenet300"))
     let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(result.plan))
     let plan = try #require(json as? [String: Any])
-    #expect(plan.keys.sorted() == ["initializers", "schema_version"])
+    #expect(plan.keys.sorted() == ["changed", "initializers", "schema_version"])
+    #expect(plan["schema_version"] as? Int == 2)
     let initializers = try #require(plan["initializers"] as? [String: [String: [Int]]])
     #expect(initializers.values.flatMap(\.values).allSatisfy { $0 == $0.sorted() && !$0.isEmpty })
   }
