@@ -49,12 +49,13 @@ extension Pruner {
     return Forecast(
       pipeline: pipeline.description, before: report.before, after: report.after,
       groups: report.groups,
-      steps: try steps(report, cut, fits: stages[1].steps.count - cutting.count),
+      steps: try steps(
+        report, cut, measurement.context.damage, fits: stages[1].steps.count - cutting.count),
       warnings: cut.context.warnings)
   }
 
   private func steps(
-    _ report: PruneReport, _ cut: Cut, fits: Int
+    _ report: PruneReport, _ cut: Cut, _ damage: DamageTable?, fits: Int
   ) throws(CompileError) -> [Forecast.Step] {
     let synthetic = cut.context.calibration[SampleSource.synthetic.rawValue]
     guard let samples = (calibration ?? synthetic)?.sampleCount else { return [] }
@@ -73,7 +74,7 @@ extension Pruner {
           step(record.pass, before * Double(samples), record.seconds, isEstimate: false))
       case MeasureDamage.name:
         steps.append(
-          step(record.pass, before * measuredRuns(cut), record.seconds, isEstimate: false))
+          step(record.pass, before * measuredRuns(damage), record.seconds, isEstimate: false))
       default: break
       }
     }
@@ -88,8 +89,8 @@ extension Pruner {
 
   /// Number of runs of the whole model that the runs of cut ones are worth: each begins where the cut does, half way through on
   /// average, and does three quarters of the work there.
-  private func measuredRuns(_ cut: Cut) -> Double {
-    guard let damage = cut.context.damage else { return 0 }
+  private func measuredRuns(_ damage: DamageTable?) -> Double {
+    guard let damage else { return 0 }
     return 0.375 * Double(damage.sampleCount * damage.measurementCount)
   }
 }

@@ -231,6 +231,7 @@ class DryRunTests(Images):
         self.assertEqual(list(steps), ["collect-statistics", "measure-damage", "reconstruct-layers"])
         self.assertEqual([step["is_estimate"] for step in steps.values()], [False, False, True])
         self.assertEqual(steps["collect-statistics"]["macs"], 205 * report["before"]["macs"])
+        self.assertGreater(steps["measure-damage"]["macs"], 100 * report["before"]["macs"])
         printed = prunec(*options, "--dry-run").stdout
         for words in ("/fc1/Gemm", "reconstruct-layers", "not done", "nothing has been written"):
             self.assertIn(words, printed)
