@@ -80,7 +80,9 @@ class BoundTests(Images):
         within = [c for c in bound["candidates"] if c["loss"] <= 1.5 + 1e-6]
         self.assertEqual(min(c["macs"] for c in within), report["after"]["macs"])
         beyond = [c["budget"] for c in bound["candidates"] if c not in within]
-        self.assertLess(bound["chosen"] - max(beyond), 0.011)
+        # A budget between what the smallest has reached and the next one beyond gives one of the two: widths have steps.
+        reached = min(bound["chosen"], report["after"]["macs"] / report["before"]["macs"])
+        self.assertLess(reached - max(beyond), 0.011)
         for candidate in bound["candidates"]:
             self.assertAlmostEqual(candidate["loss"], 100 * (bound["before"] - candidate["value"]))
         self.assertIn("tried for a loss of top-1 of at most 1.50 points", printed)
