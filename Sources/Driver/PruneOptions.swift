@@ -150,7 +150,10 @@ extension PruneOptions {
     case .nothing: break
     case .merge: steps.append(MergeNeurons.name)
     case .reconstruct:
-      steps.append(ReconstructLayers.text(data + ReconstructLayers.seed.settings(seed)))
+      // Another criterion that was asked for has the last word.
+      let choice =
+        usedCriterion.name == BrainSurgeon().name ? [] : ReconstructLayers.reselect.settings(false)
+      steps.append(ReconstructLayers.text(data + ReconstructLayers.seed.settings(seed) + choice))
     }
     steps.append(ShrinkChannels.name)
     steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")

@@ -37,6 +37,7 @@ import Testing
     let options = options { $0.samples = source }
     let text = try options.pipelineText()
     #expect(text.contains("criterion=obs") && text.contains("scope=individual"))
+    #expect(!text.contains("reselect=false"))
     #expect(!text.contains("merge-neurons"))
     #expect(text.contains("data=synthetic") == (source == .synthetic))
     #expect(try passesWithData(options) == Self.dataPasses)
@@ -51,6 +52,15 @@ import Testing
     let text = try options.pipelineText()
     #expect(text.contains("criterion=l1") && text.contains("scope=uniform"))
     #expect(try passesWithData(options) == [])
+  }
+
+  /// The fit chooses channels anew by `obs` alone.
+  @Test func theFitDoesNotOverruleACriterion() throws {
+    let text = try options {
+      $0.samples = .given
+      $0.criterion = .l1
+    }.pipelineText()
+    #expect(text.contains("reconstruct-layers{data=calibration seed=0 reselect=false}"))
   }
 
   @Test func aRatioNeedsNoDamage() throws {
