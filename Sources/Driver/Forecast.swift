@@ -1,4 +1,4 @@
-/// What pruning would do: what would be cut, and what the steps take that run the model.
+/// Forecast of pruning: the channels that would be cut, and the cost of the steps that run the model.
 public struct Forecast: Sendable, Encodable {
   /// A step that runs the model on samples.
   public struct Step: Sendable, Encodable {

@@ -29,7 +29,7 @@ extension Pruner {
     }
   }
 
-  /// What pruning gives.
+  /// Result of pruning.
   public struct Result: Sendable {
     /// The small model.
     public let model: Model

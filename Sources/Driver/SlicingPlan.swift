@@ -1,4 +1,4 @@
-/// What becomes of the initializers of a model that is pruned: what a training script needs to slice its own checkpoint.
+/// Fate of the initializers of a pruned model, for a training script to slice its own checkpoint alike.
 ///
 ///     {"schema_version": 2,
 ///      "initializers": {"conv1.weight": {"0": [0, 2, 5], "1": [1, 3]}},

@@ -1,4 +1,4 @@
-/// What a budget of time came to.
+/// Outcome of a budget of time.
 public struct LatencyReport: Sendable, Encodable {
   /// Medians, in milliseconds.
   public let beforeMs: Double
@@ -34,7 +34,7 @@ public protocol MeasuredTimes: PartTimes {
   /// How long the original takes, in seconds.
   func measureWhole() throws(CompileError) -> Double
 
-  /// What there is to tell the user.
+  /// Warnings for the user.
   var warnings: [Diagnostic] { get }
 
   /// Keeps what has been measured for later runs.

@@ -1,4 +1,4 @@
-/// What a budget of memory came to: the sizes of arenas for the activations, in bytes.
+/// Outcome of a budget of memory: sizes of arenas for the activations, in bytes.
 public struct MemoryReport: Sendable, Encodable {
   public let beforeBytes: Int
   public let afterBytes: Int
@@ -13,9 +13,9 @@ public struct MemoryReport: Sendable, Encodable {
 
 /// Meets a budget of memory for activations: the arena of prunec's runtime on one thread.
 ///
-/// How much is in use at each node follows from the lifetimes of values, and from what the runtime's plan at some widths says beyond them:
-/// workspace, fusion, places in the arena. Channels are chosen by that, the model that comes out is planned, and the choice made
-/// again by what the plan says now. Where that does not lead to the target, channels are given back to all groups alike.
+/// The use at each node follows from the lifetimes of values. The runtime's plan at some widths corrects it for workspace, fusion
+/// and places in the arena. Channels are chosen by this estimate; the model that comes out is planned; the new plan corrects the
+/// next choice. Where that does not lead to the target, channels are given back to all groups alike.
 public struct MemoryBudget {
   /// Bytes of an arena, and those in use while each node runs.
   public typealias Use = (arena: Int, ofNode: [NodeID: Int])
@@ -23,9 +23,9 @@ public struct MemoryBudget {
   private let selection: ChannelSelection
   private let target: MemoryTarget
   private let scope: Scope
-  /// What the original needs.
+  /// Arena of the original, in bytes.
   private let before: Int
-  /// What the model needs when group i keeps `kept[i]` channels.
+  /// Use of the model when group i keeps `kept[i]` channels.
   private let use: (_ kept: [Int]) throws(CompileError) -> Use
 
   public init(
@@ -39,7 +39,7 @@ public struct MemoryBudget {
   private static let attempts = 8
   /// No more is looked for where so much of the target is used.
   private static let enough = 0.97
-  /// By which the limit of the choice is lowered where the plan needs more.
+  /// Factor by which the limit of the choice is lowered where the plan needs more.
   private static let step = 0.98
 
   private typealias Choice = (kept: [Int], size: Int)
@@ -117,7 +117,7 @@ public struct MemoryBudget {
 }
 
 extension Session {
-  /// What one thread needs to run `graph` on inputs of `shapes`.
+  /// Memory that one thread needs to run `graph` on inputs of `shapes`.
   ///
   /// Throws where the graph cannot be planned, or would take more memory than half of the machine's.
   public static func memoryUse(

@@ -21,9 +21,9 @@ public struct PassContext: Sendable {
   public var damage: DamageTable?
   /// The latest scores.
   public var scores: ChannelScores?
-  /// What a budget of memory came to.
+  /// Outcome of a budget of memory.
   public var memory: MemoryReport?
-  /// What a budget of time came to.
+  /// Outcome of a budget of time.
   public var latency: LatencyReport?
   /// Warnings for the user, in order.
   public var warnings: [Diagnostic] = []

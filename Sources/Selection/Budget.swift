@@ -39,7 +39,7 @@ public enum Budget: Sendable, Hashable {
   }
 }
 
-/// How long a model may take to run.
+/// Longest time that a model may take to run.
 public enum LatencyTarget: Sendable, Hashable {
   /// This fraction of what it takes now.
   case fraction(Double)
@@ -69,7 +69,7 @@ public enum LatencyTarget: Sendable, Hashable {
   }
 }
 
-/// How much memory the activations of a model may take.
+/// Most memory that the activations of a model may take.
 public enum MemoryTarget: Sendable, Hashable {
   /// This fraction of what they take now.
   case fraction(Double)

@@ -1,6 +1,6 @@
 import CommandLineSupport
 
-/// What the model may lose at most, which decides how much is removed.
+/// Most that the model may lose, which decides how much is removed.
 struct BoundOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

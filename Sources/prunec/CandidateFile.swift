@@ -10,10 +10,10 @@ struct CandidateFile {
     let data: String
     /// The pipeline, but for its budget, and the shapes that MACs are counted for.
     let options: String
-    /// What is bounded.
+    /// Name of the measure that is bounded.
     let measure: String
 
-    /// What is different in another key.
+    /// Names of the parts that differ in another key.
     func differences(from other: Key) -> [String] {
       [
         (model != other.model, "model"), (data != other.data, "data"),
@@ -63,7 +63,7 @@ struct CandidateFile {
     contents = found
   }
 
-  /// What came of a budget, where it was tried.
+  /// Candidate of a budget, where it was tried.
   func candidate(budget: Double) -> BoundSearch.Candidate? {
     contents.candidates.first { $0.budget == budget }
   }

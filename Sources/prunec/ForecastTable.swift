@@ -1,7 +1,7 @@
 import CommandLineSupport
 import Foundation
 
-/// What pruning would do as a table for people.
+/// Forecast as a table for people.
 struct ForecastTable {
   private let forecast: Forecast
 

@@ -29,7 +29,7 @@ struct ReportTable {
     return table.text
   }
 
-  /// What two models have of everything; `bytes` names the size in bytes.
+  /// Sizes of two models; `bytes` names the size in bytes.
   static func sizes(_ before: PruneReport.Size, _ after: PruneReport.Size, bytes: String) -> Table {
     var table = Table(["", "before", "after", "kept"])
     table.add([

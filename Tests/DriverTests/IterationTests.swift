@@ -37,7 +37,7 @@ import Testing
     #expect(try counts(3) == counts(1))
   }
 
-  /// What one cut may leave at least, several may not go below.
+  /// Several cuts together leave no less than one cut may.
   @Test func guardsAreAboutTheOriginal() throws {
     var options = options(.macs(0.3), 4)
     options.guards.maxRatio = 0.45

@@ -32,7 +32,7 @@ import Testing
     #expect(selection.counts(withinMemory: 16, scope: .global) == nil)
   }
 
-  /// What the runtime's plan says counts: here every node needs a workspace of some bytes for each channel.
+  /// Budget whose plan gives every node a workspace of some bytes for each channel.
   private func budget(
     _ target: MemoryTarget, _ size: @escaping ([Int]) -> Int
   ) throws -> MemoryReport {

@@ -89,7 +89,7 @@ import Testing
     "measure": "time {model}", "device": "a phone",
   ]
 
-  /// What options are for.
+  /// Options without which an option is refused.
   private static let companions: [String: [PassSetting]] = [
     "threads": [("latency", "0.5")], "measure": [("latency", "0.5")],
     "device": [("latency", "0.5"), ("measure", "time {model}")],

@@ -6,7 +6,7 @@ public protocol Metric: Sendable {
   var name: String { get }
   /// The labels that it holds outputs against.
   var labels: MetricLabels { get }
-  /// What a change of its value means.
+  /// Meaning of a change of its value.
   var scale: MetricScale { get }
   /// Adds what a model made of a batch.
   ///
@@ -49,7 +49,7 @@ public enum MetricScale: Sendable, Hashable {
   public var lossUnit: String { self == .share ? "points" : "%" }
 }
 
-/// What a model made of some samples, and their labels.
+/// Outputs of a model for some samples, and their labels.
 public struct EvaluatedBatch: Sendable {
   /// The outputs in the model's order, `[N, ...]` where they have an axis of samples.
   public let outputs: [(name: String, tensor: Tensor)]
@@ -94,7 +94,7 @@ public struct MetricResult: Sendable, Encodable {
   /// greatest; of the metric `top-1` alone.
   public internal(set) var top1: Double?
   public internal(set) var top5: Double?
-  /// What the user should know of the value.
+  /// Caution for the user about the value.
   public internal(set) var caution: String?
   private let isShare: Bool
 

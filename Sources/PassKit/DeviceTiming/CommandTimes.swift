@@ -1,7 +1,6 @@
 import ONNXFormat
 
-/// How long the parts of a graph take on the user's own device, by what a command prints of small models that are made of
-/// them.
+/// Times of the parts of a graph on the user's own device: a command prints them for small models that are made of the parts.
 ///
 /// To start a command takes long, so parts are not measured at all the widths that a search comes by, but at some: all
 /// channels, the fewest, and some between. Estimates for others follow from these. Whenever a whole model has been measured and the
@@ -31,7 +30,7 @@ public final class CommandTimes: MeasuredTimes {
   private var estimated: [[[Int]: Double]]
   /// Seconds that a unit of work takes where a part cannot be timed.
   private var rate = 1e-9
-  /// What the command says of a model that does nothing.
+  /// Time that the command prints for a model that does nothing.
   private var overhead = 0.0
   private var isCalibrated = false
   private var original: Double?

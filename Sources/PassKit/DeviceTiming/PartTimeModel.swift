@@ -63,6 +63,6 @@ struct PartTimeModel {
     return fitted(work) * exp(total > 0 ? sum / total : 0)
   }
 
-  /// How many times as long as the fit says a sample takes.
+  /// Ratio of the time that a sample takes to the time that the fit gives.
   func surprise(_ sample: Sample) -> Double { sample.seconds / fitted(sample.work) }
 }

@@ -1,8 +1,8 @@
-/// What takes time in the parts of a graph, as functions of the widths of its groups.
+/// Quantities that take time in the parts of a graph, as functions of the widths of its groups.
 struct PartWork {
   private struct Members {
     var nodes: [NodeID]
-    /// What is read or written and computed by the model.
+    /// Computed values that the part reads or writes.
     var activations: [ValueID]
     var weights: [ValueID]
   }

@@ -1,7 +1,6 @@
 import Glibc
 
-/// How long parts of models take on a device, by their signatures, kept in a file from one run of prunec to the
-/// next.
+/// Times of parts of models on a device, by their signatures, kept in a file from one run of prunec to the next.
 ///
 /// Text: a line that says of what the times are (processor, instruction set, threads, state of the cache, and the
 /// program itself: other kernels take other times; or a device and a command), then a line for each part: nanoseconds, a tab, the signature. A
