@@ -21,6 +21,19 @@ public struct ChannelConsumer: Sendable {
     moments.covariance(isCentred: takesBias)
   }
 
+  /// Part of the mean of the covariance's diagonal that is added to it.
+  static let ridge = 1e-2
+
+  /// The covariance with the ridge on its diagonal, C + r I; `nil` where the rows are always zero, or not finite.
+  var ridgedCovariance: [Double]? {
+    let length = moments.inputs
+    var covariance = covariance
+    let mean = (0..<length).reduce(0) { $0 + covariance[$1 * length + $1] } / Double(length)
+    guard mean > 0, mean.isFinite else { return nil }
+    for index in 0..<length { covariance[index * length + index] += Self.ridge * mean }
+    return covariance
+  }
+
   /// Whether the layer has a bias that can take up the means of what it reads, or may be given one.
   public var takesBias: Bool {
     if case .impossible = layer.bias { false } else { true }
@@ -61,8 +74,6 @@ public struct ChannelElimination {
   private var states: [State]
   private let count: Int
 
-  /// Part of the mean of the diagonal that is added to it.
-  private static let ridge = 1e-2
   /// Steps in which a unit is taken apart, at most: of wide ones several channels go at once.
   private static let stepLimit = 64
 
@@ -75,10 +86,7 @@ public struct ChannelElimination {
 
   private static func state(of consumer: ChannelConsumer) -> State? {
     let length = consumer.moments.inputs
-    var covariance = consumer.covariance
-    let mean = (0..<length).reduce(0) { $0 + covariance[$1 * length + $1] } / Double(length)
-    guard mean > 0, mean.isFinite else { return nil }
-    for index in 0..<length { covariance[index * length + index] += ridge * mean }
+    guard let covariance = consumer.ridgedCovariance else { return nil }
     let rows = consumer.matrix.count / length
     let product = LinearAlgebra.product(consumer.matrix, covariance, m: rows, k: length, n: length)
     let power = zip(product, consumer.matrix).reduce(0) { $0 + $1.0 * $1.1 }
@@ -115,10 +123,11 @@ public struct ChannelElimination {
       let places = state.places[channel]
       let size = places.count
       guard size > 0 else { continue }
-      let block = rows(places, of: state.inverse, length: state.length, columns: places)
+      let block = LinearAlgebra.submatrix(
+        of: state.inverse, width: state.length, rows: places, columns: places)
       guard let inverse = size == 1 ? [1 / block[0]] : LinearAlgebra.inverse(block, n: size)
       else { continue }
-      let weights = rows(places, of: state.columns, length: state.outputs)
+      let weights = LinearAlgebra.submatrix(of: state.columns, width: state.outputs, rows: places)
       // tr(W_c (H_cc)^-1 W_c^T) = sum of (H_cc)^-1 times W_c^T W_c, element by element.
       let products = LinearAlgebra.product(
         weights, weights, m: size, k: state.outputs, n: size, transposesB: true)
@@ -131,9 +140,10 @@ public struct ChannelElimination {
     let places = channels.flatMap { state.places[$0] }
     let (length, size) = (state.length, places.count)
     guard size > 0 else { return }
-    let strip = rows(places, of: state.inverse, length: length)
-    let block = rows(places, of: state.inverse, length: length, columns: places)
-    let weights = rows(places, of: state.columns, length: state.outputs)
+    let strip = LinearAlgebra.submatrix(of: state.inverse, width: length, rows: places)
+    let block = LinearAlgebra.submatrix(
+      of: state.inverse, width: length, rows: places, columns: places)
+    let weights = LinearAlgebra.submatrix(of: state.columns, width: state.outputs, rows: places)
     if let inverse = LinearAlgebra.inverse(block, n: size) {
       let projection = LinearAlgebra.product(inverse, strip, m: size, k: size, n: length)
       LinearAlgebra.subtractProduct(
@@ -150,31 +160,12 @@ public struct ChannelElimination {
   private static func drop(_ places: [Int], from state: inout State) {
     let gone = Set(places)
     let stays = (0..<state.length).filter { !gone.contains($0) }
-    state.inverse = rows(stays, of: state.inverse, length: state.length, columns: stays)
-    state.columns = rows(stays, of: state.columns, length: state.outputs)
+    state.inverse = LinearAlgebra.submatrix(
+      of: state.inverse, width: state.length, rows: stays, columns: stays)
+    state.columns = LinearAlgebra.submatrix(of: state.columns, width: state.outputs, rows: stays)
     var newPlaces = [Int](repeating: 0, count: state.length)
     for (new, old) in stays.enumerated() { newPlaces[old] = new }
     state.places = state.places.map { $0.map { newPlaces[$0] } }
     state.length = stays.count
-  }
-
-  /// Some rows of a matrix whose rows have `length` elements, and of those some columns.
-  private static func rows(
-    _ rows: [Int], of matrix: [Double], length: Int, columns: [Int]? = nil
-  ) -> [Double] {
-    let width = columns?.count ?? length
-    return [Double](unsafeUninitializedCapacity: rows.count * width) { target, count in
-      matrix.withUnsafeBufferPointer { matrix in
-        for row in rows {
-          let start = matrix.baseAddress! + row * length
-          if let columns {
-            for (index, column) in columns.enumerated() { target[count + index] = start[column] }
-          } else {
-            (target.baseAddress! + count).update(from: start, count: length)
-          }
-          count += width
-        }
-      }
-    }
   }
 }

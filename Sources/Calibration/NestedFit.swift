@@ -16,9 +16,6 @@ public struct NestedFit: Sendable {
   /// `W C [rows, length]`, columns by `order`.
   private let targets: [Double]
 
-  /// Part of the mean of the diagonal that is added to it.
-  private static let ridge = 1e-2
-
   /// `ranking` has the channels in the order in which they go. `nil` where what is read is not finite, or always zero.
   public init?(_ consumer: ChannelConsumer, ranking: [Int]) {
     let length = consumer.moments.inputs
@@ -30,20 +27,11 @@ public struct NestedFit: Sendable {
       order += consumer.places[channel]
       lengths.append(order.count)
     }
-    var covariance = consumer.covariance
-    let mean = (0..<length).reduce(0) { $0 + covariance[$1 * length + $1] } / Double(length)
-    for index in 0..<length { covariance[index * length + index] += Self.ridge * mean }
+    guard let covariance = consumer.ridgedCovariance else { return nil }
     let count = order.count
-    let ordered = [Double](unsafeUninitializedCapacity: length * count) { target, size in
-      for row in 0..<length {
-        for column in order {
-          target.initializeElement(at: size, to: covariance[row * length + column])
-          size += 1
-        }
-      }
-    }
+    let ordered = LinearAlgebra.submatrix(of: covariance, width: length, columns: order)
     let targets = LinearAlgebra.product(consumer.matrix, ordered, m: rows, k: length, n: count)
-    let square = order.flatMap { ordered[($0 * count)..<(($0 + 1) * count)] }
+    let square = LinearAlgebra.submatrix(of: ordered, width: count, rows: order)
     guard let factor = CholeskyFactor(square, n: count) else { return nil }
     (self.rows, self.length, self.order, self.lengths) = (rows, length, order, lengths)
     (self.factor, self.targets) = (factor, targets)
@@ -52,14 +40,8 @@ public struct NestedFit: Sendable {
   /// The weights `[rows, length]` when `count` channels stay, zero for those that are gone; `nil` where they are not finite.
   public func matrix(keeping count: Int) -> [Double]? {
     let size = lengths[count]
-    let right = [Double](unsafeUninitializedCapacity: rows * size) { target, filled in
-      for row in 0..<rows {
-        for column in 0..<size {
-          target.initializeElement(at: filled, to: targets[row * order.count + column])
-          filled += 1
-        }
-      }
-    }
+    let right = LinearAlgebra.submatrix(
+      of: targets, width: order.count, columns: Array(0..<size))
     let solution = factor.solve(right, leading: size, count: rows)
     guard solution.allSatisfy(\.isFinite) else { return nil }
     var matrix = [Double](repeating: 0, count: rows * length)

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// The fit of a small network's layers to the original's results, one after the other.
 public struct Reconstruction {
   /// Change of a constant of the small network.
@@ -110,11 +112,12 @@ public struct Reconstruction {
       indices.flatMap { index in (0..<taps).map { index * taps + $0 } }
     }
     let count = selections[node]!.kept.count
-    // What goes is made up for by weights that suit what the layer reads now.
+    // Weights that suit the layer's present inputs make up for the channels that go.
+    let both = sums.fit + sums.validation
     let whole = LinearFit.ridge(
-      sums.fit + sums.validation, prior: prior.matrix, strength: 1e-2, hasBias: prior.bias != nil)
+      both, prior: prior.matrix, strength: ChannelConsumer.ridge, hasBias: prior.bias != nil)
     let consumer = ChannelConsumer(
-      layer: fittable, moments: sums.fit + sums.validation,
+      layer: fittable, moments: both,
       matrix: whole?.matrix ?? prior.matrix, places: places)
     if var elimination = ChannelElimination([consumer], channelCount: places.count) {
       selections[node]!.kept = elimination.run().suffix(count).map(\.channel).sorted()
@@ -123,7 +126,7 @@ public struct Reconstruction {
     let rows = fittable.form.outputs
     let found = LinearFit.validated(
       fit: sums.fit.keeping(inputs: stays), validation: sums.validation.keeping(inputs: stays),
-      prior: (0..<rows).flatMap { row in stays.map { prior.matrix[row * length + $0] } },
+      prior: LinearAlgebra.submatrix(of: prior.matrix, width: length, columns: stays),
       priorBias: prior.bias)
     var matrix = [Double](repeating: 0, count: rows * length)
     for row in 0..<rows {

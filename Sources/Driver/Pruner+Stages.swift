@@ -36,12 +36,19 @@ extension Pruner {
     /// The original with the removed channels masked, by Mask nodes.
     let maskedWithMasks: Model
     public internal(set) var report: PruneReport
-    public let plan: SlicingPlan
+    let original: Graph
+    let shrinkage: Shrinkage?
     public internal(set) var warnings: [Diagnostic]
   }
 }
 
 extension Pruner.Result {
+  /// The indices that stay of the original's initializers, and the weights whose values have changed. Weights are compared when
+  /// this is asked for.
+  public var plan: SlicingPlan {
+    SlicingPlan(original: original, pruned: model.graph, shrinkage)
+  }
+
   /// The original, prepared and compensated as the small model is, with the removed channels masked in
   /// standard operators.
   public func masked() throws(CompileError) -> Model {

@@ -194,9 +194,8 @@ public struct Pruner: Sendable {
     var maskedModel = model
     maskedModel.graph = context.maskedGraph ?? graph
     return Result(
-      model: prunedModel, maskedWithMasks: maskedModel, report: report,
-      plan: SlicingPlan(original: model.graph, pruned: graph, context.shrinkage),
-      warnings: context.warnings)
+      model: prunedModel, maskedWithMasks: maskedModel, report: report, original: model.graph,
+      shrinkage: context.shrinkage, warnings: context.warnings)
   }
 
   private func check(

@@ -49,15 +49,11 @@ public enum LatencyTarget: Sendable, Hashable {
 
   /// Reads a fraction above 0 and up to 1 (`0.5`), or a time above 0 (`4ms`, `800us`, `0.1s`); `nil` for anything else.
   public init?(_ text: String) {
-    for (unit, factor) in Self.units where text.hasSuffix(unit) {
-      guard let number = Double(text.dropLast(unit.count)), number > 0, number < 1e9 else {
-        return nil
-      }
-      self = .seconds(number * factor)
-      return
+    switch FractionOrAmount(text, units: Self.units) {
+    case .fraction(let fraction): self = .fraction(fraction)
+    case .amount(let amount): self = .seconds(amount)
+    case nil: return nil
     }
-    guard let number = Double(text), number > 0, number <= 1 else { return nil }
-    self = .fraction(number)
   }
 
   /// As `init` reads it.
@@ -79,15 +75,11 @@ public enum MemoryTarget: Sendable, Hashable {
 
   /// Reads a fraction above 0 and up to 1 (`0.5`), or a size above 0 (`24MiB`, `512KiB`, `1.5GiB`); `nil` for anything else.
   public init?(_ text: String) {
-    for (unit, factor) in Self.units where text.hasSuffix(unit) {
-      guard let number = Double(text.dropLast(unit.count)), number > 0, number < 1e9 else {
-        return nil
-      }
-      self = .bytes(Int(number * factor))
-      return
+    switch FractionOrAmount(text, units: Self.units) {
+    case .fraction(let fraction): self = .fraction(fraction)
+    case .amount(let amount): self = .bytes(Int(amount))
+    case nil: return nil
     }
-    guard let number = Double(text), number > 0, number <= 1 else { return nil }
-    self = .fraction(number)
   }
 
   /// As `init` reads it.
@@ -96,6 +88,25 @@ public enum MemoryTarget: Sendable, Hashable {
     case .fraction(let fraction): "\(fraction)"
     case .bytes(let bytes): "\(Double(bytes) / 1024)KiB"
     }
+  }
+}
+
+/// A part of what there is, or a number with a unit.
+private enum FractionOrAmount {
+  case fraction(Double)
+  case amount(Double)
+
+  /// Reads a fraction above 0 and up to 1, or a number above 0 with one of `units`, which is multiplied by the unit's factor.
+  init?(_ text: String, units: [(name: String, factor: Double)]) {
+    for (unit, factor) in units where text.hasSuffix(unit) {
+      guard let number = Double(text.dropLast(unit.count)), number > 0, number < 1e9 else {
+        return nil
+      }
+      self = .amount(number * factor)
+      return
+    }
+    guard let number = Double(text), number > 0, number <= 1 else { return nil }
+    self = .fraction(number)
   }
 }
 

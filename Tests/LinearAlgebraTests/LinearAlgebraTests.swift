@@ -26,4 +26,15 @@ import Testing
   @Test func whatIsNotPositiveDefiniteIsNotSolved() {
     #expect(LinearAlgebra.solve([1, 2, 2, 1], [1, 1], n: 2, count: 1) == nil)
   }
+
+  @Test func submatricesInAnyOrder() {
+    let a: [Double] = [0, 1, 2, 10, 11, 12]
+    func part(_ rows: [Int]?, _ columns: [Int]?) -> [Double] {
+      LinearAlgebra.submatrix(of: a, width: 3, rows: rows, columns: columns)
+    }
+    #expect(part([1, 0], [2, 0]) == [12, 10, 2, 0])
+    #expect(part([1], nil) == [10, 11, 12])
+    #expect(part(nil, [1]) == [1, 11])
+    #expect(part([], [1]) == [] && part([0], []) == [])
+  }
 }
