@@ -64,7 +64,7 @@ public struct ChannelElimination {
     /// Number of results.
     let outputs: Int
     let power: Double
-    /// H `[length, length]`.
+    /// H `[length, length]`, of which the upper triangle is kept.
     var inverse: [Double]
     /// The transpose of W, `[length, outputs]`: a channel's weights lie together.
     var columns: [Double]
@@ -123,8 +123,8 @@ public struct ChannelElimination {
       let places = state.places[channel]
       let size = places.count
       guard size > 0 else { continue }
-      let block = LinearAlgebra.submatrix(
-        of: state.inverse, width: state.length, rows: places, columns: places)
+      let block = LinearAlgebra.symmetricRows(
+        places, of: state.inverse, width: state.length, columns: places)
       guard let inverse = size == 1 ? [1 / block[0]] : LinearAlgebra.inverse(block, n: size)
       else { continue }
       let weights = LinearAlgebra.submatrix(of: state.columns, width: state.outputs, rows: places)
@@ -140,17 +140,17 @@ public struct ChannelElimination {
     let places = channels.flatMap { state.places[$0] }
     let (length, size) = (state.length, places.count)
     guard size > 0 else { return }
-    let strip = LinearAlgebra.submatrix(of: state.inverse, width: length, rows: places)
-    let block = LinearAlgebra.submatrix(
-      of: state.inverse, width: length, rows: places, columns: places)
+    let strip = LinearAlgebra.symmetricRows(places, of: state.inverse, width: length)
+    let block = LinearAlgebra.submatrix(of: strip, width: length, columns: places)
     let weights = LinearAlgebra.submatrix(of: state.columns, width: state.outputs, rows: places)
-    if let inverse = LinearAlgebra.inverse(block, n: size) {
-      let projection = LinearAlgebra.product(inverse, strip, m: size, k: size, n: length)
+    // With H_cc = L L^T, H_c^T (H_cc)^-1 H_c is the product of L^-1 H_c with itself.
+    if let factor = CholeskyFactor(block, n: size) {
+      let half = factor.halfSolve(strip, columns: length)
       LinearAlgebra.subtractProduct(
-        projection, weights, m: length, k: size, n: state.outputs, transposesA: true,
-        from: &state.columns)
-      LinearAlgebra.subtractProduct(
-        strip, projection, m: length, k: size, n: length, transposesA: true, from: &state.inverse)
+        half, factor.halfSolve(weights, columns: state.outputs), m: length, k: size,
+        n: state.outputs, transposesA: true, from: &state.columns)
+      LinearAlgebra.subtractGram(
+        ofColumnsOf: half, rows: size, columns: length, fromUpperTriangleOf: &state.inverse)
     }
     for channel in channels { state.places[channel] = [] }
     drop(places, from: &state)
@@ -158,11 +158,11 @@ public struct ChannelElimination {
 
   /// Takes out rows that have gone.
   private static func drop(_ places: [Int], from state: inout State) {
-    let gone = Set(places)
-    let stays = (0..<state.length).filter { !gone.contains($0) }
-    state.inverse = LinearAlgebra.submatrix(
-      of: state.inverse, width: state.length, rows: stays, columns: stays)
-    state.columns = LinearAlgebra.submatrix(of: state.columns, width: state.outputs, rows: stays)
+    let gone = places.sorted()
+    LinearAlgebra.remove(rows: gone, columns: gone, from: &state.inverse, width: state.length)
+    LinearAlgebra.remove(rows: gone, from: &state.columns, width: state.outputs)
+    let isGone = Set(gone)
+    let stays = (0..<state.length).filter { !isGone.contains($0) }
     var newPlaces = [Int](repeating: 0, count: state.length)
     for (new, old) in stays.enumerated() { newPlaces[old] = new }
     state.places = state.places.map { $0.map { newPlaces[$0] } }

@@ -1,4 +1,5 @@
 import Dispatch
+import Runtime
 import Synchronization
 
 /// The results of `transform` for all elements, in their order. Elements are worked on at the same time, as many as there are
@@ -12,4 +13,16 @@ public func concurrentMap<Element: Sendable, Result: Sendable>(
     results.withLock { $0[index] = result }
   }
   return results.withLock { $0.compactMap { $0 } }
+}
+
+/// Calls `body` with parts of `0..<count`, of at least `grain` indices but for the last, at the same time.
+public func concurrentParts(
+  of count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void
+) {
+  guard count > 0 else { return }
+  let parts = max(1, min(count / max(1, grain), 4 * Session.processorCount))
+  let length = (count + parts - 1) / parts
+  DispatchQueue.concurrentPerform(iterations: (count + length - 1) / length) { part in
+    body((part * length)..<min((part + 1) * length, count))
+  }
 }

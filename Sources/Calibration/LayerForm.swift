@@ -97,15 +97,21 @@ public struct LayerForm: Sendable {
     let width = convolution == nil ? shape.last! : shape[1]
     let area = convolution == nil ? 1 : shape[2...].reduce(1, *)
     return result.withFloats { elements in
-      [Float](unsafeUninitializedCapacity: positions.count * channels.count) { target, count in
-        for position in positions {
-          let (item, pixel) = position.quotientAndRemainder(dividingBy: area)
-          let base = item * width * area + pixel
-          for channel in channels {
-            target.initializeElement(at: count, to: elements[base + channel * area])
-            count += 1
+      let length = channels.count
+      return [Float](unsafeUninitializedCapacity: positions.count * length) { target, count in
+        nonisolated(unsafe) let (target, elements) = (target, elements)
+        concurrentParts(of: positions.count, grain: 1 + 100_000 / max(1, length)) { part in
+          var place = part.lowerBound * length
+          for position in positions[part] {
+            let (item, pixel) = position.quotientAndRemainder(dividingBy: area)
+            let base = item * width * area + pixel
+            for channel in channels {
+              target.initializeElement(at: place, to: elements[base + channel * area])
+              place += 1
+            }
           }
         }
+        count = positions.count * length
       }
     }
   }

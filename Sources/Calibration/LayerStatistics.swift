@@ -6,8 +6,8 @@ public struct LayerStatistics: Sendable {
 
   /// Positions of a layer's result that are looked at, by default.
   public static let rowLimit = 60_000
-  /// Rows that are enough for a layer, for each element of a row, and at least.
-  static let (rowsPerUnknown, fewestRows) = (10, 20_000)
+  /// Rows that are enough for a layer, for each element of a row, and at least: many more rows than unknowns tell nothing more.
+  private static let (rowsPerUnknown, fewestRows) = (12, 20_000)
   /// Longest row whose moments are kept.
   private static let lengthLimit = 8192
 
@@ -26,9 +26,7 @@ public struct LayerStatistics: Sendable {
         layer.form.groups == 1, layer.form.rowLength <= Self.lengthLimit, isWanted(layer)
       else { continue }
       try run.advance(before: node)
-      // Many more rows than unknowns tell nothing more.
-      let enough = min(rowLimit, max(Self.fewestRows, Self.rowsPerUnknown * layer.form.rowLength))
-      let limit = max(1, enough / run.batchCount)
+      let limit = max(1, Self.rowCount(layer.form, limit: rowLimit) / run.batchCount)
       var moments = Moments(inputs: layer.form.rowLength, outputs: 0)
       var chooser = Positions(seed: seed &+ UInt64(node.rawValue))
       for batch in 0..<run.batchCount {
@@ -42,6 +40,11 @@ public struct LayerStatistics: Sendable {
       sums[node] = moments
       layers[node] = layer
     }
+  }
+
+  /// Rows of a layer that are looked at.
+  static func rowCount(_ form: LayerForm, limit: Int) -> Int {
+    min(limit, max(fewestRows, rowsPerUnknown * form.rowLength))
   }
 
   /// The consumers of a group's channels whose inputs are known.

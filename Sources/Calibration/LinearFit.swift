@@ -19,7 +19,7 @@ public struct LinearFit: Sendable {
   /// Strengths that are tried where they are few.
   private static let strengths = [1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10]
   /// Rows per unknown from which on the usual strength serves.
-  private static let plenty = 20
+  private static let plenty = 10
 
   /// The fit of one strength; `nil` where the rows are not finite.
   public static func ridge(

@@ -64,13 +64,17 @@ public struct Moments: Sendable {
   }
 
   private mutating func add(_ panel: RowProducts.Panel) {
-    let width = inputs - panel.first
+    let (inputs, width) = (inputs, inputs - panel.first)
     second.withUnsafeMutableBufferPointer { sums in
       panel.elements.withUnsafeBufferPointer { terms in
-        for row in 0..<(width > 0 ? terms.count / width : 0) {
-          let start = (panel.first + row) * inputs + panel.first
-          for column in row..<width {
-            sums[start + column] += Double(terms[row * width + column])
+        nonisolated(unsafe) let (sums, terms) = (sums, terms)
+        let height = width > 0 ? terms.count / width : 0
+        concurrentParts(of: height, grain: 1 + 100_000 / max(1, width)) { rows in
+          for row in rows {
+            let start = (panel.first + row) * inputs + panel.first
+            for column in row..<width {
+              sums[start + column] += Double(terms[row * width + column])
+            }
           }
         }
       }

@@ -27,12 +27,15 @@ public struct NestedFit: Sendable {
       order += consumer.places[channel]
       lengths.append(order.count)
     }
-    guard let covariance = consumer.ridgedCovariance else { return nil }
-    let count = order.count
-    let ordered = LinearAlgebra.submatrix(of: covariance, width: length, columns: order)
-    let targets = LinearAlgebra.product(consumer.matrix, ordered, m: rows, k: length, n: count)
-    let square = LinearAlgebra.submatrix(of: ordered, width: count, rows: order)
-    guard let factor = CholeskyFactor(square, n: count) else { return nil }
+    guard
+      let square = consumer.ridgedCovariance.map({
+        LinearAlgebra.submatrix(of: $0, width: length, rows: order, columns: order)
+      })
+    else { return nil }
+    // Every element of a row is in the order: the columns of W go along.
+    let matrix = LinearAlgebra.submatrix(of: consumer.matrix, width: length, columns: order)
+    let targets = LinearAlgebra.product(matrix, square, m: rows, k: length, n: length)
+    guard let factor = CholeskyFactor(square, n: length) else { return nil }
     (self.rows, self.length, self.order, self.lengths) = (rows, length, order, lengths)
     (self.factor, self.targets) = (factor, targets)
   }

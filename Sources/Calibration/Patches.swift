@@ -28,17 +28,22 @@ struct Patches {
     let volume = extents.reduce(1, *)
     let length = channels.count * taps.count
     return [Float](unsafeUninitializedCapacity: positions.count * length) { target, count in
-      for position in positions {
-        let (item, pixel) = position.quotientAndRemainder(dividingBy: area)
-        let offsets = offsets(ofPixel: pixel)
-        for channel in channels {
-          let base = (item * channelCount + channel) * volume
-          for offset in offsets {
-            target.initializeElement(at: count, to: offset < 0 ? 0 : elements[base + offset])
-            count += 1
+      nonisolated(unsafe) let (target, elements) = (target, elements)
+      concurrentParts(of: positions.count, grain: 1 + 100_000 / max(1, length)) { part in
+        var place = part.lowerBound * length
+        for position in positions[part] {
+          let (item, pixel) = position.quotientAndRemainder(dividingBy: area)
+          let offsets = offsets(ofPixel: pixel)
+          for channel in channels {
+            let base = (item * channelCount + channel) * volume
+            for offset in offsets {
+              target.initializeElement(at: place, to: offset < 0 ? 0 : elements[base + offset])
+              place += 1
+            }
           }
         }
       }
+      count = positions.count * length
     }
   }
 

@@ -68,7 +68,6 @@ public struct Reconstruction {
     try now.advance(before: fittable.layer.node)
     try original.advance(before: fittable.layer.node)
     let readsWhatItDid = !hasChanged(fittable.layer.data)
-    try original.advance(past: fittable.last)
     let skip = skip(behind: fittable.result)
     let isSelecting = selections[fittable.layer.node] != nil
     if !isSelecting, readsWhatItDid, !(skip.map(hasChanged) ?? false) { return }
@@ -146,18 +145,19 @@ public struct Reconstruction {
     var sums = [(fit: Moments, validation: Moments)](
       repeating: (none, none), count: form.groups)
     var chooser = Positions(seed: seed &+ UInt64(fittable.layer.node.rawValue))
-    let enough = min(
-      rowLimit,
-      max(LayerStatistics.fewestRows, LayerStatistics.rowsPerUnknown * 2 * form.rowLength))
+    let enough = LayerStatistics.rowCount(form, limit: rowLimit)
     let limit = max(1, enough / now.batchCount)
-    for batch in 0..<now.batchCount {
+    // The original, which does not depend on the fit, goes on until nothing reads the result any more.
+    let end = original.lastReader(of: fittable.result, from: fittable.last, notBeyond: isFitted)
+    try original.advance(past: end, observing: [fittable.result] + (skip.map { [$0] } ?? [])) {
+      (batch, tensors) throws(CompileError) in
       guard let data = now.tensor(fittable.layer.data, ofBatch: batch),
-        let target = original.tensor(fittable.result, ofBatch: batch)
-      else { continue }
+        let target = tensors[fittable.result]
+      else { return }
       let shape = target.shape
       let positions = chooser.choose(limit, of: form.positionCount(ofResult: shape))
       var targets = form.results(of: target, at: positions, channels: channels)
-      if let skip, let before = original.tensor(skip, ofBatch: batch),
+      if let skip, let before = tensors[skip],
         let after = now.tensor(skip, ofBatch: batch), before.shape == shape
       {
         let missing = form.results(of: before, at: positions, channels: channels)
@@ -183,6 +183,13 @@ public struct Reconstruction {
       }
     }
     return sums
+  }
+
+  /// Whether a node is a layer or a normalization that may be fitted.
+  private func isFitted(_ node: NodeID) -> Bool {
+    guard now.graph.node(node) != nil else { return false }
+    return !LinearLayer.layers(of: node, now.graph, now.facts).isEmpty
+      || FittableNormalization(node, now.graph, now.facts) != nil
   }
 
   /// Every fourth batch, or row where there are not as many batches, is one that fits are judged on.

@@ -74,9 +74,24 @@ public final class StagedRun {
     try advance(to: places[node] ?? position)
   }
 
-  /// Runs all nodes up to `node`.
-  public func advance(past node: NodeID) throws(CompileError) {
-    try advance(to: places[node].map { $0 + 1 } ?? position)
+  /// Runs all nodes up to `node`. `observe` gets, for each batch, those of `values` that are there by then: they need not be
+  /// held for all batches at once.
+  public func advance(
+    past node: NodeID, observing values: [ValueID] = [],
+    _ observe: (_ batch: Int, _ tensors: [ValueID: Tensor]) throws(CompileError) -> Void = { _, _ in
+    }
+  ) throws(CompileError) {
+    try advance(to: places[node].map { $0 + 1 } ?? position, observing: values, observe)
+  }
+
+  /// The last node that reads a value, as far as there is none from `node` on for which `isBoundary` holds; else `node`.
+  public func lastReader(
+    of value: ValueID, from node: NodeID, notBeyond isBoundary: (NodeID) -> Bool
+  ) -> NodeID {
+    guard let start = places[node], let end = lastUse[value], end > start, end < order.count,
+      !order[(start + 1)...end].contains(where: isBoundary)
+    else { return node }
+    return order[end]
   }
 
   /// Runs the rest of the graph.
@@ -103,59 +118,107 @@ public final class StagedRun {
     live.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.byteCount } }
   }
 
-  /// The outputs, for each batch, of another graph whose nodes before `nodes` are those of this one: it goes on from the values
-  /// that are there.
-  public func outputs(of other: Graph, nodes: [NodeID]) throws(CompileError) -> [[Tensor]] {
+  /// The nodes behind a place, ready to run on values that other graphs have made of what lies before it.
+  ///
+  /// Their weights are packed once for all of these graphs.
+  public final class Remainder {
+    fileprivate let nodes: [NodeID]
+    fileprivate var sections: [Int: (GraphSection, Session)] = [:]
+
+    fileprivate init(nodes: [NodeID]) { self.nodes = nodes }
+  }
+
+  /// The nodes behind `last`.
+  public func remainder(behind last: NodeID) -> Remainder {
+    Remainder(nodes: Array(order[(places[last]! + 1)...]))
+  }
+
+  /// The outputs, for each batch, of another graph that differs from this one in `nodes` alone: it goes on from the values
+  /// that are there, and leaves what comes behind `nodes` to `remainder`.
+  public func outputs(
+    of other: Graph, nodes: [NodeID], then remainder: Remainder
+  ) throws(CompileError) -> [[Tensor]] {
     var sections: [Int: (GraphSection, Session)] = [:]
     return try live.indices.map { (batch) throws(CompileError) -> [Tensor] in
       let type = typeOfBatch[batch]
+      let (rest, restSession) = self.section(of: remainder, type)
       if sections[type] == nil {
         let facts = try GraphFacts(of: other.withInputs(inputTypes[type]))
-        let section = GraphSection(
-          of: other, facts, nodes: nodes, outputs: other.outputs.map(\.value))
+        let made = Set(nodes.flatMap { other[$0].outputs.compactMap { $0 } })
+        let wanted = Set(rest.inputs + graph.outputs.map(\.value)).intersection(made)
+        let section = GraphSection(of: other, facts, nodes: nodes, outputs: wanted.sorted())
         sections[type] = (section, Session(section.graph, threadCount: threadCount))
       }
       let (section, session) = sections[type]!
-      return try session.run(try inputs(of: section, batch))
+      var values = live[batch]
+      try run(section, session, on: &values)
+      try run(rest, restSession, on: &values)
+      return try graph.outputs.map { (output) throws(CompileError) -> Tensor in
+        guard let tensor = values[output.value] ?? graph[output.value].constant else {
+          throw CompileError(
+            .unsupported, "cannot be run part by part", at: .value(output.name))
+        }
+        return tensor
+      }
     }
   }
 
-  private func inputs(of section: GraphSection, _ batch: Int) throws(CompileError) -> [Tensor] {
-    try section.inputs.map { (value) throws(CompileError) -> Tensor in
-      guard let tensor = live[batch][value] else {
+  private func section(of remainder: Remainder, _ type: Int) -> (GraphSection, Session) {
+    if let known = remainder.sections[type] { return known }
+    let made = Set(remainder.nodes.flatMap { graph[$0].outputs.compactMap { $0 } })
+    let section = GraphSection(
+      of: graph, typedFacts[type], nodes: remainder.nodes,
+      outputs: Set(graph.outputs.map(\.value)).intersection(made).sorted())
+    let found = (section, Session(section.graph, threadCount: threadCount))
+    remainder.sections[type] = found
+    return found
+  }
+
+  /// Adds what a section makes of some values to them.
+  private func run(
+    _ section: GraphSection, _ session: Session, on values: inout [ValueID: Tensor]
+  ) throws(CompileError) {
+    guard !section.outputs.isEmpty else { return }
+    let operands = try section.inputs.map { (value) throws(CompileError) -> Tensor in
+      guard let tensor = values[value] else {
         throw CompileError(
           .unsupported, "cannot be run part by part", at: .value(graph[value].name))
       }
       return tensor
     }
+    for (value, tensor) in zip(section.outputs, try session.run(operands)) {
+      values[value] = tensor
+    }
   }
 
-  private func advance(to end: Int) throws(CompileError) {
-    guard end > position else { return }
-    let nodes = Array(order[position..<end])
+  private func advance(
+    to end: Int, observing observed: [ValueID] = [],
+    _ observe: (Int, [ValueID: Tensor]) throws(CompileError) -> Void = { _, _ in }
+  ) throws(CompileError) {
+    let nodes = end > position ? Array(order[position..<end]) : []
+    let made = Set(nodes.flatMap { graph[$0].outputs.compactMap { $0 } })
     var sections: [Int: (GraphSection, Session)] = [:]
     for batch in live.indices {
       let type = typeOfBatch[batch]
       if sections[type] == nil {
         let facts = typedFacts[type]
-        let section = GraphSection(
-          of: graph, facts, nodes: nodes, outputs: results(of: nodes, end, facts))
+        let results = results(of: nodes, end, facts)
+        let more = observed.filter { made.contains($0) && !results.contains($0) }
+        let section = GraphSection(of: graph, facts, nodes: nodes, outputs: results + more)
         sections[type] = (section, Session(section.graph, threadCount: threadCount))
       }
       let (section, session) = sections[type]!
-      if !section.outputs.isEmpty {
-        let outputs = try session.run(try inputs(of: section, batch))
-        for (value, tensor) in zip(section.outputs, outputs) { live[batch][value] = tensor }
-      }
-      live[batch] = live[batch].filter { lastUse[$0.key] ?? -1 >= end }
+      try run(section, session, on: &live[batch])
+      try observe(batch, live[batch].filter { observed.contains($0.key) })
+      live[batch] = live[batch].filter { lastUse[$0.key] ?? -1 >= max(position, end) }
       guard heldByteCount <= memoryLimit else {
         throw CompileError(
           .unsupported,
           "what the samples make takes more than \(memoryLimit >> 20) MiB of memory at once; take fewer",
-          at: graph.location(of: nodes[nodes.count - 1]))
+          at: nodes.last.map { graph.location(of: $0) })
       }
     }
-    position = end
+    position = max(position, end)
   }
 
   /// Results of nodes that nodes from `end` on read, but for what is known without running anything.

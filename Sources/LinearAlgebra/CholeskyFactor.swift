@@ -7,9 +7,10 @@ public struct CholeskyFactor: Sendable {
   private let n: Int
 
   /// `nil` where A is not positive definite, or not finite. Only the lower triangle is read.
-  public init?(_ a: [Double], n: Int) {
+  public init?(_ a: consuming [Double], n: Int) {
     precondition(a.count == n * n && LinearAlgebra.isPrepared)
-    var (matrix, order, info) = (a, Int32(n), Int32(0))
+    var matrix = a
+    var (order, info) = (Int32(n), Int32(0))
     if n > 0 {
       // A row-major lower triangle is the upper one of a column-major matrix.
       dpotrf_("U", &order, &matrix, &order, &info)
@@ -27,5 +28,16 @@ public struct CholeskyFactor: Sendable {
     var (rows, info) = (Int32(k), Int32(0))
     dpotrs_("U", &size, &sides, factor, &order, &solutions, &rows, &info)
     return solutions
+  }
+
+  /// `L^-1 B [n, columns]` for `B [n, columns]`, where A = L L^T.
+  public func halfSolve(_ b: [Double], columns: Int) -> [Double] {
+    precondition(b.count == n * columns)
+    var solution = b
+    guard n > 0, columns > 0 else { return solution }
+    cblas_dtrsm(
+      CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, Int32(n), Int32(columns), 1,
+      factor, Int32(n), &solution, Int32(columns))
+    return solution
   }
 }

@@ -63,6 +63,17 @@ extension LinearAlgebra {
       Int32(k), -1, a, Int32(transposesA ? m : k), b, Int32(n), 1, &c, Int32(n))
   }
 
+  /// Subtracts `A^T A [columns, columns]` for `A [rows, columns]` from the upper triangle of `c`; the lower one is not looked at.
+  public static func subtractGram(
+    ofColumnsOf a: [Double], rows: Int, columns: Int, fromUpperTriangleOf c: inout [Double]
+  ) {
+    precondition(a.count == rows * columns && c.count == columns * columns && isPrepared)
+    guard rows > 0, columns > 0 else { return }
+    cblas_dsyrk(
+      CblasRowMajor, CblasUpper, CblasTrans, Int32(columns), Int32(rows), -1, a, Int32(columns), 1,
+      &c, Int32(columns))
+  }
+
   /// Copies the upper triangle of `a [n, n]` to the lower one.
   public static func mirrorUpperTriangle(of a: inout [Double], n: Int) {
     a.withUnsafeMutableBufferPointer { a in

@@ -5,7 +5,7 @@ import LinearAlgebra
 /// Of each width the least important channels go, by the scores; the weights of the layers behind make up for them on the
 /// original's inputs (`NestedFit`). The cut graph runs on the samples, from the first node that differs: all groups are measured
 /// in one pass through the graph.
-public struct DamageMeasurement {
+public struct DamageMeasurement: Sendable {
   private let graph: Graph
   private let facts: GraphFacts
   private let coupling: CouplingAnalysis
@@ -50,9 +50,12 @@ public struct DamageMeasurement {
   }
 
   /// The groups that may be cut, in the order of the first node that makes or reads their channels.
-  private func groupsInOrder() -> [(index: Int, first: Int)] {
+  private func groupsInOrder() -> [(index: Int, first: Int, last: Int)] {
     coupling.groups.indices.filter { coupling.groups[$0].pin == nil }
-      .map { (index: $0, first: firstPlace(of: coupling.groups[$0])) }
+      .map { index in
+        let places = places(of: coupling.groups[index])
+        return (index: index, first: places.lowerBound, last: places.upperBound)
+      }
       .sorted { ($0.first, $0.index) < ($1.first, $1.index) }
   }
 
@@ -78,32 +81,65 @@ public struct DamageMeasurement {
     let order = Array(graph.nodes)
     let groups = groupsInOrder()
     var table = DamageTable(fractions: fractions, sampleCount: batches.sampleCount)
-    for (done, (index, first)) in groups.enumerated() {
-      progress?(Double(done) / Double(groups.count))
-      try run.advance(before: order[first])
-      let group = coupling.groups[index]
-      var curve = DamageTable.Curve(count: group.count)
-      let ranking = ranking(of: group)
-      let consumers = statistics.consumers(of: group, graph)
-      let widths = widths(of: group, fractions)
-      let fitted = Self.matrices(of: consumers, ranking, widths)
-      for (kept, matrices) in zip(widths, fitted) {
-        let removed = Set(ranking.prefix(group.count - kept))
-        // A width at which the graph cannot be cut or run is not tried: the group keeps more.
-        guard let cut = try? cut(index, removed, consumers, matrices),
-          let outputs = try? run.outputs(of: cut, nodes: Array(order[first...]))
-        else { break }
-        var divergence = OutputDivergence()
-        for batch in 0..<batches.count {
-          divergence.add(
-            outputs[batch], original: expected[batch],
-            sampleCount: batches.sampleCount(ofBatch: batch))
-        }
-        curve.add(kept: kept, divergence: divergence.mean)
+    for start in stride(from: 0, to: groups.count, by: Self.groupsAtOnce) {
+      let some = groups[start..<min(start + Self.groupsAtOnce, groups.count)]
+      // The weights are computed for some groups at the same time; runs use all processors by themselves.
+      let fits = concurrentMap(some.map(\.index)) { Fit(of: $0, fractions, in: self) }
+      for (done, (place, fit)) in zip(some, fits).enumerated() {
+        progress?(Double(start + done) / Double(groups.count))
+        try run.advance(before: order[place.first])
+        table[coupling.groups[place.index]] = curve(
+          fit, run, Array(order[place.first...place.last]), batches, expected)
       }
-      table[group] = curve
     }
     return table
+  }
+
+  /// Groups whose weights are held at the same time.
+  private static let groupsAtOnce = 2
+
+  /// A group, the channels that go at each width, and the weights that make up for them.
+  private struct Fit: Sendable {
+    let group: Int
+    let ranking: [Int]
+    let widths: [Int]
+    let consumers: [ChannelConsumer]
+    /// For each width, for each consumer; `nil` where there are none.
+    let matrices: [[[Double]?]]
+
+    init(of index: Int, _ fractions: [Double], in measurement: DamageMeasurement) {
+      let group = measurement.coupling.groups[index]
+      self.group = index
+      ranking = measurement.ranking(of: group)
+      widths = measurement.widths(of: group, fractions)
+      consumers = measurement.statistics.consumers(of: group, measurement.graph)
+      matrices = DamageMeasurement.matrices(of: consumers, ranking, widths)
+    }
+  }
+
+  /// The damage of a group at each width; `nodes` are those from the first to the last that the cut changes.
+  private func curve(
+    _ fit: Fit, _ run: StagedRun, _ nodes: [NodeID], _ batches: some CalibrationBatches,
+    _ expected: [[Tensor]]
+  ) -> DamageTable.Curve {
+    let count = coupling.groups[fit.group].count
+    var curve = DamageTable.Curve(count: count)
+    let remainder = run.remainder(behind: nodes[nodes.count - 1])
+    for (kept, matrices) in zip(fit.widths, fit.matrices) {
+      let removed = Set(fit.ranking.prefix(count - kept))
+      // A width at which the graph cannot be cut or run is not tried: the group keeps more.
+      guard let cut = try? cut(fit.group, removed, fit.consumers, matrices),
+        let outputs = try? run.outputs(of: cut, nodes: nodes, then: remainder)
+      else { break }
+      var divergence = OutputDivergence()
+      for batch in 0..<batches.count {
+        divergence.add(
+          outputs[batch], original: expected[batch],
+          sampleCount: batches.sampleCount(ofBatch: batch))
+      }
+      curve.add(kept: kept, divergence: divergence.mean)
+    }
+    return curve
   }
 
   /// The numbers of channels that fractions of a group are, each once, without all of them.
@@ -131,14 +167,16 @@ public struct DamageMeasurement {
     return (0..<group.count).sorted { (values[$0], $0) < (values[$1], $1) }
   }
 
-  /// The place of the first node that makes or reads the group's channels.
-  private func firstPlace(of group: ChannelGroup) -> Int {
+  /// The places from the first to the last node that makes or reads the group's channels.
+  private func places(of group: ChannelGroup) -> ClosedRange<Int> {
     let touched = group.members.flatMap { member -> [NodeID] in
       let uses = graph[member.axis.value].uses.compactMap(\.node)
       guard let maker = graph[member.axis.value].definingNode else { return uses }
       return uses + [maker]
     }
-    return touched.compactMap { places[$0] }.min() ?? places.count - 1
+    let found = touched.compactMap { places[$0] }
+    let end = places.count - 1
+    return (found.min() ?? end)...(found.max() ?? end)
   }
 
   /// The graph without channels of one group, the layers behind fitted to what is left.

@@ -19,7 +19,8 @@ final class Memory: @unchecked Sendable {
   ) {
     self.init(
       buffers, offsets: offsets, boxCount: boxCount, weights: weights,
-      arena: .allocate(byteCount: max(arenaSize, 64), alignment: 64), ownsArena: true)
+      arena: UnsafeMutableRawBufferPointer.allocateForVectors(byteCount: max(arenaSize, 64))
+        .baseAddress!, ownsArena: true)
   }
 
   /// Memory in an arena that may belong to somebody else, who keeps it.
