@@ -1,7 +1,7 @@
 extension LinearAlgebra {
   /// Some rows of a row-major matrix whose rows have `width` elements, and of those some columns, in the order given; all where
   /// none are named.
-  public static func submatrix(
+  package static func submatrix(
     of matrix: [Double], width: Int, rows: [Int]? = nil, columns: [Int]? = nil
   ) -> [Double] {
     let rows = rows ?? Array(0..<(width > 0 ? matrix.count / width : 0))
