@@ -2,29 +2,36 @@
 
 import PackageDescription
 
-/// The modules that stand on each other, lowest first.
-let stack = [
-  "Tensors", "GraphIR", "Operators", "Semantics", "Runtime", "Coupling", "Calibration", "Selection",
-  "PassKit",
-  "Passes",
-  "Driver",
-  "CommandLineSupport",
-]
+// SwiftPM refuses two modules of one name anywhere among the packages of a build. So those of this
+// package are called after it: `PrunecRuntime` is the folder Sources/Runtime, `CPrunecKernels` is
+// Sources/CKernels.
 
-/// All modules of the stack below one. Each is named, not only the next: modules re-export what they
-/// stand on, and the build has to notice when the layout of a type further down changes.
-func layers(below module: String) -> [Target.Dependency] {
-  stack.prefix { $0 != module }.map { .byName(name: $0) }
+let settings: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
+
+let argumentParser: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A module in Swift, and the modules that its files import.
+func module(_ folder: String, in path: String? = nil, uses: [Target.Dependency]) -> Target {
+  .target(
+    name: "Prunec" + folder, dependencies: uses, path: path ?? "Sources/" + folder,
+    swiftSettings: settings)
 }
 
-/// One test target for each module.
-let tests: [Target] = (stack + ["LinearAlgebra", "ONNXText", "ONNXFormat", "DataSets"]).map {
-  module in
-  .testTarget(
-    name: module + "Tests",
-    dependencies: layers(below: "") + [
-      "ArrayFiles", "DataSets", "LinearAlgebra", "ONNXText", "ONNXFormat", "TestSupport",
-    ])
+/// The tests of a module, in Tests.
+func tests(_ name: String, uses: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: uses, swiftSettings: settings)
+}
+
+/// A command.
+func command(_ name: String, uses: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: uses, swiftSettings: settings)
+}
+
+/// A C library of the system, which a Debian package provides.
+func library(_ folder: String, _ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/" + folder, pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
 let package = Package(
@@ -32,69 +39,198 @@ let package = Package(
   products: [
     .executable(name: "prunec", targets: ["prunec"]),
     .executable(name: "prunec-opt", targets: ["prunec-opt"]),
-    .library(
-      name: "PrunecKit",
-      targets: [
-        "ArrayFiles", "DataSets", "GraphIR", "ONNXFormat", "ONNXText", "Semantics", "Runtime",
-        "Coupling", "PassKit", "Passes", "Driver",
-      ]),
+    .library(name: "PrunecKit", targets: ["PrunecKit"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
-    .systemLibrary(
-      name: "CProtobufC", pkgConfig: "libprotobuf-c",
-      providers: [.apt(["libprotobuf-c-dev"])]),
-    .systemLibrary(
-      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-    .systemLibrary(
-      name: "CLibZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
-    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .systemLibrary(
-      name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
-    .systemLibrary(name: "CMalloc"),
-    .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
-    .target(name: "ArrayFiles", dependencies: ["CLibZip", "GraphIR", "Tensors"]),
-    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
-    .target(name: "CONNX", dependencies: ["CProtobufC"], exclude: ["onnx.proto"]),
-    .target(name: "CKernels", linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
+    library("CProtobufC", "CPrunecProtobufC", pkgConfig: "libprotobuf-c", apt: "libprotobuf-c-dev"),
+    library("COpenBLAS", "CPrunecOpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
+    library("CLibZip", "CPrunecLibZip", pkgConfig: "libzip", apt: "libzip-dev"),
+    library("CPNG", "CPrunecPNG", pkgConfig: "libpng", apt: "libpng-dev"),
+    library("CJPEG", "CPrunecJPEG", pkgConfig: "libjpeg", apt: "libjpeg62-turbo-dev"),
+    .systemLibrary(name: "CPrunecMalloc", path: "Sources/CMalloc"),
 
-    .target(name: "Tensors"),
-    .target(name: "GraphIR", dependencies: layers(below: "GraphIR")),
-    .target(name: "ONNXText", dependencies: layers(below: "Operators")),
-    .target(name: "ONNXFormat", dependencies: layers(below: "Operators") + ["CONNX"]),
-    .target(name: "Operators", dependencies: layers(below: "Operators")),
-    .target(name: "Semantics", dependencies: layers(below: "Semantics")),
     .target(
-      name: "DataSets",
-      dependencies: layers(below: "Runtime") + ["ArrayFiles", "CImages", "ONNXFormat"]),
-    .target(name: "Runtime", dependencies: layers(below: "Runtime") + ["CKernels"]),
-    .target(name: "Coupling", dependencies: layers(below: "Coupling")),
+      name: "CPrunecImages", dependencies: ["CPrunecPNG", "CPrunecJPEG"], path: "Sources/CImages"),
     .target(
-      name: "Calibration", dependencies: layers(below: "Calibration") + ["LinearAlgebra"]),
+      name: "CPrunecONNX", dependencies: ["CPrunecProtobufC"], path: "Sources/CONNX",
+      exclude: ["onnx.proto"]),
     .target(
-      name: "Selection", dependencies: layers(below: "Selection") + ["LinearAlgebra"]),
-    .target(name: "PassKit", dependencies: layers(below: "PassKit") + ["ONNXFormat"]),
+      name: "CPrunecKernels", path: "Sources/CKernels",
+      linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
     .target(
-      name: "Passes", dependencies: layers(below: "Passes") + ["LinearAlgebra"], path: "Passes"),
-    .target(name: "Driver", dependencies: layers(below: "Driver") + ["DataSets"]),
+      name: "CPrunecKernelChecks", dependencies: ["CPrunecKernels"], path: "Tests/KernelChecks"),
+
+    module("Tensors", uses: []),
+    module("LinearAlgebra", uses: ["CPrunecOpenBLAS"]),
+    module("GraphIR", uses: ["PrunecTensors"]),
+    module("ArrayFiles", uses: ["CPrunecLibZip", "PrunecTensors", "PrunecGraphIR"]),
+    module("ONNXText", uses: ["PrunecTensors", "PrunecGraphIR"]),
+    module(
+      "ONNXFormat", uses: ["CPrunecONNX", "CPrunecProtobufC", "PrunecTensors", "PrunecGraphIR"]),
+    module("Operators", uses: ["PrunecTensors", "PrunecGraphIR"]),
+    module("Semantics", uses: ["PrunecTensors", "PrunecGraphIR", "PrunecOperators"]),
+    module(
+      "DataSets",
+      uses: [
+        "CPrunecImages", "PrunecTensors", "PrunecGraphIR", "PrunecArrayFiles", "PrunecONNXFormat",
+        "PrunecOperators",
+      ]),
+    module(
+      "Runtime",
+      uses: [
+        "CPrunecKernels", "PrunecTensors", "PrunecGraphIR", "PrunecOperators", "PrunecSemantics",
+      ]),
+    module(
+      "Coupling", uses: ["PrunecTensors", "PrunecGraphIR", "PrunecOperators", "PrunecSemantics"]),
+    module(
+      "Calibration",
+      uses: [
+        "PrunecTensors", "PrunecLinearAlgebra", "PrunecGraphIR", "PrunecOperators",
+        "PrunecSemantics", "PrunecRuntime", "PrunecCoupling",
+      ]),
+    module(
+      "Selection",
+      uses: [
+        "PrunecTensors", "PrunecLinearAlgebra", "PrunecGraphIR", "PrunecOperators",
+        "PrunecSemantics", "PrunecCoupling", "PrunecCalibration",
+      ]),
+    module(
+      "PassKit",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecONNXFormat", "PrunecOperators", "PrunecSemantics",
+        "PrunecRuntime", "PrunecCoupling", "PrunecCalibration", "PrunecSelection",
+      ]),
+    module(
+      "Passes", in: "Passes",
+      uses: [
+        "PrunecTensors", "PrunecLinearAlgebra", "PrunecGraphIR", "PrunecOperators",
+        "PrunecSemantics", "PrunecRuntime", "PrunecCoupling", "PrunecCalibration",
+        "PrunecSelection", "PrunecPassKit",
+      ]),
+    module(
+      "Driver",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecOperators", "PrunecSemantics", "PrunecDataSets",
+        "PrunecRuntime", "PrunecCoupling", "PrunecCalibration", "PrunecSelection", "PrunecPassKit",
+        "PrunecPasses",
+      ]),
+    module(
+      "CommandLineSupport",
+      uses: [
+        argumentParser, "CPrunecMalloc", "PrunecTensors", "PrunecGraphIR", "PrunecArrayFiles",
+        "PrunecONNXText", "PrunecONNXFormat", "PrunecSemantics", "PrunecDataSets", "PrunecPassKit",
+        "PrunecPasses",
+      ]),
+    // What the library product offers, by one import.
     .target(
-      name: "CommandLineSupport",
-      dependencies: layers(below: "CommandLineSupport") + [
-        "ArrayFiles", "CMalloc", "DataSets", "ONNXFormat", "ONNXText",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      name: "PrunecKit",
+      dependencies: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecONNXFormat", "PrunecOperators",
+        "PrunecSemantics", "PrunecDataSets", "PrunecRuntime", "PrunecCoupling",
+        "PrunecCalibration", "PrunecSelection", "PrunecPassKit", "PrunecPasses", "PrunecDriver",
+      ], swiftSettings: settings),
+
+    command(
+      "prunec",
+      uses: [
+        argumentParser, "PrunecTensors", "PrunecGraphIR", "PrunecArrayFiles", "PrunecONNXFormat",
+        "PrunecSemantics", "PrunecDataSets", "PrunecRuntime", "PrunecCoupling", "PrunecCalibration",
+        "PrunecSelection", "PrunecPassKit", "PrunecPasses", "PrunecDriver",
+        "PrunecCommandLineSupport",
+      ]),
+    command(
+      "prunec-opt",
+      uses: [
+        argumentParser, "PrunecGraphIR", "PrunecONNXText", "PrunecONNXFormat", "PrunecOperators",
+        "PrunecPassKit", "PrunecPasses", "PrunecCommandLineSupport",
       ]),
 
-    .executableTarget(
-      name: "prunec", dependencies: layers(below: "") + ["ArrayFiles", "DataSets"]),
-    .executableTarget(name: "prunec-opt", dependencies: layers(below: "")),
-
-    .target(
-      name: "TestSupport", dependencies: layers(below: "") + ["ONNXText", "ONNXFormat"],
-      path: "Tests/TestSupport"),
-    .target(name: "KernelChecks", dependencies: ["CKernels"], path: "Tests/KernelChecks"),
-    .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "KernelChecks"]),
-  ] + tests,
+    module(
+      "TestSupport", in: "Tests/TestSupport",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecONNXFormat", "PrunecOperators",
+        "PrunecSemantics", "PrunecCoupling", "PrunecCalibration", "PrunecSelection",
+        "PrunecPassKit", "PrunecPasses",
+      ]),
+    tests("CKernelsTests", uses: ["CPrunecKernelChecks", "CPrunecKernels"]),
+    tests("TensorsTests", uses: ["PrunecTensors"]),
+    tests("LinearAlgebraTests", uses: ["PrunecLinearAlgebra"]),
+    tests("GraphIRTests", uses: ["PrunecTensors", "PrunecGraphIR"]),
+    tests(
+      "ONNXTextTests",
+      uses: ["PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecTestSupport"]),
+    tests("ONNXFormatTests", uses: ["PrunecTensors", "PrunecGraphIR", "PrunecONNXFormat"]),
+    tests("OperatorsTests", uses: ["PrunecTensors", "PrunecGraphIR", "PrunecOperators"]),
+    tests(
+      "SemanticsTests",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecOperators", "PrunecSemantics",
+      ]),
+    tests(
+      "DataSetsTests",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecArrayFiles", "PrunecDataSets", "PrunecTestSupport",
+      ]),
+    tests(
+      "RuntimeTests",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecOperators", "PrunecSemantics",
+        "PrunecRuntime", "PrunecTestSupport",
+      ]),
+    tests("CouplingTests", uses: ["PrunecGraphIR", "PrunecCoupling", "PrunecTestSupport"]),
+    tests(
+      "CalibrationTests",
+      uses: [
+        "PrunecTensors", "PrunecLinearAlgebra", "PrunecGraphIR", "PrunecONNXText",
+        "PrunecSemantics", "PrunecCoupling", "PrunecCalibration", "PrunecTestSupport",
+      ]),
+    tests(
+      "SelectionTests",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecSemantics", "PrunecCoupling", "PrunecCalibration",
+        "PrunecSelection", "PrunecPassKit", "PrunecPasses", "PrunecTestSupport",
+      ]),
+    tests(
+      "PassKitTests",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecOperators", "PrunecSemantics",
+        "PrunecCoupling", "PrunecSelection", "PrunecPassKit", "PrunecPasses", "PrunecTestSupport",
+      ]),
+    tests(
+      "PassesTests",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecOperators", "PrunecSemantics",
+        "PrunecCoupling", "PrunecCalibration", "PrunecSelection", "PrunecPassKit", "PrunecPasses",
+        "PrunecTestSupport",
+      ]),
+    tests(
+      "DriverTests",
+      uses: [
+        "PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecONNXFormat", "PrunecSemantics",
+        "PrunecCoupling", "PrunecCalibration", "PrunecSelection", "PrunecPassKit", "PrunecDriver",
+        "PrunecTestSupport",
+      ]),
+    tests(
+      "CommandLineSupportTests",
+      uses: [argumentParser, "PrunecGraphIR", "PrunecDataSets", "PrunecCommandLineSupport"]),
+  ],
   swiftLanguageModes: [.v6]
 )
+
+// SwiftPM compiles a target again when a module that it names has changed, not when one further down
+// has, though the layout of types depends on those, too. So each target names all modules that it
+// stands on.
+var foundations: [String: Set<String>] = [:]
+for target in package.targets {
+  let used = target.dependencies.compactMap { dependency -> String? in
+    if case .byNameItem(let name, _) = dependency { name } else { nil }
+  }
+  precondition(
+    used.allSatisfy { foundations[$0] != nil }, "\(target.name) is listed before what it uses")
+  let below = used.reduce(into: Set<String>()) { $0.formUnion(foundations[$1, default: []]) }
+  target.dependencies += below.subtracting(used).sorted().map { .byName(name: $0) }
+  foundations[target.name] = below.union(used).filter { $0.hasPrefix("Prunec") }
+}

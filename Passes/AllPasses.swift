@@ -1,4 +1,4 @@
-@_exported import PassKit
+import PrunecPassKit
 
 /// Every pass, in the order in which they are told to users, and the rules for their order.
 public let allPasses = PassRegistry(

@@ -1,4 +1,5 @@
-import PassKit
+import PrunecGraphIR
+import PrunecPassKit
 
 /// Removes nodes whose results nothing uses, and constants that nothing uses.
 ///
@@ -6,14 +7,14 @@ import PassKit
 ///
 /// Legal where no output of the node is used by a node, a subgraph or the graph's signature. A
 /// constant that the graph also lists as an input belongs to the signature and stays.
-public struct EliminateDeadNodes: Pass {
-  public static let name = "eliminate-dead-nodes"
-  public static let summary = "remove nodes and constants that nothing uses"
-  public static let effect = Effect.preserving(tolerance: 0)
+package struct EliminateDeadNodes: Pass {
+  package static let name = "eliminate-dead-nodes"
+  package static let summary = "remove nodes and constants that nothing uses"
+  package static let effect = Effect.preserving(tolerance: 0)
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     for id in graph.nodesReversed
     where graph[id].outputs.allSatisfy({ $0 == nil || graph[$0!].uses.isEmpty }) {
       graph.erase(id)

@@ -1,4 +1,8 @@
-import PassKit
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Removes nodes that hand on their operand unchanged.
 ///
@@ -10,14 +14,14 @@ import PassKit
 ///    being known;
 /// 2. its result is not an output of the graph, unless the operand is computed by a node and is no
 ///    output of the graph itself: the signature would otherwise need an Identity again.
-public struct EliminateIdentities: Pass {
-  public static let name = "eliminate-identities"
-  public static let summary = "remove nodes that hand on their operand unchanged"
-  public static let effect = Effect.preserving(tolerance: 0)
+package struct EliminateIdentities: Pass {
+  package static let name = "eliminate-identities"
+  package static let summary = "remove nodes that hand on their operand unchanged"
+  package static let effect = Effect.preserving(tolerance: 0)
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for id in Array(graph.nodes) where isIdentity(id, graph, facts) {
       guard let operand = graph[id].inputs[0], let result = graph[id].outputs[0] else { continue }

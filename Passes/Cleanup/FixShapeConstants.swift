@@ -1,4 +1,8 @@
-import PassKit
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Makes the target of a Reshape a constant where inference knows enough of the result.
 ///
@@ -14,14 +18,14 @@ import PassKit
 /// 2. every extent of the result is a number, or is by name the extent of the operand's axis at the
 ///    same place (written 0), except for at most one (written -1);
 /// 3. `allowzero` is not set, or no 0 is written.
-public struct FixShapeConstants: Pass {
-  public static let name = "fix-shape-constants"
-  public static let summary = "make computed Reshape targets constant"
-  public static let effect = Effect.preserving(tolerance: 0)
+package struct FixShapeConstants: Pass {
+  package static let name = "fix-shape-constants"
+  package static let summary = "make computed Reshape targets constant"
+  package static let effect = Effect.preserving(tolerance: 0)
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for id in Array(graph.nodes) {
       guard let target = constantTarget(of: id, graph, facts) else { continue }

@@ -1,4 +1,8 @@
-import PassKit
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Computes what does not depend on the graph's inputs.
 ///
@@ -18,10 +22,10 @@ import PassKit
 /// self) stays unless the result is no larger than the operands that go, or is a few known integers (its
 /// extents). Nor must it undo quantization: a DequantizeLinear stays, for runtimes look for it. Option
 /// `all=true` folds these kinds too: for those who want everything computed rather than a small model.
-public struct FoldConstants: Pass {
-  public static let name = "fold-constants"
-  public static let summary = "compute nodes whose operands are constants"
-  public static let effect = Effect.preserving(tolerance: 1e-5)
+package struct FoldConstants: Pass {
+  package static let name = "fold-constants"
+  package static let summary = "compute nodes whose operands are constants"
+  package static let effect = Effect.preserving(tolerance: 1e-5)
 
   private static let freeBytes = 16 << 10
   private static let macLimit = 1 << 30
@@ -29,15 +33,15 @@ public struct FoldConstants: Pass {
   private static let all = PassOption(
     "all", .bool, default: false, valueName: "bool",
     help: "Compute everything, even where the model grows, unties weights or loses quantization.")
-  public static let options: [any PassOptionDescription] = [all]
+  package static let options: [any PassOptionDescription] = [all]
 
   private let foldsAll: Bool
 
-  public init(options: inout OptionReader) throws(CompileError) {
+  package init(options: inout OptionReader) throws(CompileError) {
     foldsAll = try options.value(Self.all)
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for id in Array(graph.nodes) {
       guard let constants = results(of: id, graph, facts) else { continue }

@@ -1,18 +1,21 @@
-import PassKit
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
 
 /// Writes inferred types to the values, so that they are exported as `value_info`.
 ///
 ///     y = Conv(x, w)   =>   float[N,64,28,28] y = Conv(x, w)
 ///
 /// Only types are touched; nothing that the graph computes depends on them.
-public struct InferShapes: Pass {
-  public static let name = "infer-shapes"
-  public static let summary = "write inferred types to the values"
-  public static let effect = Effect.preserving(tolerance: 0)
+package struct InferShapes: Pass {
+  package static let name = "infer-shapes"
+  package static let summary = "write inferred types to the values"
+  package static let effect = Effect.preserving(tolerance: 0)
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings
     for id in graph.valueIDs where graph[id].definingNode != nil {

@@ -1,4 +1,5 @@
-import PassKit
+import PrunecGraphIR
+import PrunecPassKit
 
 /// Puts the bodies of model-local functions in the place of their calls.
 ///
@@ -17,16 +18,16 @@ import PassKit
 /// 4. what the call leaves out is neither a result of the function nor used inside a subgraph;
 /// 5. the graph does not grow beyond a million nodes.
 /// A call of any other kind stays, and with it the function.
-public struct InlineFunctions: Pass {
-  public static let name = "inline-functions"
-  public static let summary = "put the bodies of functions in the place of their calls"
-  public static let effect = Effect.preserving(tolerance: 0)
+package struct InlineFunctions: Pass {
+  package static let name = "inline-functions"
+  package static let summary = "put the bodies of functions in the place of their calls"
+  package static let effect = Effect.preserving(tolerance: 0)
 
   private static let nodeLimit = 1 << 20
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let functions = Dictionary(
       context.functions.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     guard !functions.isEmpty else { return }

@@ -1,4 +1,6 @@
-import PassKit
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecTensors
 
 /// Stores vectors once that passes have made and that are equal to others.
 ///
@@ -12,12 +14,12 @@ import PassKit
 /// 1. both are constants of the same type, shape and elements, bit by bit, with at most one axis of more than
 ///    one element, and no caller may replace either;
 /// 2. the one that goes is not the original's: what was stored twice under two names stays so.
-public struct MergeEqualVectors: Pass {
-  public static let name = "merge-equal-vectors"
-  public static let summary = "store vectors once that passes have made equal"
-  public static let effect = Effect.preserving(tolerance: 0)
+package struct MergeEqualVectors: Pass {
+  package static let name = "merge-equal-vectors"
+  package static let summary = "store vectors once that passes have made equal"
+  package static let effect = Effect.preserving(tolerance: 0)
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
   private struct Content: Hashable {
     let elementType: ElementType
@@ -25,7 +27,7 @@ public struct MergeEqualVectors: Pass {
     let bytes: [UInt8]
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let vectors = graph.initializers.filter { id in
       !graph[id].isListedAsInput
         && graph[id].constant.map { tensor in

@@ -1,4 +1,8 @@
-import PassKit
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Takes the numbers out of vectors of extents that are computed in part.
 ///
@@ -13,14 +17,14 @@ import PassKit
 /// Legal where
 /// 1. the vector is of an integer type, of known length, and inference knows some of its elements;
 /// 2. what uses it is no shape arithmetic itself: that is left for `eliminate-dead-nodes`.
-public struct SeparateShapeConstants: Pass {
-  public static let name = "separate-shape-constants"
-  public static let summary = "take known numbers out of computed vectors of extents"
-  public static let effect = Effect.preserving(tolerance: 0)
+package struct SeparateShapeConstants: Pass {
+  package static let name = "separate-shape-constants"
+  package static let summary = "take known numbers out of computed vectors of extents"
+  package static let effect = Effect.preserving(tolerance: 0)
 
   private static let lengthLimit = 64
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
   /// A run of elements of the vector.
   private enum Part: Equatable {
@@ -29,7 +33,7 @@ public struct SeparateShapeConstants: Pass {
     case elements(ValueID, [Int])
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for id in graph.valueIDs where Int(id.rawValue) < facts.valueCount {
       let uses = graph[id].uses.compactMap { use -> (NodeID, Int)? in

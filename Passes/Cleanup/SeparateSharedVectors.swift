@@ -1,4 +1,9 @@
-import PassKit
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Gives each layer its own copy of a vector that several layers share.
 ///
@@ -18,12 +23,12 @@ import PassKit
 ///    Reshape or the indices of a Gather, need no copies, and share one with each other.
 ///
 /// `merge-equal-vectors` makes one of those again that are still equal in the end.
-public struct SeparateSharedVectors: Pass {
-  public static let name = "separate-shared-vectors"
-  public static let summary = "give each layer its own copy of a vector that layers share"
-  public static let effect = Effect.preserving(tolerance: 0)
+package struct SeparateSharedVectors: Pass {
+  package static let name = "separate-shared-vectors"
+  package static let summary = "give each layer its own copy of a vector that layers share"
+  package static let effect = Effect.preserving(tolerance: 0)
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
   /// What makes two uses of a vector belong together.
   private enum Tie: Hashable {
@@ -45,7 +50,7 @@ public struct SeparateSharedVectors: Pass {
     let operand: Int
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let shared = graph.initializers.filter { id in
       graph[id].uses.count > 1 && !graph[id].isListedAsInput
         && graph[id].constant.map { $0.shape.count(where: { $0 > 1 }) == 1 } ?? false

@@ -1,4 +1,8 @@
-import PassKit
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Hands on tensors themselves where a graph puts them into a sequence and takes them out again.
 ///
@@ -20,14 +24,14 @@ import PassKit
 ///    where they are not a list, that extent is known; and a split with sizes keeps the axis: what
 ///    it means to ask otherwise, onnxruntime reads differently from the standard;
 /// 4. a sequence has no more than 512 tensors, and one that is joined at least one.
-public struct UnpackSequences: Pass {
-  public static let name = "unpack-sequences"
-  public static let summary = "hand on tensors themselves instead of sequences of them"
-  public static let effect = Effect.preserving(tolerance: 0)
+package struct UnpackSequences: Pass {
+  package static let name = "unpack-sequences"
+  package static let summary = "hand on tensors themselves instead of sequences of them"
+  package static let effect = Effect.preserving(tolerance: 0)
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let nodes = graph.nodes.filter { graph[$0].operation.type.contains("Sequence") }
     guard !nodes.isEmpty, graph.opsetVersion(of: "") ?? 0 >= 11 else { return }
     var unpacking = Unpacking(facts: try context.facts(of: graph))

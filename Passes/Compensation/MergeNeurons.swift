@@ -1,6 +1,11 @@
 import Foundation
-import LinearAlgebra
-import PassKit
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecLinearAlgebra
+import PrunecPassKit
+import PrunecSelection
+import PrunecSemantics
+import PrunecTensors
 
 /// Lets kept channels take over the part of the removed ones.
 ///
@@ -32,10 +37,10 @@ import PassKit
 ///    in single precision and with data;
 /// 3. every other node that the channels pass through is a mask, or positively homogeneous and the
 ///    same for all of them: no constant of its own lies along them.
-public struct MergeNeurons: Pass {
-  public static let name = "merge-neurons"
-  public static let summary = "let kept channels take over for similar removed ones"
-  public static let effect = Effect.masking
+package struct MergeNeurons: Pass {
+  package static let name = "merge-neurons"
+  package static let summary = "let kept channels take over for similar removed ones"
+  package static let effect = Effect.masking
 
   /// How the factor between twins is found.
   private enum Scale: String, CaseIterable {
@@ -58,7 +63,7 @@ public struct MergeNeurons: Pass {
   private static let rest = PassOption(
     "rest", OptionSyntax<Rest>.choice, default: .spread,
     help: "What becomes of channels without a twin: spread over all kept ones, or dropped.")
-  public static let options: [any PassOptionDescription] = [
+  package static let options: [any PassOptionDescription] = [
     Self.threshold, Self.scale, Self.rest,
   ]
 
@@ -66,7 +71,7 @@ public struct MergeNeurons: Pass {
   private let scale: Scale
   private let rest: Rest
 
-  public init(options: inout OptionReader) throws(CompileError) {
+  package init(options: inout OptionReader) throws(CompileError) {
     threshold = Float(try options.value(Self.threshold))
     scale = try options.value(Self.scale)
     rest = try options.value(Self.rest)
@@ -85,7 +90,7 @@ public struct MergeNeurons: Pass {
     let consumers: [(layer: LinearLayer, member: ChannelGroup.Member)]
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     let coupling = try context.coupling(of: graph)
     let masked = try MaskedChannels(in: graph, facts, coupling)

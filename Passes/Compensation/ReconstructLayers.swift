@@ -1,5 +1,10 @@
-import Calibration
-import PassKit
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Fits every layer to the channels that are left, on data: layer after layer, in order of execution, the weights of the small
 /// network become those that bring its results closest to the original's.
@@ -26,22 +31,22 @@ import PassKit
 /// 2. the layer is a convolution, transposed or not, or a matrix product, and not depthwise;
 /// 3. its result is there in the original, too.
 /// A fit that is no better than the old weights on samples that it has not seen is left out.
-public struct ReconstructLayers: Pass {
-  public static let name = "reconstruct-layers"
-  public static let summary =
+package struct ReconstructLayers: Pass {
+  package static let name = "reconstruct-layers"
+  package static let summary =
     "fit the layers of the small network to the original's results on data"
-  public static let effect = Effect.masking
+  package static let effect = Effect.masking
 
   private static let rows = PassOption(
     "rows", .integer(in: 1...1 << 30), default: LayerStatistics.rowLimit, valueName: "n",
     help: "Most positions of a layer's result that are looked at.")
-  public static let seed = PassOption(
+  package static let seed = PassOption(
     "seed", .integer(in: 0...Int.max), default: 0, valueName: "n",
     help: "Seed of the choice of positions.")
-  public static let reselect = PassOption(
+  package static let reselect = PassOption(
     "reselect", .bool, default: true, valueName: "flag",
     help: "Choose channels that one layer alone reads anew, by what it reads in the small network.")
-  public static let options: [any PassOptionDescription] = [
+  package static let options: [any PassOptionDescription] = [
     CalibrationSets.option, rows, Self.seed, Self.reselect,
   ]
 
@@ -50,14 +55,14 @@ public struct ReconstructLayers: Pass {
   private let seed: Int
   private let reselects: Bool
 
-  public init(options: inout OptionReader) throws(CompileError) {
+  package init(options: inout OptionReader) throws(CompileError) {
     data = try options.value(CalibrationSets.option)
     rowLimit = try options.value(Self.rows)
     seed = try options.value(Self.seed)
     reselects = try options.value(Self.reselect)
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     guard let reference = context.unmaskedGraph else { return }
     let batches = try context.calibration.batches(named: data, for: Self.name)
     let facts = try context.facts(of: graph)

@@ -1,6 +1,10 @@
-import Calibration
-import LinearAlgebra
-import PassKit
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecLinearAlgebra
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Turns the dimensions of attention heads so that the last ones matter least, on data. The graph computes what it did.
 ///
@@ -25,20 +29,20 @@ import PassKit
 ///    embeddings or normalized queries and keys stay as they are;
 /// 2. nothing else reads what is turned;
 /// 3. weights and biases are constants of single precision that only their layer uses.
-public struct RotateHeads: Pass {
-  public static let name = "rotate-heads"
-  public static let summary = "order the dimensions of attention heads by what they matter on data"
-  public static let effect = Effect.preserving(tolerance: 1e-3)
+package struct RotateHeads: Pass {
+  package static let name = "rotate-heads"
+  package static let summary = "order the dimensions of attention heads by what they matter on data"
+  package static let effect = Effect.preserving(tolerance: 1e-3)
 
-  public static let options: [any PassOptionDescription] = [CalibrationSets.option]
+  package static let options: [any PassOptionDescription] = [CalibrationSets.option]
 
   private let data: String
 
-  public init(options: inout OptionReader) throws(CompileError) {
+  package init(options: inout OptionReader) throws(CompileError) {
     data = try options.value(CalibrationSets.option)
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let batches = try context.calibration.batches(named: data, for: Self.name)
     let types = try batches.tensors(ofBatch: 0).map {
       TensorType($0.elementType, fixed: Self.single($0.shape))

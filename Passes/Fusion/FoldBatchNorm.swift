@@ -1,4 +1,9 @@
-import PassKit
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Folds a batch normalization into the layer before it.
 ///
@@ -16,12 +21,12 @@ import PassKit
 ///    vector of M elements;
 /// 4. nothing but the normalization uses the layer's result;
 /// 5. nothing but the layer uses its weight and bias: tied weights would otherwise become several.
-public struct FoldBatchNorm: Pass {
-  public static let name = "fold-batch-norm"
-  public static let summary = "fold batch normalizations into the layers before them"
-  public static let effect = Effect.preserving(tolerance: 1e-4)
+package struct FoldBatchNorm: Pass {
+  package static let name = "fold-batch-norm"
+  package static let summary = "fold batch normalizations into the layers before them"
+  package static let effect = Effect.preserving(tolerance: 1e-4)
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
   private struct Match {
     let normalization: NodeID
@@ -31,7 +36,7 @@ public struct FoldBatchNorm: Pass {
     let mean: [Double]
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
       perform(match, &graph)

@@ -1,4 +1,8 @@
-import PassKit
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 
 /// Expresses masks by standard operators, so that any runtime can execute the masked graph.
 ///
@@ -18,12 +22,12 @@ import PassKit
 ///
 /// Legal where the operand's rank and its extent along the axis are known, and its element type is a
 /// floating point type, or an integer type from opset 9 on.
-public struct LowerMasks: Pass {
-  public static let name = "lower-masks"
-  public static let summary = "express masks by standard operators"
-  public static let effect = Effect.preserving(tolerance: 1e-5)
+package struct LowerMasks: Pass {
+  package static let name = "lower-masks"
+  package static let summary = "express masks by standard operators"
+  package static let effect = Effect.preserving(tolerance: 1e-5)
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
   fileprivate struct Match {
     let mask: MaskNode
@@ -46,7 +50,7 @@ public struct LowerMasks: Pass {
     }
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for match in graph.nodes.compactMap({ find($0, graph, facts) }) {
       if let tensor = maskedConstant(match, graph, facts) {

@@ -1,5 +1,10 @@
-import PassKit
-import Runtime
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecRuntime
+import PrunecSelection
+import PrunecSemantics
 
 /// Chooses the channels to remove and masks them: they are still there, but nothing downstream sees
 /// them. Where a pipeline cuts a model several times, fractions of MACs and parameters, and guards, are about the model before the
@@ -15,20 +20,20 @@ import Runtime
 /// means, variances and extrema are those of the kept channels). Nowhere else does a removed channel
 /// meet a kept one: the coupling
 /// has made sure of that.
-public struct MaskChannels: Pass {
-  public static let name = "mask-channels"
-  public static let summary = "choose the channels to remove and mask them"
-  public static let effect = Effect.masking
+package struct MaskChannels: Pass {
+  package static let name = "mask-channels"
+  package static let summary = "choose the channels to remove and mask them"
+  package static let effect = Effect.masking
 
-  public static let macs = PassOption<Double?>(
+  package static let macs = PassOption<Double?>(
     "macs", .fraction, valueName: "fraction",
     help: "Fraction of the MACs to keep (\(Budget.standardFraction) where no budget is given).")
-  public static let params = PassOption<Double?>(
+  package static let params = PassOption<Double?>(
     "params", .fraction, valueName: "fraction", help: "Fraction of the parameters to keep.")
-  public static let ratio = PassOption<Double?>(
+  package static let ratio = PassOption<Double?>(
     "ratio", .properFraction, valueName: "fraction",
     help: "Fraction of channels to remove in every group.")
-  public static let peakMemory = PassOption<MemoryTarget?>(
+  package static let peakMemory = PassOption<MemoryTarget?>(
     "peak-memory",
     OptionSyntax(
       "a fraction above 0 and up to 1, or a size such as 24MiB", parse: { MemoryTarget($0) },
@@ -38,7 +43,7 @@ public struct MaskChannels: Pass {
       Memory that activations may take: a fraction of what they take now, or a size such as 512KiB, \
       24MiB or 1GiB.
       """)
-  public static let latency = PassOption<LatencyTarget?>(
+  package static let latency = PassOption<LatencyTarget?>(
     "latency",
     OptionSyntax(
       "a fraction above 0 and up to 1, or a time such as 4ms", parse: { LatencyTarget($0) },
@@ -48,10 +53,10 @@ public struct MaskChannels: Pass {
       Time that a run may take, as measured here: a fraction of what it takes now, or a time such as \
       4ms, 800us or 0.1s.
       """)
-  public static let threads = PassOption<Int?>(
+  package static let threads = PassOption<Int?>(
     "threads", .integer(in: Session.threadCounts), valueName: "n",
     help: "Threads to run on for a budget of time; every processor's where it is not given.")
-  public static let measure = PassOption<String?>(
+  package static let measure = PassOption<String?>(
     "measure",
     OptionSyntax(
       "a command with {model} or {models} in it",
@@ -61,42 +66,42 @@ public struct MaskChannels: Pass {
       Command that prints the milliseconds which the model at the path {model} takes, or those at {models}, a line \
       each: a budget of time counts by these.
       """)
-  public static let device = PassOption<String?>(
+  package static let device = PassOption<String?>(
     "device", .text, valueName: "name",
     help: "Name of the device that the command of --measure runs models on: times are kept by it.")
-  public static let scope = PassOption(
+  package static let scope = PassOption(
     "scope", OptionSyntax<Scope>.choice, default: .global,
     help: """
       Where channels are looked for: in the whole model (global), alike in every group (uniform), or by \
       what cutting each group does to the outputs (individual).
       """)
-  public static let damageExponent = PassOption(
+  package static let damageExponent = PassOption(
     "damage-exponent", .number(in: 0.1...10), default: 1, valueName: "exponent",
     help: "Power of the damage that is weighed where the scope is individual.")
-  public static let align = PassOption(
+  package static let align = PassOption(
     "align",
     OptionSyntax(
       "auto or \(OptionSyntax<Int>.integer(in: Alignment.multiples).expectation)",
       parse: { Alignment($0) }, print: \.text),
     default: Guards().alignment, valueName: "n",
     help: "Round channel counts to multiples: auto or a number.")
-  public static let maxRatio = PassOption(
+  package static let maxRatio = PassOption(
     "max-ratio", .fraction, default: Guards().maxRatio, valueName: "fraction",
     help: "Most that a budget takes from a group.")
-  public static let minChannels = PassOption(
+  package static let minChannels = PassOption(
     "min-channels", .integer(in: 1...1 << 20), default: Guards().minChannels, valueName: "n",
     help: "Fewest channels that a budget leaves (at most half of a group).")
-  public static let only = PassOption(
+  package static let only = PassOption(
     repeatable: "only", OptionSyntax<GroupKind>.choice, valueName: "kind",
     help: "Cut groups of this kind only: "
       + GroupKind.allCases.map(\.rawValue).joined(separator: ", ") + ".")
-  public static let keep = PassOption(
+  package static let keep = PassOption(
     repeatable: "keep", .text, valueName: "pattern",
     help: "Keep groups of a kind, or whose names match, whole.")
-  public static let ratioFor = PassOption(
+  package static let ratioFor = PassOption(
     repeatable: "ratio-for", ratioOfPattern, valueName: "pattern=fraction",
     help: "Remove this fraction of groups of a kind, or whose names match.")
-  public static let options: [any PassOptionDescription] = [
+  package static let options: [any PassOptionDescription] = [
     macs, params, ratio, peakMemory, latency, threads, measure, device, Self.scope, damageExponent,
     align, maxRatio, minChannels, only, keep,
     ratioFor,
@@ -118,7 +123,7 @@ public struct MaskChannels: Pass {
   private let guards: Guards
   private let exponent: Double
 
-  public init(options: inout OptionReader) throws(CompileError) {
+  package init(options: inout OptionReader) throws(CompileError) {
     let (macs, params) = try (options.value(Self.macs), options.value(Self.params))
     let (ratio, latency) = try (options.value(Self.ratio), options.value(Self.latency))
     let (memory, threads) = try (options.value(Self.peakMemory), options.value(Self.threads))
@@ -141,7 +146,8 @@ public struct MaskChannels: Pass {
   }
 
   /// The options that make a pass of these values.
-  public static func settings(_ budget: Budget, _ scope: Scope, _ guards: Guards) -> [PassSetting] {
+  package static func settings(_ budget: Budget, _ scope: Scope, _ guards: Guards) -> [PassSetting]
+  {
     let amount =
       switch budget {
       case .macs(let fraction): macs.settings(fraction)
@@ -158,7 +164,7 @@ public struct MaskChannels: Pass {
       + only.settings(guards.only) + keep.settings(guards.keep) + ratioFor.settings(guards.ratios)
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     let coupling = try context.coupling(of: graph)
     guard let scores = context.scores else { preconditionFailure("no scores") }

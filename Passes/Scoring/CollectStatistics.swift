@@ -1,20 +1,23 @@
-import PassKit
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecPassKit
 
 /// Runs the graph on samples and keeps sums over what its layers read: second moments and means (`LayerStatistics`).
 ///
 /// Of layers that read channels which may be cut; the graph stays as it is.
-public struct CollectStatistics: Pass {
-  public static let name = "collect-statistics"
-  public static let summary = "sum up what layers read on samples"
-  public static let effect = Effect.annotating
+package struct CollectStatistics: Pass {
+  package static let name = "collect-statistics"
+  package static let summary = "sum up what layers read on samples"
+  package static let effect = Effect.annotating
 
   private static let rows = PassOption(
     "rows", .integer(in: 1...1 << 30), default: LayerStatistics.rowLimit, valueName: "n",
     help: "Most positions of a layer's result that are looked at.")
-  public static let seed = PassOption(
+  package static let seed = PassOption(
     "seed", .integer(in: 0...Int.max), default: 0, valueName: "n",
     help: "Seed of the choice of positions.")
-  public static let options: [any PassOptionDescription] = [
+  package static let options: [any PassOptionDescription] = [
     CalibrationSets.option, rows, Self.seed,
   ]
 
@@ -22,13 +25,13 @@ public struct CollectStatistics: Pass {
   private let rowLimit: Int
   private let seed: Int
 
-  public init(options: inout OptionReader) throws(CompileError) {
+  package init(options: inout OptionReader) throws(CompileError) {
     data = try options.value(CalibrationSets.option)
     rowLimit = try options.value(Self.rows)
     seed = try options.value(Self.seed)
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let batches = try context.calibration.batches(named: data, for: Self.name)
     let coupling = try context.coupling(of: graph)
     context.statistics = try LayerStatistics(

@@ -1,27 +1,29 @@
-import PassKit
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecPassKit
 
 /// Measures what cutting each group alone does to the outputs, for `mask-channels{scope=individual}`.
 ///
 /// The graph stays as it is; the table goes to the context. See `DamageMeasurement`.
-public struct MeasureDamage: Pass {
-  public static let name = "measure-damage"
-  public static let summary = "measure what cutting each group alone does to the outputs"
-  public static let effect = Effect.annotating
+package struct MeasureDamage: Pass {
+  package static let name = "measure-damage"
+  package static let summary = "measure what cutting each group alone does to the outputs"
+  package static let effect = Effect.annotating
 
-  public static let effort = PassOption(
+  package static let effort = PassOption(
     "effort", OptionSyntax<Effort>.choice, default: .normal,
     help: "How many samples and widths are tried: quick, normal or thorough.")
-  public static let options: [any PassOptionDescription] = [CalibrationSets.option, Self.effort]
+  package static let options: [any PassOptionDescription] = [CalibrationSets.option, Self.effort]
 
   private let data: String
   private let effort: Effort
 
-  public init(options: inout OptionReader) throws(CompileError) {
+  package init(options: inout OptionReader) throws(CompileError) {
     data = try options.value(CalibrationSets.option)
     effort = try options.value(Self.effort)
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let batches = try context.calibration.batches(named: data, for: Self.name)
     guard let scores = context.scores, let statistics = context.statistics else {
       preconditionFailure("no scores or statistics")

@@ -1,15 +1,17 @@
-import PassKit
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecSelection
 
 /// Measures the importance of every channel that may be removed.
 ///
 /// The scores go to the context; the graph stays as it is. See `Sources/Selection/Criteria` for the formulas
 /// and their sources, and `ScoringInputs` for how the scores of coupled layers are put together.
-public struct ScoreChannels: Pass {
-  public static let name = "score-channels"
-  public static let summary = "measure how important each channel is"
-  public static let effect = Effect.annotating
+package struct ScoreChannels: Pass {
+  package static let name = "score-channels"
+  package static let summary = "measure how important each channel is"
+  package static let effect = Effect.annotating
 
-  public static let criterion = PassOption(
+  package static let criterion = PassOption(
     "criterion",
     OptionSyntax<any ChannelCriterion>(
       "one of " + allCriteria.map(\.name).joined(separator: ", "),
@@ -17,20 +19,20 @@ public struct ScoreChannels: Pass {
     default: .l2,
     help: "Importance of a channel: "
       + allCriteria.map { "\($0.name) (\($0.summary))" }.joined(separator: ", ") + ".")
-  public static let seed = PassOption(
+  package static let seed = PassOption(
     "seed", .integer(in: 0...Int.max), default: 0, valueName: "n",
     help: "Seed of everything random.")
-  public static let options: [any PassOptionDescription] = [Self.criterion, Self.seed]
+  package static let options: [any PassOptionDescription] = [Self.criterion, Self.seed]
 
   private let criterion: any ChannelCriterion
   private let seed: Int
 
-  public init(options: inout OptionReader) throws(CompileError) {
+  package init(options: inout OptionReader) throws(CompileError) {
     criterion = try options.value(Self.criterion)
     seed = try options.value(Self.seed)
   }
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     let coupling = try context.coupling(of: graph)
     context.scores = try ChannelScores(

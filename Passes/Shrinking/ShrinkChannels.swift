@@ -1,4 +1,8 @@
-import PassKit
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
 
 /// Takes masked channels out of the graph: weights are sliced, attributes and shape constants follow,
 /// and the masks go.
@@ -14,14 +18,14 @@ import PassKit
 ///    through a mask that leaves out exactly the cut indices, with the fill that its kind of node needs;
 /// 3. every operator says how its attributes and constants follow.
 /// Afterwards inference runs on the result, and every axis must have the extent foreseen.
-public struct ShrinkChannels: Pass {
-  public static let name = "shrink-channels"
-  public static let summary = "take masked channels out of the graph"
-  public static let effect = Effect.shrinking
+package struct ShrinkChannels: Pass {
+  package static let name = "shrink-channels"
+  package static let summary = "take masked channels out of the graph"
+  package static let effect = Effect.shrinking
 
-  public init(options: inout OptionReader) throws(CompileError) {}
+  package init(options: inout OptionReader) throws(CompileError) {}
 
-  public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+  package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     let coupling = try context.coupling(of: graph)
     let plan = try find(graph, facts, coupling)

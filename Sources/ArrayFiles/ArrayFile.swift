@@ -1,23 +1,25 @@
 import Foundation
+import PrunecGraphIR
+import PrunecTensors
 
 /// Description of an array, without its elements.
-public struct ArrayHeader: Hashable, Sendable {
-  public let elementType: ElementType
+package struct ArrayHeader: Hashable, Sendable {
+  package let elementType: ElementType
   /// Extents, outermost first.
-  public let shape: [Int]
+  package let shape: [Int]
 
-  public init(elementType: ElementType, shape: [Int]) {
+  package init(elementType: ElementType, shape: [Int]) {
     self.elementType = elementType
     self.shape = shape
   }
 }
 
 /// Arrays in files as NumPy writes them: one in an `.npy` file, several by name in an `.npz` archive.
-public enum ArrayFile {
+package enum ArrayFile {
   /// The array of an `.npy` file.
   ///
   /// Throws an input/output error where the file cannot be read, and a malformed error for what is in it.
-  public static func read(_ path: String) throws(CompileError) -> Tensor {
+  package static func read(_ path: String) throws(CompileError) -> Tensor {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw unreadable(path)
     }
@@ -26,7 +28,7 @@ public enum ArrayFile {
 
   /// The arrays of an `.npz` archive that are asked for, by name, and the names of all. What is not asked for is not
   /// read, whatever it is.
-  public static func readArchive(
+  package static func readArchive(
     _ path: String, _ isWanted: (String) -> Bool = { _ in true }
   ) throws(CompileError) -> (arrays: [String: Tensor], names: [String]) {
     var tensors: [String: Tensor] = [:]
@@ -42,7 +44,7 @@ public enum ArrayFile {
 
   /// Type and shape of those arrays of an `.npz` archive that are asked for, by name, and the names of all. No elements
   /// are read.
-  public static func readArchiveHeaders(
+  package static func readArchiveHeaders(
     _ path: String, _ isWanted: (String) -> Bool = { _ in true }
   ) throws(CompileError) -> (headers: [String: ArrayHeader], names: [String]) {
     var headers: [String: ArrayHeader] = [:]
@@ -67,12 +69,12 @@ public enum ArrayFile {
   }
 
   /// The bytes of an `.npy` file.
-  public static func bytes(of tensor: Tensor) throws(CompileError) -> Data {
+  package static func bytes(of tensor: Tensor) throws(CompileError) -> Data {
     try NumPyFormat.bytes(of: tensor)
   }
 
   /// The bytes of an `.npz` archive.
-  public static func archive(_ tensors: [(name: String, tensor: Tensor)]) throws(CompileError)
+  package static func archive(_ tensors: [(name: String, tensor: Tensor)]) throws(CompileError)
     -> Data
   {
     try ZipArchive.bytes(

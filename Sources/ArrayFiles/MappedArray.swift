@@ -1,17 +1,19 @@
 import Foundation
+import PrunecGraphIR
+import PrunecTensors
 
 /// The array of an `.npy` file that stays in its file: its parts are read when they are asked for.
 ///
 /// The file is mapped into memory and must not be made shorter meanwhile.
-public struct MappedArray: Sendable {
-  public let header: ArrayHeader
+package struct MappedArray: Sendable {
+  package let header: ArrayHeader
   private let layout: NumPyFormat.Layout
   private let elements: Data
 
   /// Maps the file at `path`.
   ///
   /// Throws an input/output error where it cannot be read, and a malformed error where its header breaks the format.
-  public init(_ path: String) throws(CompileError) {
+  package init(_ path: String) throws(CompileError) {
     let url = URL(fileURLWithPath: path)
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue,
@@ -24,7 +26,7 @@ public struct MappedArray: Sendable {
 
   /// The part of the array in `range` along its first axis, which must exist. An array in Fortran order is read whole for
   /// each part, since its parts lie scattered.
-  public func rows(_ range: Range<Int>) -> Tensor {
+  package func rows(_ range: Range<Int>) -> Tensor {
     let shape = header.shape
     if layout.isFortran {
       return layout.tensor(elements, shape: shape).slice(range, alongAxis: 0)

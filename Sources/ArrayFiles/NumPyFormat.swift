@@ -1,5 +1,6 @@
 import Foundation
-@_exported import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// The format of `.npy` files: a magic number, the version, the length of a header, the header (a literal of a Python
 /// dictionary), and the elements.

@@ -1,6 +1,6 @@
-import CLibZip
+import CPrunecLibZip
 import Foundation
-import GraphIR
+import PrunecGraphIR
 
 /// Reading and writing zip archives by libzip.
 enum ZipArchive {

@@ -1,3 +1,8 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+
 /// The heads of an attention block that is spelled out in products: which channels of which layers are the queries, keys and
 /// values of each, and which inputs of the output projection.
 ///
@@ -5,29 +10,29 @@
 ///
 /// Between the layers and the products there may be anything that arranges channels and scales them (`ChannelTrace`). Normalized
 /// or rotated queries and keys are no such thing; heads that share keys and values are.
-public struct AttentionHeads: Sendable {
+package struct AttentionHeads: Sendable {
   /// Queries that share keys.
-  public struct Matching: Sendable {
-    public let query, key: FittableLayer
+  package struct Matching: Sendable {
+    package let query, key: FittableLayer
     /// For each head of keys, the channels of its dimensions, and those of each head of queries that meets it.
-    public let heads: [(keys: [Int], queries: [[Int]])]
+    package let heads: [(keys: [Int], queries: [[Int]])]
   }
 
   /// Values and the inputs of the output projection that are made of them.
-  public struct Mixing: Sendable {
-    public let value, output: FittableLayer
+  package struct Mixing: Sendable {
+    package let value, output: FittableLayer
     /// The result of the product.
-    public let result: ValueID
+    package let result: ValueID
     /// For each head of values, the channels of its dimensions, and for each head of the result the inputs of the projection and
     /// its place among the matrices of the result.
-    public let heads: [(values: [Int], outputs: [(inputs: [Int], place: Int)])]
+    package let heads: [(values: [Int], outputs: [(inputs: [Int], place: Int)])]
   }
 
-  public let matchings: [Matching]
-  public let mixings: [Mixing]
+  package let matchings: [Matching]
+  package let mixings: [Mixing]
 
   /// All heads of a graph. `facts` have numbers for all extents, and one sample.
-  public init(in graph: Graph, _ facts: GraphFacts) {
+  package init(in graph: Graph, _ facts: GraphFacts) {
     let layers = graph.nodes.flatMap { node -> [FittableLayer] in
       let found = LinearLayer.layers(of: node, graph, facts)
       return found.count == 1 ? found.compactMap { FittableLayer($0, graph, facts) } : []

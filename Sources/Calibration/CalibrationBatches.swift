@@ -1,5 +1,5 @@
-@_exported import Coupling
-@_exported import Runtime
+import PrunecGraphIR
+import PrunecTensors
 
 /// Samples that a model is run on, in batches that fit its inputs.
 public protocol CalibrationBatches: Sendable {

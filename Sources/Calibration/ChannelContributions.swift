@@ -1,4 +1,4 @@
-import LinearAlgebra
+import PrunecLinearAlgebra
 
 /// What each channel adds to the results of the layers that read it, as products of one channel's contributions with another's.
 ///
@@ -9,14 +9,14 @@ import LinearAlgebra
 ///
 /// so that the results change by `v^T G v`, squared, where the contribution of channel c is multiplied with `1 - v_c`.
 /// That counts relative to the power `tr(W C W^T)` of the consumer's results, and is added up over all consumers.
-public struct ChannelContributions: Sendable {
+package struct ChannelContributions: Sendable {
   /// Number n of channels.
-  public let count: Int
+  package let count: Int
   /// `G [n, n]`, symmetric.
-  public let gram: [Double]
+  package let gram: [Double]
 
   /// `nil` where no consumer's results have any power.
-  public init?(_ consumers: [ChannelConsumer], channelCount: Int) {
+  package init?(_ consumers: [ChannelConsumer], channelCount: Int) {
     var gram = [Double](repeating: 0, count: channelCount * channelCount)
     var isKnown = false
     for consumer in consumers {

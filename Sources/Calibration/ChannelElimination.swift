@@ -1,23 +1,23 @@
 import Foundation
-import LinearAlgebra
+import PrunecLinearAlgebra
 
 /// A layer that sums over channels which may go, with what it knows of its inputs.
 public struct ChannelConsumer: Sendable {
-  public let layer: FittableLayer
+  package let layer: FittableLayer
   /// Sums over the rows that it multiplies with its weight.
-  public let moments: Moments
+  package let moments: Moments
   /// `W [outputs, rowLength]`.
-  public let matrix: [Double]
+  package let matrix: [Double]
   /// For each channel the elements of a row that hold it.
-  public let places: [[Int]]
+  package let places: [[Int]]
 
-  public init(layer: FittableLayer, moments: Moments, matrix: [Double], places: [[Int]]) {
+  package init(layer: FittableLayer, moments: Moments, matrix: [Double], places: [[Int]]) {
     (self.layer, self.moments) = (layer, moments)
     (self.matrix, self.places) = (matrix, places)
   }
 
   /// The covariance of the rows, or their second moment where the layer can have no bias.
-  public var covariance: [Double] {
+  package var covariance: [Double] {
     moments.covariance(isCentred: takesBias)
   }
 
@@ -35,12 +35,12 @@ public struct ChannelConsumer: Sendable {
   }
 
   /// Whether the layer has a bias that can take up the means of what it reads, or may be given one.
-  public var takesBias: Bool {
+  package var takesBias: Bool {
     if case .impossible = layer.bias { false } else { true }
   }
 
   /// For each element of a row, the sum of `term` over the weights that it is multiplied with.
-  public func columnSums(_ term: (Double) -> Double) -> [Double] {
+  package func columnSums(_ term: (Double) -> Double) -> [Double] {
     let length = moments.inputs
     var sums = [Double](repeating: 0, count: length)
     for start in stride(from: 0, to: matrix.count, by: max(1, length)) {
@@ -56,7 +56,7 @@ public struct ChannelConsumer: Sendable {
 /// "ZipLM", NeurIPS 2023, section 3.1). For every consumer with covariance C of its inputs, H = (C + r I)^-1: without channel c the best
 /// weights are `W - W_c (H_cc)^-1 H_c` and the squared error of the results grows by `tr(W_c (H_cc)^-1 W_c^T)`, which counts
 /// relative to the power `tr(W C W^T)` of the consumer's results; that of all consumers is added up.
-public struct ChannelElimination {
+package struct ChannelElimination {
   /// One consumer's state, without most of what has gone.
   private struct State {
     /// For each channel the rows that hold it.
@@ -78,7 +78,7 @@ public struct ChannelElimination {
   private static let stepLimit = 64
 
   /// `nil` where no consumer knows anything.
-  public init?(_ consumers: [ChannelConsumer], channelCount: Int) {
+  package init?(_ consumers: [ChannelConsumer], channelCount: Int) {
     count = channelCount
     states = consumers.compactMap(Self.state)
     if states.isEmpty { return nil }
@@ -100,7 +100,7 @@ public struct ChannelElimination {
   }
 
   /// The channels in the order in which they go, with what each adds to the relative error.
-  public mutating func run() -> [(channel: Int, error: Double)] {
+  package mutating func run() -> [(channel: Int, error: Double)] {
     var left = Array(0..<count)
     var order: [(channel: Int, error: Double)] = []
     let step = max(1, count / Self.stepLimit)

@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// For each channel the scale and shift that bring one tensor closest to another,
 ///
 ///     scale = (cov(x, y) + r) / (var(x) + r),  shift = mean(y) - scale mean(x)

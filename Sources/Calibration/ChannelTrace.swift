@@ -1,17 +1,22 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// Nodes between two values that do no more than arrange elements and multiply them by constants, found by trying: which channel
 /// of the one each element of the other is.
 ///
 /// No list of operators: the nodes are evaluated on marked elements. What comes out as the mark of one element, times what
 /// comes out of ones, is that element; numbers of any sign and size have to come out so, too, and zeros to stay zeros.
-public struct ChannelTrace: Sendable {
+package struct ChannelTrace: Sendable {
   /// The nodes between, in order of execution.
-  public let nodes: [NodeID]
+  package let nodes: [NodeID]
   /// The channel that each element of the result is, in row-major order.
-  public let channels: [Int]
+  package let channels: [Int]
   /// The factor of each element of the result.
-  public let factors: [Float]
+  package let factors: [Float]
   /// The result's shape.
-  public let shape: [Int]
+  package let shape: [Int]
 
   /// The longest path that is followed.
   private static let nodeLimit = 32
@@ -20,7 +25,7 @@ public struct ChannelTrace: Sendable {
 
   /// Traces the channels along `axis` of `source` to `target`. `nil` where the nodes between do anything else. `facts` have numbers
   /// for all extents.
-  public init?(
+  package init?(
     from source: ValueID, axis: Int, to target: ValueID, _ graph: Graph, _ facts: GraphFacts
   ) {
     guard let start = facts[source].fixedShape, let end = facts[target].fixedShape,
@@ -88,7 +93,7 @@ public struct ChannelTrace: Sendable {
 extension ChannelTrace {
   /// The channels along the last axis, or the one before it, for each index of the axes before the last two; `nil` where they
   /// differ along the other one, or have different factors.
-  public func lists(alongLast isLast: Bool) -> [[Int]]? {
+  package func lists(alongLast isLast: Bool) -> [[Int]]? {
     guard shape.count >= 2 else { return nil }
     let (rows, columns) = (shape[shape.count - 2], shape[shape.count - 1])
     let (count, others) = isLast ? (columns, rows) : (rows, columns)

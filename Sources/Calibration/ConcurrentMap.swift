@@ -1,10 +1,10 @@
 import Dispatch
-import Runtime
+import PrunecRuntime
 import Synchronization
 
 /// The results of `transform` for all elements, in their order. Elements are worked on at the same time, as many as there are
 /// processors; what is computed for one does not depend on that.
-public func concurrentMap<Element: Sendable, Result: Sendable>(
+package func concurrentMap<Element: Sendable, Result: Sendable>(
   _ elements: [Element], _ transform: @Sendable (Element) -> Result
 ) -> [Result] {
   let results = Mutex([Result?](repeating: nil, count: elements.count))
@@ -16,7 +16,7 @@ public func concurrentMap<Element: Sendable, Result: Sendable>(
 }
 
 /// Calls `body` with parts of `0..<count`, of at least `grain` indices but for the last, at the same time.
-public func concurrentParts(
+package func concurrentParts(
   of count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void
 ) {
   guard count > 0 else { return }

@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// Images of overlapping shapes, the model of natural images that has their edges, flat parts and scale: each is 2 to 24 boxes and
 /// discs of random places, sizes and colours, the later before the earlier ("dead leaves": Lee, Mumford, Huang, "Occlusion Models for
 /// Natural Images", IJCV 2001, with uniform sizes here).

@@ -1,8 +1,14 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// A linear layer whose weight and bias may be changed to fit other inputs: constants in single precision or less that nothing
 /// else uses.
-public struct FittableLayer: Sendable {
+package struct FittableLayer: Sendable {
   /// Where the layer's bias is.
-  public enum Bias: Sendable {
+  package enum Bias: Sendable {
     /// In this constant, of one element a channel.
     case constant(ValueID)
     /// Nowhere yet: the node takes one as this operand.
@@ -11,18 +17,18 @@ public struct FittableLayer: Sendable {
     case impossible
   }
 
-  public let form: LayerForm
-  public let bias: Bias
+  package let form: LayerForm
+  package let bias: Bias
   /// The node that makes the result, bias included: the layer's own, or a sum behind it.
-  public let last: NodeID
+  package let last: NodeID
   /// The result, bias included.
-  public let result: ValueID
+  package let result: ValueID
 
-  public var layer: LinearLayer { form.layer }
+  package var layer: LinearLayer { form.layer }
 
   /// `nil` where the weight is computed, shared, or no floating point number, or the layer has no `LayerForm`. `facts` have
   /// numbers for all extents.
-  public init?(_ layer: LinearLayer, _ graph: Graph, _ facts: GraphFacts) {
+  package init?(_ layer: LinearLayer, _ graph: Graph, _ facts: GraphFacts) {
     guard let form = LayerForm(layer, graph, facts), Self.isOwn(layer.weight, graph) else {
       return nil
     }
@@ -65,7 +71,7 @@ public struct FittableLayer: Sendable {
   }
 
   /// The bias's elements; zeros where there is none yet, `nil` where there can be none.
-  public func biasElements(_ graph: Graph) -> [Float]? {
+  package func biasElements(_ graph: Graph) -> [Float]? {
     switch bias {
     case .constant(let value): graph[value].constant!.floats
     case .absent: [Float](repeating: 0, count: form.groups * form.outputs)

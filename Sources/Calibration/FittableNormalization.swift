@@ -1,14 +1,20 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecRuntime
+import PrunecSemantics
+import PrunecTensors
+
 /// A normalization whose scale and bias, of one element a channel, may be changed: constants that nothing else uses.
-public struct FittableNormalization: Sendable {
-  public let node: NodeID
-  public let scale: ValueID
-  public let bias: ValueID?
-  public let result: ValueID
+package struct FittableNormalization: Sendable {
+  package let node: NodeID
+  package let scale: ValueID
+  package let bias: ValueID?
+  package let result: ValueID
   /// The result's axis of channels.
-  public let axis: Int
+  package let axis: Int
 
   /// `nil` where the node is no such thing. `facts` have numbers for all extents.
-  public init?(_ node: NodeID, _ graph: Graph, _ facts: GraphFacts) {
+  package init?(_ node: NodeID, _ graph: Graph, _ facts: GraphFacts) {
     guard case .normalization(let form)? = try? facts.kernelComputation(of: node),
       let operand = form.scale, let scale = graph[node].inputs[operand],
       let result = graph[node].outputs[0], let shape = facts[result].fixedShape

@@ -1,14 +1,17 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Second moments of what attention heads match and mix, on samples.
-public struct HeadMoments: Sendable {
+package struct HeadMoments: Sendable {
   private let heads: AttentionHeads
   /// For each matching, for each head of keys: of each head of queries that meets it.
-  public private(set) var queries: [[[Moments]]]
+  package private(set) var queries: [[[Moments]]]
   /// For each matching, for each head: of the keys, less their mean over the positions of a sample.
-  public private(set) var keys: [[Moments]]
+  package private(set) var keys: [[Moments]]
   /// For each mixing, for each head of values: of what is mixed of them.
-  public private(set) var mixed: [[Moments]]
+  package private(set) var mixed: [[Moments]]
 
-  public init(_ heads: AttentionHeads) {
+  package init(_ heads: AttentionHeads) {
     self.heads = heads
     queries = heads.matchings.map { matching in
       matching.heads.map { head in
@@ -24,7 +27,7 @@ public struct HeadMoments: Sendable {
   }
 
   /// Runs `graph` on all batches.
-  public mutating func collect(
+  package mutating func collect(
     _ graph: Graph, _ batches: some CalibrationBatches, _ progress: ((Double) -> Void)?
   ) throws(CompileError) {
     let run = try StagedRun(graph, batches)

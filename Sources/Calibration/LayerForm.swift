@@ -1,25 +1,32 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecRuntime
+import PrunecSemantics
+import PrunecTensors
+
 /// A linear layer as products of rows with a matrix, for each of its groups
 ///
 ///     result[position, group, output] = sum over (channel, tap) of row[position, group, channel, tap] W[group, output, channel, tap] + bias
 ///
 /// A row holds what one position of the result depends on: a patch of `X [N, C, D1 ... Dn]` under a convolution, a patch with
 /// holes under a transposed one, and a row of `X [..., K]` under a matrix product, which has one tap.
-public struct LayerForm: Sendable {
-  public let layer: LinearLayer
-  public let groups: Int
+package struct LayerForm: Sendable {
+  package let layer: LinearLayer
+  package let groups: Int
   /// Channels that a group reads, and that it makes.
-  public let inputs, outputs: Int
+  package let inputs, outputs: Int
   /// Elements of a kernel; 1 for matrix products.
-  public let taps: Int
+  package let taps: Int
   private let convolution: ConvolutionComputation?
   /// Whether a matrix product's weight is `[K, N]` rather than `[N, K]`.
   private let isColumnMajor: Bool
 
   /// Length of a row.
-  public var rowLength: Int { inputs * taps }
+  package var rowLength: Int { inputs * taps }
 
   /// `nil` where the layer is none of these, or computes more than the sum. `facts` have numbers for all extents.
-  public init?(_ layer: LinearLayer, _ graph: Graph, _ facts: GraphFacts) {
+  package init?(_ layer: LinearLayer, _ graph: Graph, _ facts: GraphFacts) {
     guard layer.recurrent == nil, layer.weightOperand == 1,
       let weight = facts[layer.weight].fixedShape,
       let computation = try? facts.kernelComputation(of: layer.node)
@@ -48,13 +55,13 @@ public struct LayerForm: Sendable {
   // MARK: Weights
 
   /// The matrix `[outputs, rowLength]` of a group.
-  public func matrix(of weight: Tensor, group: Int) -> [Float] {
+  package func matrix(of weight: Tensor, group: Int) -> [Float] {
     let elements = weight.floats
     return (0..<(outputs * rowLength)).map { elements[place($0, group)] }
   }
 
   /// Puts the matrix of a group into the elements of a weight.
-  public func put(_ matrix: [Float], group: Int, into elements: inout [Float]) {
+  package func put(_ matrix: [Float], group: Int, into elements: inout [Float]) {
     for index in matrix.indices { elements[place(index, group)] = matrix[index] }
   }
 
@@ -72,13 +79,13 @@ public struct LayerForm: Sendable {
   // MARK: Rows
 
   /// Number of positions of a result.
-  public func positionCount(ofResult shape: [Int]) -> Int {
+  package func positionCount(ofResult shape: [Int]) -> Int {
     convolution == nil
       ? shape.dropLast().reduce(1, *) : shape[0] * shape[2...].reduce(1, *)
   }
 
   /// The rows `[positions, rowLength]` that a group's results at `positions` depend on. `result` is the result's shape.
-  public func rows(
+  package func rows(
     of data: Tensor, at positions: [Int], result: [Int], group: Int
   ) -> [Float] {
     guard let convolution else {
@@ -92,7 +99,7 @@ public struct LayerForm: Sendable {
   }
 
   /// The results `[positions, channels]` at some positions and channels of all groups.
-  public func results(of result: Tensor, at positions: [Int], channels: [Int]) -> [Float] {
+  package func results(of result: Tensor, at positions: [Int], channels: [Int]) -> [Float] {
     let shape = result.shape
     let width = convolution == nil ? shape.last! : shape[1]
     let area = convolution == nil ? 1 : shape[2...].reduce(1, *)

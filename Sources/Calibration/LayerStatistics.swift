@@ -1,18 +1,23 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+
 /// Statistics of the inputs of a graph's layers on samples: sums over their rows.
-public struct LayerStatistics: Sendable {
+package struct LayerStatistics: Sendable {
   /// For each layer's node.
   private var sums: [NodeID: Moments] = [:]
   private var layers: [NodeID: FittableLayer] = [:]
 
   /// Positions of a layer's result that are looked at, by default.
-  public static let rowLimit = 60_000
+  package static let rowLimit = 60_000
   /// Rows that are enough for a layer, for each element of a row, and at least: many more rows than unknowns tell nothing more.
   private static let (rowsPerUnknown, fewestRows) = (12, 20_000)
   /// Longest row whose moments are kept.
   private static let lengthLimit = 8192
 
   /// Runs `graph` on all batches and looks at the layers for which `isWanted` holds. `progress` gets the share that is done.
-  public init(
+  package init(
     of graph: Graph, _ batches: some CalibrationBatches, rowLimit: Int = rowLimit, seed: UInt64 = 0,
     where isWanted: (FittableLayer) -> Bool, progress: ((Double) -> Void)? = nil
   ) throws(CompileError) {
@@ -48,7 +53,7 @@ public struct LayerStatistics: Sendable {
   }
 
   /// The consumers of a group's channels whose inputs are known.
-  public func consumers(of group: ChannelGroup, _ graph: Graph) -> [ChannelConsumer] {
+  package func consumers(of group: ChannelGroup, _ graph: Graph) -> [ChannelConsumer] {
     let members = Dictionary(uniqueKeysWithValues: group.members.map { ($0.axis, $0) })
     return layers.keys.sorted().compactMap { node in
       guard let layer = layers[node], let moments = sums[node], moments.count > 0,

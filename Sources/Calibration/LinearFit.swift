@@ -1,4 +1,4 @@
-import LinearAlgebra
+import PrunecLinearAlgebra
 
 /// A matrix and a bias that bring rows as close as possible to targets.
 ///
@@ -8,13 +8,13 @@ import LinearAlgebra
 ///     b = mean(y) - W mean(x)
 ///
 /// so that what the rows do not tell stays as it was.
-public struct LinearFit: Sendable {
+package struct LinearFit: Sendable {
   /// `[outputs, inputs]`.
-  public var matrix: [Double]
+  package var matrix: [Double]
   /// `nil` for a fit without a bias, whose moments are taken about zero.
-  public var bias: [Double]?
+  package var bias: [Double]?
 
-  public init(matrix: [Double], bias: [Double]?) { (self.matrix, self.bias) = (matrix, bias) }
+  package init(matrix: [Double], bias: [Double]?) { (self.matrix, self.bias) = (matrix, bias) }
 
   /// Strengths that are tried where they are few.
   private static let strengths = [1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10]
@@ -22,7 +22,7 @@ public struct LinearFit: Sendable {
   private static let plenty = 10
 
   /// The fit of one strength; `nil` where the rows are not finite.
-  public static func ridge(
+  package static func ridge(
     _ moments: Moments, prior: [Double], strength: Double, hasBias: Bool
   ) -> LinearFit? {
     let covariances = Covariances(moments, isCentred: hasBias)
@@ -57,7 +57,7 @@ public struct LinearFit: Sendable {
 
   /// The fit to both sets of rows, with a strength that is chosen on the second where rows are few; `prior` with its best bias
   /// where that is no worse there, and as it is where there are no rows to fit to or to judge by.
-  public static func validated(
+  package static func validated(
     fit: Moments, validation: Moments, prior: [Double], priorBias: [Double]?
   ) -> LinearFit {
     let hasBias = priorBias != nil
@@ -95,7 +95,7 @@ public struct LinearFit: Sendable {
   }
 
   /// Mean of the squared distances of targets and what the fit makes of their rows.
-  public func error(on moments: Moments) -> Double {
+  package func error(on moments: Moments) -> Double {
     error(on: moments, Covariances(moments, isCentred: false))
   }
 

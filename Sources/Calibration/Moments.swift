@@ -1,20 +1,22 @@
+import PrunecGraphIR
+
 /// Sums over rows `x [K]` and targets `y [M]`: all that least squares needs to know of them, whatever their number.
 ///
 /// Two of them add up to those of both sets of rows, so that rows can be counted in any number of parts.
-public struct Moments: Sendable {
+package struct Moments: Sendable {
   /// Length K of a row and M of a target.
-  public let inputs, outputs: Int
-  public private(set) var count = 0
+  package let inputs, outputs: Int
+  package private(set) var count = 0
   /// `sum of x x^T [K, K]`, of which the upper triangle is filled.
-  public private(set) var second: [Double]
+  package private(set) var second: [Double]
   /// `sum of y x^T [M, K]`.
-  public private(set) var cross: [Double]
-  public private(set) var inputSum: [Double]
-  public private(set) var outputSum: [Double]
+  package private(set) var cross: [Double]
+  package private(set) var inputSum: [Double]
+  package private(set) var outputSum: [Double]
   /// `sum of y^2 [M]`.
-  public private(set) var outputSquares: [Double]
+  package private(set) var outputSquares: [Double]
 
-  public init(inputs: Int, outputs: Int) {
+  package init(inputs: Int, outputs: Int) {
     (self.inputs, self.outputs) = (inputs, outputs)
     second = [Double](repeating: 0, count: inputs * inputs)
     cross = [Double](repeating: 0, count: outputs * inputs)
@@ -27,7 +29,7 @@ public struct Moments: Sendable {
   private static let blockLength = 4096
 
   /// Adds rows `x [count, K]` and their targets `y [count, M]`. Throws where there is no memory for their products.
-  public mutating func add(
+  package mutating func add(
     _ x: [Float], _ y: [Float], count rows: Int, _ products: RowProducts
   ) throws(CompileError) {
     precondition(x.count == rows * inputs && y.count == rows * outputs)
@@ -47,13 +49,13 @@ public struct Moments: Sendable {
     count += rows
   }
 
-  public static func + (one: Moments, other: Moments) -> Moments {
+  package static func + (one: Moments, other: Moments) -> Moments {
     var sums = one
     sums += other
     return sums
   }
 
-  public static func += (sums: inout Moments, more: Moments) {
+  package static func += (sums: inout Moments, more: Moments) {
     precondition(sums.inputs == more.inputs && sums.outputs == more.outputs)
     sums.count += more.count
     add(more.second, to: &sums.second)
@@ -104,18 +106,18 @@ public struct Moments: Sendable {
 
 extension Moments {
   /// Mean of the rows, `[K]`.
-  public var inputMean: [Double] { inputSum.map { $0 / Double(max(1, count)) } }
+  package var inputMean: [Double] { inputSum.map { $0 / Double(max(1, count)) } }
 
   /// Mean of the targets, `[M]`.
-  public var outputMean: [Double] { outputSum.map { $0 / Double(max(1, count)) } }
+  package var outputMean: [Double] { outputSum.map { $0 / Double(max(1, count)) } }
 
   /// Mean of the squares of the rows' elements, `[K]`.
-  public var meanSquares: [Double] {
+  package var meanSquares: [Double] {
     (0..<inputs).map { second[$0 * inputs + $0] / Double(max(1, count)) }
   }
 
   /// Covariance of the rows, `[K, K]`; with `isCentred` false their second moment about zero.
-  public func covariance(isCentred: Bool = true) -> [Double] {
+  package func covariance(isCentred: Bool = true) -> [Double] {
     var result = second
     let (n, mean) = (Double(max(1, count)), inputMean)
     result.withUnsafeMutableBufferPointer { result in
@@ -132,7 +134,7 @@ extension Moments {
   }
 
   /// Covariance of targets and rows, `[M, K]`; with `isCentred` false their second moment about zero.
-  public func crossCovariance(isCentred: Bool = true) -> [Double] {
+  package func crossCovariance(isCentred: Bool = true) -> [Double] {
     var result = cross
     let (n, mean, target) = (Double(max(1, count)), inputMean, outputMean)
     for row in 0..<outputs {
@@ -145,7 +147,7 @@ extension Moments {
   }
 
   /// The sums of rows of which only the elements `indices` are there.
-  public func keeping(inputs indices: [Int]) -> Moments {
+  package func keeping(inputs indices: [Int]) -> Moments {
     var kept = Moments(inputs: indices.count, outputs: outputs)
     kept.count = count
     for (row, from) in indices.enumerated() {

@@ -1,4 +1,4 @@
-import LinearAlgebra
+import PrunecLinearAlgebra
 
 /// The weights with which a layer makes up for channels that are gone, for any number of them in one order.
 ///
@@ -6,7 +6,7 @@ import LinearAlgebra
 ///
 /// where k is what stays of what the layer reads. With the channels that stay longest first, C[k, k] is a leading block of C,
 /// and the Cholesky factor of it the leading block of the factor of C: one factorization serves all numbers of channels.
-public struct NestedFit: Sendable {
+package struct NestedFit: Sendable {
   private let rows, length: Int
   /// The elements of a row of W: first those of no channel of the group, then channel by channel, what stays longest first.
   private let order: [Int]
@@ -17,7 +17,7 @@ public struct NestedFit: Sendable {
   private let targets: [Double]
 
   /// `ranking` has the channels in the order in which they go. `nil` where what is read is not finite, or always zero.
-  public init?(_ consumer: ChannelConsumer, ranking: [Int]) {
+  package init?(_ consumer: ChannelConsumer, ranking: [Int]) {
     let length = consumer.moments.inputs
     let rows = consumer.matrix.count / length
     let ofChannels = Set(consumer.places.flatMap { $0 })
@@ -41,7 +41,7 @@ public struct NestedFit: Sendable {
   }
 
   /// The weights `[rows, length]` when `count` channels stay, zero for those that are gone; `nil` where they are not finite.
-  public func matrix(keeping count: Int) -> [Double]? {
+  package func matrix(keeping count: Int) -> [Double]? {
     let size = lengths[count]
     let right = LinearAlgebra.submatrix(
       of: targets, width: order.count, columns: Array(0..<size))

@@ -1,4 +1,5 @@
 import Foundation
+import PrunecTensors
 
 /// Distance of a changed model's outputs from the original's.
 ///
@@ -10,22 +11,22 @@ import Foundation
 ///
 /// Rows run along axis 1 of two axes, along the last axis of more. The divergence of the model is the sum over its outputs of
 /// floating point numbers.
-public struct OutputDivergence: Sendable {
+package struct OutputDivergence: Sendable {
   private var total = 0.0
   private var weight = 0.0
   private var agreeing = 0.0
   private var rows = 0.0
 
-  public init() {}
+  package init() {}
 
   /// Mean divergence; 0 for none.
-  public var mean: Double { weight > 0 ? total / weight : 0 }
+  package var mean: Double { weight > 0 ? total / weight : 0 }
 
   /// Share of the rows of classes whose greatest element is the same; `nil` where there are no classes.
-  public var agreement: Double? { rows > 0 ? agreeing / rows : nil }
+  package var agreement: Double? { rows > 0 ? agreeing / rows : nil }
 
   /// Adds the outputs of a batch, of which the first `sampleCount` samples count.
-  public mutating func add(_ changed: [Tensor], original: [Tensor], sampleCount: Int) {
+  package mutating func add(_ changed: [Tensor], original: [Tensor], sampleCount: Int) {
     var sum = 0.0
     for (now, before) in zip(changed, original)
     where before.elementType.isFloatingPoint && before.shape == now.shape && before.count > 0 {

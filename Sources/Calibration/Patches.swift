@@ -1,3 +1,5 @@
+import PrunecOperators
+
 /// The patches of `X [N, C, D1 ... Dn]` that the positions of a convolution's result depend on.
 struct Patches {
   private let computation: ConvolutionComputation

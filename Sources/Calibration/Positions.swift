@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// A seeded choice of positions that covers all of them evenly: one at random from each of as many equal stretches as there are
 /// to be positions.
 struct Positions {

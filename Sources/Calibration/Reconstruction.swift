@@ -1,27 +1,30 @@
-import LinearAlgebra
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecLinearAlgebra
+import PrunecTensors
 
 /// The fit of a small network's layers to the original's results, one after the other.
-public struct Reconstruction {
+package struct Reconstruction {
   /// Change of a constant of the small network.
-  public enum Change: Sendable {
+  package enum Change: Sendable {
     case constant(ValueID, Tensor)
     /// A new constant as an operand of a node, one element for each index that stays of `channels`, the axis of its result.
     case operand(Int, of: NodeID, named: String, Tensor, channels: Axis)
   }
 
   /// The channels that a layer, which alone reads them, does not lose.
-  public struct Selection: Sendable {
+  package struct Selection: Sendable {
     /// For each channel the indices of the layer's input that hold it.
-    public let indices: [[Int]]
+    package let indices: [[Int]]
     /// Increasing.
-    public var kept: [Int]
+    package var kept: [Int]
 
-    public init(indices: [[Int]], kept: [Int]) { (self.indices, self.kept) = (indices, kept) }
+    package init(indices: [[Int]], kept: [Int]) { (self.indices, self.kept) = (indices, kept) }
   }
 
   /// For nodes of layers the channels of their input that stay: all of them are still there in the small network, and those
   /// that stay are chosen anew, as many as before, when the layer is reached.
-  public var selections: [NodeID: Selection] = [:]
+  package var selections: [NodeID: Selection] = [:]
 
   private let original: StagedRun
   private let now: StagedRun
@@ -32,7 +35,7 @@ public struct Reconstruction {
   private var changes: [Change] = []
 
   /// `small` has been made from `original` by taking out all but `kept`.
-  public init(
+  package init(
     original: Graph, small: Graph, kept: [Axis: [Int]], _ batches: some CalibrationBatches,
     rowLimit: Int, seed: UInt64
   ) throws(CompileError) {
@@ -42,7 +45,7 @@ public struct Reconstruction {
   }
 
   /// Fits all layers. `progress` gets the share that is done.
-  public mutating func run(
+  package mutating func run(
     _ progress: ((Double) -> Void)? = nil
   ) throws(CompileError) -> [Change] {
     let nodes = Array(now.graph.nodes)

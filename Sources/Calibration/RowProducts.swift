@@ -1,9 +1,13 @@
+import PrunecGraphIR
+import PrunecRuntime
+import PrunecTensors
+
 /// Products of rows with each other and with their targets, by the kernels that run models.
 ///
 ///     second [K, K] = X^T X,  cross [M, K] = Y^T X        X [rows, K], Y [rows, M]
 ///
 /// The first is symmetric. Of long rows it is computed in panels, each from the diagonal on.
-public final class RowProducts {
+package final class RowProducts {
   private struct Key: Hashable {
     let inputs, outputs: Int
   }
@@ -20,7 +24,7 @@ public final class RowProducts {
   /// The last one used: layers come one after the other, and each holds memory of its own.
   private var last: (key: Key, session: Session)?
 
-  public init(threadCount: Int = Session.processorCount) { self.threadCount = threadCount }
+  package init(threadCount: Int = Session.processorCount) { self.threadCount = threadCount }
 
   /// The products for `count` rows `x` of length `inputs` and targets `y` of length `outputs`.
   func products(

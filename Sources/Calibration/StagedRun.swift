@@ -1,11 +1,17 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecRuntime
+import PrunecSemantics
+import PrunecTensors
+
 /// A graph that is run on all batches at once, a section after the other: between two sections everything that later nodes
 /// read is there, and weights that no section has read yet can be changed.
 ///
 /// That is how a layer is fitted to what the layers before it, already fitted, really make, in one pass through the graph.
-public final class StagedRun {
-  public private(set) var graph: Graph
+package final class StagedRun {
+  package private(set) var graph: Graph
   /// Facts of the graph with the types of the first batch.
-  public private(set) var facts: GraphFacts
+  package private(set) var facts: GraphFacts
   private let order: [NodeID]
   private let places: [NodeID: Int]
   /// For each value the place of the last node that reads it; the end for what the graph gives out.
@@ -22,7 +28,7 @@ public final class StagedRun {
   private let memoryLimit: Int
 
   /// Reads all batches. Throws where a batch does not fit the graph.
-  public init(
+  package init(
     _ graph: Graph, _ batches: some CalibrationBatches,
     threadCount: Int = Session.processorCount, memoryLimit: Int = Session.defaultMemoryLimit
   ) throws(CompileError) {
@@ -59,24 +65,24 @@ public final class StagedRun {
     facts = first
   }
 
-  public var batchCount: Int { live.count }
+  package var batchCount: Int { live.count }
 
   /// The facts of the graph with the types of a batch.
-  public func facts(ofBatch index: Int) -> GraphFacts { typedFacts[typeOfBatch[index]] }
+  package func facts(ofBatch index: Int) -> GraphFacts { typedFacts[typeOfBatch[index]] }
 
   /// A value that has been computed and is still to be read, or is given out.
-  public func tensor(_ value: ValueID, ofBatch batch: Int) -> Tensor? {
+  package func tensor(_ value: ValueID, ofBatch batch: Int) -> Tensor? {
     live[batch][value] ?? graph[value].constant
   }
 
   /// Runs all nodes before `node`.
-  public func advance(before node: NodeID) throws(CompileError) {
+  package func advance(before node: NodeID) throws(CompileError) {
     try advance(to: places[node] ?? position)
   }
 
   /// Runs all nodes up to `node`. `observe` gets, for each batch, those of `values` that are there by then: they need not be
   /// held for all batches at once.
-  public func advance(
+  package func advance(
     past node: NodeID, observing values: [ValueID] = [],
     _ observe: (_ batch: Int, _ tensors: [ValueID: Tensor]) throws(CompileError) -> Void = { _, _ in
     }
@@ -85,7 +91,7 @@ public final class StagedRun {
   }
 
   /// The last node that reads a value, as far as there is none from `node` on for which `isBoundary` holds; else `node`.
-  public func lastReader(
+  package func lastReader(
     of value: ValueID, from node: NodeID, notBeyond isBoundary: (NodeID) -> Bool
   ) -> NodeID {
     guard let start = places[node], let end = lastUse[value], end > start, end < order.count,
@@ -95,33 +101,33 @@ public final class StagedRun {
   }
 
   /// Runs the rest of the graph.
-  public func finish() throws(CompileError) { try advance(to: order.count) }
+  package func finish() throws(CompileError) { try advance(to: order.count) }
 
   /// Replaces the elements of a constant that nodes yet to be run read.
-  public func setTensor(of value: ValueID, to tensor: Tensor) {
+  package func setTensor(of value: ValueID, to tensor: Tensor) {
     graph.setTensor(of: value, to: tensor)
   }
 
   /// Gives a node yet to be run another operand, a new constant.
-  public func setOperand(_ index: Int, of node: NodeID, named name: String, to tensor: Tensor) {
+  package func setOperand(_ index: Int, of node: NodeID, named name: String, to tensor: Tensor) {
     let added = graph.build(before: node, stem: name) { $0.addConstant(tensor) }
     graph.setInput(index, of: node, to: added)
   }
 
   /// Replaces a value that has been computed, because what it was computed with has been changed since.
-  public func update(_ value: ValueID, ofBatch batch: Int, _ change: (Tensor) -> Tensor) {
+  package func update(_ value: ValueID, ofBatch batch: Int, _ change: (Tensor) -> Tensor) {
     live[batch][value] = live[batch][value].map(change)
   }
 
   /// The size in bytes of all tensors that are held.
-  public var heldByteCount: Int {
+  package var heldByteCount: Int {
     live.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.byteCount } }
   }
 
   /// The nodes behind a place, ready to run on values that other graphs have made of what lies before it.
   ///
   /// Their weights are packed once for all of these graphs.
-  public final class Remainder {
+  package final class Remainder {
     fileprivate let nodes: [NodeID]
     fileprivate var sections: [Int: (GraphSection, Session)] = [:]
 
@@ -129,13 +135,13 @@ public final class StagedRun {
   }
 
   /// The nodes behind `last`.
-  public func remainder(behind last: NodeID) -> Remainder {
+  package func remainder(behind last: NodeID) -> Remainder {
     Remainder(nodes: Array(order[(places[last]! + 1)...]))
   }
 
   /// The outputs, for each batch, of another graph that differs from this one in `nodes` alone: it goes on from the values
   /// that are there, and leaves what comes behind `nodes` to `remainder`.
-  public func outputs(
+  package func outputs(
     of other: Graph, nodes: [NodeID], then remainder: Remainder
   ) throws(CompileError) -> [[Tensor]] {
     var sections: [Int: (GraphSection, Session)] = [:]
@@ -231,7 +237,7 @@ public final class StagedRun {
 
 extension Graph {
   /// The graph with inputs of other types.
-  public func withInputs(_ types: [TensorType]) -> Graph {
+  package func withInputs(_ types: [TensorType]) -> Graph {
     var graph = self
     for (input, type) in zip(inputs, types) {
       graph.setType(of: input, to: ValueType(.tensor(type)))

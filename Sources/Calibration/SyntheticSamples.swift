@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// Samples made up for a graph: the same seed gives the same ones everywhere.
 ///
 /// | input | samples |

@@ -1,46 +1,47 @@
-import DataSets
+import ArgumentParser
+import PrunecDataSets
 
 /// Choice of samples, and how they are made of images.
-public struct DataOptions: ParsableArguments {
+package struct DataOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Use so many samples, chosen by the seed.", valueName: "n"))
-  public var samples: Int?
+  package var samples: Int?
 
   @Option(
     help: ArgumentHelp(
       "Subtract this from the values of images, which lie between 0 and 1: a number, or one a channel.",
       valueName: "m,..."))
-  public var mean: NumberList?
+  package var mean: NumberList?
 
   @Option(
     help: ArgumentHelp(
       "Divide the values of images by this then: a number, or one a channel.", valueName: "s,..."))
-  public var std: NumberList?
+  package var std: NumberList?
 
   @Option(
     help: "Where the channels of images are: nchw or nhwc; as the model's input shows by default.")
-  public var layout: DataSetOptions.Layout?
+  package var layout: DataSetOptions.Layout?
 
   @Option(
     help: ArgumentHelp(
       "Height and width of images where the model leaves them open: 224, or 224x160.",
       valueName: "size"))
-  public var size: DataSetOptions.Size?
+  package var size: DataSetOptions.Size?
 
   @Option(
     help: ArgumentHelp(
       "Crop images to this fraction of what they are resized to: 0.875 is 256 pixels for 224.",
       valueName: "fraction"))
-  public var crop: Double = 1
+  package var crop: Double = 1
 
-  public init() {}
+  package init() {}
 
-  public func validate() throws {
+  package func validate() throws {
     if let samples, samples < 1 { throw ValidationError("--samples must be at least 1") }
     guard crop > 0, crop <= 1 else { throw ValidationError("--crop must be above 0 and at most 1") }
   }
 
   /// The options as `openDataSet` takes them.
-  public var options: DataSetOptions {
+  package var options: DataSetOptions {
     DataSetOptions(
       mean: mean?.numbers ?? [], std: std?.numbers ?? [], layout: layout, size: size,
       cropFraction: crop)
@@ -48,10 +49,10 @@ public struct DataOptions: ParsableArguments {
 }
 
 /// Numbers between commas.
-public struct NumberList: ExpressibleByArgument, Sendable {
-  public let numbers: [Float]
+package struct NumberList: ExpressibleByArgument, Sendable {
+  package let numbers: [Float]
 
-  public init?(argument: String) {
+  package init?(argument: String) {
     let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) }
     guard numbers.allSatisfy({ $0?.isFinite ?? false }) else { return nil }
     self.numbers = numbers.compactMap { $0 }

@@ -1,7 +1,7 @@
-@_exported import ArgumentParser
-import CMalloc
-@_exported import Driver
+import ArgumentParser
+import CPrunecMalloc
 import Foundation
+import PrunecGraphIR
 
 /// The exit codes of prunec's commands.
 ///
@@ -14,11 +14,11 @@ import Foundation
 /// | 4    | unsupported, under `--strict` |
 /// | 5    | a file could not be read or written |
 /// | 7    | the result has been written, and could not be checked |
-public enum ExitStatus {
+package enum ExitStatus {
   /// The result has been written, and could not be checked.
-  public static let unchecked = ExitCode(7)
+  package static let unchecked = ExitCode(7)
 
-  public static func code(for kind: CompileError.Kind) -> Int32 {
+  package static func code(for kind: CompileError.Kind) -> Int32 {
     switch kind {
     case .checkFailed: 1
     case .usage: 2
@@ -29,7 +29,7 @@ public enum ExitStatus {
   }
 
   /// Parses the arguments, runs the command, and exits with its status.
-  public static func run<Command: ParsableCommand>(_ type: Command.Type) -> Never {
+  package static func run<Command: ParsableCommand>(_ type: Command.Type) -> Never {
     keepFreedMemory()
     do {
       var command = try Command.parseAsRoot()
@@ -61,24 +61,24 @@ public enum ExitStatus {
   }
 
   /// Writes lines to standard error.
-  public static func writeError(_ lines: [String]) {
+  package static func writeError(_ lines: [String]) {
     for line in lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
   }
 }
 
 /// An error with the file it is about.
-public struct LocatedError: Error {
-  public let file: String
-  public let error: CompileError
+package struct LocatedError: Error {
+  package let file: String
+  package let error: CompileError
 
-  public init(_ error: CompileError, in file: String) {
+  package init(_ error: CompileError, in file: String) {
     self.error = error
     self.file = file
   }
 
   /// Runs `body`, and says of its errors that they are about `file`.
   @discardableResult
-  public static func at<R>(_ file: String, _ body: () throws(CompileError) -> R) throws -> R {
+  package static func at<R>(_ file: String, _ body: () throws(CompileError) -> R) throws -> R {
     do {
       return try body()
     } catch {

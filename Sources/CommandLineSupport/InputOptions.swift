@@ -1,33 +1,38 @@
-import ArrayFiles
+import ArgumentParser
 import Foundation
+import PrunecArrayFiles
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecSemantics
+import PrunecTensors
 
 /// Statements about a model's inputs: arrays from files, and shapes.
-public struct GivenInputOptions: ParsableArguments {
+package struct GivenInputOptions: ParsableArguments {
   @Option(
     name: .customLong("input"), parsing: .singleValue,
     help: ArgumentHelp(
       "An input: NAME=FILE.npy, or an archive FILE.npz with arrays of the inputs' names. Repeatable.",
       valueName: "NAME=FILE"))
-  public var inputs: [String] = []
+  package var inputs: [String] = []
 
   @Option(
     name: .customLong("shape"), parsing: .singleValue,
     help: ArgumentHelp(
       "The shape of an input that is made up, such as x=1,3,224,224, or x= for a scalar. Repeatable.",
       valueName: "NAME=N,..."))
-  public var shapes: [String] = []
+  package var shapes: [String] = []
 
-  public init() {}
+  package init() {}
 
-  public func validate() throws { _ = try (namedFiles(), sizes()) }
+  package func validate() throws { _ = try (namedFiles(), sizes()) }
 
   /// The files that the options name.
-  public var files: [String] {
+  package var files: [String] {
     archives + ((try? namedFiles()) ?? []).map(\.path)
   }
 
   /// Throws a usage error where `output`, which `option` names, is one of the model's `files` or of the inputs'.
-  public func refuseToReplace(
+  package func refuseToReplace(
     _ modelFiles: [FileIdentity], by output: String, option: String
   ) throws {
     guard let identity = FileIdentity(path: output),
@@ -38,7 +43,7 @@ public struct GivenInputOptions: ParsableArguments {
   }
 
   /// What the options say of the inputs of `graph`.
-  public func inputs(of graph: Graph) throws -> GivenInputs {
+  package func inputs(of graph: Graph) throws -> GivenInputs {
     let names = graph.inputs.map { graph[$0].name }
     let (given, sizes) = try (given(to: names), sizes())
     if let name = given.keys.sorted().first(where: { sizes[$0] != nil }) {
@@ -129,16 +134,16 @@ public struct GivenInputOptions: ParsableArguments {
 }
 
 /// Inputs that a model is run on: arrays from files, and made-up ones for the inputs that get none.
-public struct InputOptions: ParsableArguments {
-  @OptionGroup public var given: GivenInputOptions
+package struct InputOptions: ParsableArguments {
+  @OptionGroup package var given: GivenInputOptions
 
   @Option(help: "The seed of inputs that are made up.")
-  public var seed: UInt64 = 0
+  package var seed: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
   /// One tensor for each input of `graph`: as given, or made up of such a shape as `InputShapes` decides on.
-  public func tensors(for graph: Graph) throws -> [Tensor] {
+  package func tensors(for graph: Graph) throws -> [Tensor] {
     let inputs = try given.inputs(of: graph)
     let known = inputs.shapes.merging(inputs.arrays.mapValues(\.shape)) { $1 }
     do throws(CompileError) {

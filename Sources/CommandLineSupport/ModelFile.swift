@@ -1,17 +1,19 @@
 import Foundation
-@_exported import ONNXFormat
-@_exported import ONNXText
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecONNXText
+import PrunecTensors
 
 /// A model read from a file of either form, with what is needed to write it again.
-public struct ModelFile {
-  public let model: Model
-  public let warnings: [Diagnostic]
-  public let sourceFiles: [FileIdentity]
+package struct ModelFile {
+  package let model: Model
+  package let warnings: [Diagnostic]
+  package let sourceFiles: [FileIdentity]
   /// Size of the model with its external data, in bytes.
-  public let byteCount: Int
+  package let byteCount: Int
 
   /// Reads `path`: ONNX's textual syntax if it ends in `.onnxtxt` or `.txt`, a protobuf otherwise.
-  public init(_ path: String, allowAbsentExternalData: Bool = false) throws(CompileError) {
+  package init(_ path: String, allowAbsentExternalData: Bool = false) throws(CompileError) {
     if path.hasSuffix(".onnxtxt") || path.hasSuffix(".txt") {
       let file = try TextFile(path: path)
       model = try parseModel(file.text)
@@ -30,7 +32,7 @@ public struct ModelFile {
   }
 
   /// The fingerprint of the files that the model was read from, of which `path` is the first.
-  public func fingerprint(of path: String) throws -> String {
+  package func fingerprint(of path: String) throws -> String {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
     let external = Self.externalLocations(model).map { folder.appendingPathComponent($0).path }
     var fingerprint = Fingerprint()

@@ -1,21 +1,24 @@
+import ArgumentParser
+import PrunecPassKit
+
 /// Options of passes as those of a command: the name, the help, the range and the default are the pass's.
 extension Option where Value: Sendable {
   /// An option that has the pass's default.
-  public init(_ option: PassOption<Value>) {
+  package init(_ option: PassOption<Value>) {
     self.init(
       wrappedValue: option.defaultValue, name: .customLong(option.key), parsing: .unconditional,
       help: option.argumentHelp(), transform: { try option.checked(option.parse($0)) })
   }
 
   /// An option that may be left out, in which case the pass does without.
-  public init<Element>(_ option: PassOption<Element?>) where Value == Element? {
+  package init<Element>(_ option: PassOption<Element?>) where Value == Element? {
     self.init(
       name: .customLong(option.key), parsing: .unconditional, help: option.argumentHelp(),
       transform: { try option.checked(option.parse($0) ?? nil) })
   }
 
   /// An option that may be left out, in which case its value comes from elsewhere: `standIn` says where from.
-  public init<Element>(
+  package init<Element>(
     _ option: PassOption<Element>, orElse standIn: String
   ) where Value == Element? {
     self.init(
@@ -25,7 +28,7 @@ extension Option where Value: Sendable {
   }
 
   /// An option that may be given any number of times.
-  public init<Element>(_ option: PassOption<[Element]>) where Value == [Element] {
+  package init<Element>(_ option: PassOption<[Element]>) where Value == [Element] {
     self.init(
       wrappedValue: [], name: .customLong(option.key), parsing: .singleValue,
       help: option.argumentHelp(), transform: { try option.checked(option.parse($0)?.first) })

@@ -1,12 +1,12 @@
 import Foundation
 
 /// Numbers and JSON as prunec prints them.
-public enum OutputText {
+package enum OutputText {
   /// A count with a decimal unit: 31.2 M.
-  public static func count(_ value: Int) -> String { scaled(value, ["", " k", " M", " G", " T"]) }
+  package static func count(_ value: Int) -> String { scaled(value, ["", " k", " M", " G", " T"]) }
 
   /// A size in bytes with a decimal unit: 1.09 MB.
-  public static func bytes(_ value: Int) -> String {
+  package static func bytes(_ value: Int) -> String {
     scaled(value, [" B", " kB", " MB", " GB", " TB"])
   }
 
@@ -21,29 +21,29 @@ public enum OutputText {
   }
 
   /// `part` of `whole` in percent, with one decimal.
-  public static func percent(_ part: Int, of whole: Int) -> String {
+  package static func percent(_ part: Int, of whole: Int) -> String {
     whole == 0 ? "-" : String(format: "%.1f %%", 100 * Double(part) / Double(whole))
   }
 
   /// So many of what `noun` names: 1 output, 2 outputs.
-  public static func counted(_ count: Int, _ noun: String) -> String {
+  package static func counted(_ count: Int, _ noun: String) -> String {
     "\(count) \(noun)\(count == 1 ? "" : "s")"
   }
 
   /// A time in the unit that shows its digits: 12.345 ms, 85.2 µs.
-  public static func duration(milliseconds: Double) -> String {
+  package static func duration(milliseconds: Double) -> String {
     milliseconds < 0.9995
       ? String(format: "%.1f µs", milliseconds * 1000) : String(format: "%.3f ms", milliseconds)
   }
 
   /// A number with four significant digits; nothing for none.
-  public static func number(_ value: Double?) -> String {
+  package static func number(_ value: Double?) -> String {
     value.map { String(format: "%.4g", $0) } ?? ""
   }
 
   /// JSON with sorted keys; the same value gives the same text. What is not finite is one of the strings `inf`, `-inf`
   /// and `nan`.
-  public static func json(_ value: some Encodable, pretty: Bool = true) throws -> String {
+  package static func json(_ value: some Encodable, pretty: Bool = true) throws -> String {
     let encoder = JSONEncoder()
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")

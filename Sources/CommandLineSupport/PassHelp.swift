@@ -1,6 +1,9 @@
+import PrunecPassKit
+import PrunecPasses
+
 /// Text of `--help-passes`: every pass with its options.
-public enum PassHelp {
-  public static var text: String { allPasses.passes.map(text(of:)).joined(separator: "\n") }
+package enum PassHelp {
+  package static var text: String { allPasses.passes.map(text(of:)).joined(separator: "\n") }
 
   private static func text(of pass: any Pass.Type) -> String {
     var lines = ["\(pass.name): \(pass.summary)"]

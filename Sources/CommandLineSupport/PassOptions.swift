@@ -1,33 +1,37 @@
+import ArgumentParser
 import Foundation
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecPassKit
 
 /// Options for looking at what the passes do.
-public struct PassOptions: ParsableArguments {
+package struct PassOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Print the graph after this pass ('*' for all).", valueName: "pass"))
-  public var printAfter: [String] = []
+  package var printAfter: [String] = []
 
   @Option(help: ArgumentHelp("Stop after so many passes.", valueName: "n"))
-  public var stopAfter: Int?
+  package var stopAfter: Int?
 
   @Flag(help: "Print how long each pass took.")
-  public var timePasses = false
+  package var timePasses = false
 
   @Flag(help: "Verify the graph after each pass.")
-  public var verifyEach = false
+  package var verifyEach = false
 
   @Flag(help: "Run the graph before and after each pass that must not change it, and compare.")
-  public var checkEach = false
+  package var checkEach = false
 
   @Flag(help: "Print the pipeline's text and do nothing else.")
-  public var printPipeline = false
+  package var printPipeline = false
 
-  public init() {}
+  package init() {}
 
-  public func validate() throws {
+  package func validate() throws {
     if let stopAfter, stopAfter < 0 { throw ValidationError("--stop-after is negative") }
   }
 
   /// The options as the pass manager takes them.
-  public var managerOptions: PassManager.Options {
+  package var managerOptions: PassManager.Options {
     var options = PassManager.Options()
     options.printAfter = Set(printAfter)
     options.stopAfter = stopAfter
@@ -37,14 +41,14 @@ public struct PassOptions: ParsableArguments {
   }
 
   /// Prints a graph to standard error under a heading.
-  public static func printGraph(_ pass: String, _ graph: Graph) {
+  package static func printGraph(_ pass: String, _ graph: Graph) {
     ExitStatus.writeError([
-      "# after \(pass)", ONNXText.printGraph(graph, options: .readable),
+      "# after \(pass)", PrunecONNXText.printGraph(graph, options: .readable),
     ])
   }
 
   /// Prints a line for each pass to standard error.
-  public static func printTimes(_ passes: [(name: String, seconds: Double)]) {
+  package static func printTimes(_ passes: [(name: String, seconds: Double)]) {
     for pass in passes {
       ExitStatus.writeError([String(format: "%10.3f ms  %@", pass.seconds * 1000, pass.name)])
     }

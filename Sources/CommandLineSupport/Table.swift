@@ -1,13 +1,13 @@
 /// A table for the terminal: the first column flush left, the others flush right.
-public struct Table {
+package struct Table {
   private var rows: [[String]] = []
 
-  public init(_ header: [String]) { rows.append(header) }
+  package init(_ header: [String]) { rows.append(header) }
 
-  public mutating func add(_ row: [String]) { rows.append(row) }
+  package mutating func add(_ row: [String]) { rows.append(row) }
 
   /// The lines of the table, the header underlined.
-  public var text: String {
+  package var text: String {
     let columns = rows[0].count
     let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }
     var lines = rows.map { row in

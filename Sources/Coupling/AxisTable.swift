@@ -1,4 +1,7 @@
-@_exported import Semantics
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// Numbers the elements of a graph's axes, one for each index, for axes whose extent is a number.
 ///

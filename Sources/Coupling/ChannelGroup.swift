@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// A set of channels that each live and die as a whole, and that are alike: the same axes of the same
 /// values hold them.
 public struct ChannelGroup: Sendable {

@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// Sorts the classes of the union-find into groups of channels that lie on the same axes.
 struct ChannelGrouping {
   private(set) var groups: [ChannelGroup] = []

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecSemantics
+
 /// Finds which channels of a graph live and die together.
 ///
 /// The base is a union-find over the single indices of all axes (after DepGraph: Fang et al.,

@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+
 /// Applies the relations of all nodes to the union-find.
 struct CouplingBuilder {
   let graph: Graph

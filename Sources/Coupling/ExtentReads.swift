@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+
 /// Which elements of a vector of extents, read at run time, are used.
 struct ExtentReads {
   /// Longer chains of nodes that pick are not followed.

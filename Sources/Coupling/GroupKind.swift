@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// What a group of channels is in its network.
 public enum GroupKind: String, Sendable, CaseIterable, Encodable {
   /// Channels that convolutions make.

@@ -1,35 +1,39 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+
 /// A node that sums products of its data with weights: a convolution, a matrix product, or a recurrent
 /// layer. Weights are constants, or computed from constants alone (dequantised, transposed).
-public struct LinearLayer: Sendable {
-  public let node: NodeID
+package struct LinearLayer: Sendable {
+  package let node: NodeID
   /// The data operand.
-  public let data: ValueID
+  package let data: ValueID
   /// The data's axis that is summed over.
-  public let dataAxis: Int
+  package let dataAxis: Int
   /// The weight, and its operand index.
-  public let weight: ValueID
-  public let weightOperand: Int
+  package let weight: ValueID
+  package let weightOperand: Int
   /// The integer that stands for zero in the weight.
-  public let weightZero: Int
+  package let weightZero: Int
   /// The weight's axis that becomes the result's channels.
-  public let outputAxis: Int
+  package let outputAxis: Int
   /// The weight's axis that meets `dataAxis`; `nil` where each group of channels has its own part of
   /// it (grouped and depthwise convolutions).
-  public let inputAxis: Int?
+  package let inputAxis: Int?
   /// The vector of weights added to the result's channels, and its operand index.
-  public let bias: ValueID?
-  public let biasOperand: Int?
+  package let bias: ValueID?
+  package let biasOperand: Int?
   /// The weight that a recurrent layer multiplies its own state with, and its axis that becomes the
   /// result's channels.
-  public let recurrent: (weight: ValueID, outputAxis: Int)?
-  public let result: ValueID
+  package let recurrent: (weight: ValueID, outputAxis: Int)?
+  package let result: ValueID
   /// The result's channel axis.
-  public let resultAxis: Int
+  package let resultAxis: Int
 
   /// The node as linear layers, judged by the relations that its operator states: it sums over an axis
   /// of its data, and a weight of two or more axes gives the result its channels. There is a layer
   /// for every axis that the weight gives; none where the node is no such thing.
-  public static func layers(
+  package static func layers(
     of id: NodeID, _ graph: Graph, _ facts: GraphFacts
   ) -> [LinearLayer] {
     let node = graph[id]
@@ -111,7 +115,7 @@ public struct LinearLayer: Sendable {
   }
 
   /// All linear layers of a graph, in order of execution.
-  public static func all(in graph: Graph, _ facts: GraphFacts) -> [LinearLayer] {
+  package static func all(in graph: Graph, _ facts: GraphFacts) -> [LinearLayer] {
     graph.nodes.flatMap { layers(of: $0, graph, facts) }
   }
 }

@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// Why channels may not be removed.
 public struct PinReason: Hashable, Sendable, CustomStringConvertible {
   public let message: String

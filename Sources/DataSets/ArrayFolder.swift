@@ -1,3 +1,4 @@
+import PrunecGraphIR
 import Synchronization
 
 /// A folder of `.npz` and `.npy` files, each of which holds a part of the samples, in the order of their names. Of the

@@ -1,5 +1,7 @@
-import ArrayFiles
 import Foundation
+import PrunecArrayFiles
+import PrunecGraphIR
+import PrunecTensors
 import Synchronization
 
 /// Samples in NumPy's arrays, whose first axis is that of the samples: an archive with an array for each input and perhaps

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Inputs of one run of a model.
 public struct Sample: Sendable {
   /// By the names of the model's inputs, each of the element type that the input takes and shape `[items, ...]`. There is

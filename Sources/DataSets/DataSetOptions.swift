@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// Preparation of samples from images. Arrays are taken as they are.
 public struct DataSetOptions: Hashable, Sendable {
   /// Where the channels of an image are.

@@ -1,4 +1,5 @@
 import Foundation
+import PrunecGraphIR
 
 /// Contents of a folder, hidden entries aside, in the order of the bytes of their names.
 struct Folder {

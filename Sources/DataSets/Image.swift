@@ -1,5 +1,6 @@
-import CImages
+import CPrunecImages
 import Foundation
+import PrunecGraphIR
 
 /// The pixels of an image file.
 struct Image {

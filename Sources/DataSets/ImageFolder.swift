@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// A folder of PNG and JPEG images. Where it has sub-folders these are the classes, numbered from 0 in the order of their
 /// names, with images at any depth; a folder without sub-folders has no labels.
 struct ImageFolder: DataSet {

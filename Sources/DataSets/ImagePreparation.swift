@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// What makes an input of an image: it is resized so that it covers the input and cropped about its centre, and its values
 /// become `(v / 255 - mean) / std`, or stay 0 to 255 for an input of `uint8`.
 ///

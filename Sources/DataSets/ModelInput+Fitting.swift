@@ -1,4 +1,6 @@
-import Operators
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 
 extension ModelInput {
   /// `tensor` with the element type that the input takes. Floating point numbers are rounded to another floating point

@@ -1,4 +1,4 @@
-@_exported import GraphIR
+import PrunecGraphIR
 
 /// An input of a model, which samples are made for, or labels in arrays that samples have beside the inputs.
 public struct ModelInput: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+import PrunecGraphIR
 
 /// Opens the samples at `path` for a model's inputs. The path leads to one of
 ///

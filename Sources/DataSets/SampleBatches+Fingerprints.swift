@@ -1,4 +1,5 @@
-import Tensors
+import PrunecGraphIR
+import PrunecTensors
 
 extension SampleBatches {
   /// A number for all samples, their labels and their order.

@@ -1,4 +1,5 @@
-import Tensors
+import PrunecGraphIR
+import PrunecTensors
 
 /// Samples of a set, stacked into batches that a model takes. Nothing is held of them but their numbers and shapes.
 public struct SampleBatches: Sendable {

@@ -1,4 +1,6 @@
-import ONNXFormat
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecTensors
 
 /// ONNX's test data: a sample is a folder of `input_0.pb`, `input_1.pb` and so on, each a serialized `TensorProto` for the
 /// input of its name, or of that number where it has none.

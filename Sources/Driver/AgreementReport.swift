@@ -1,4 +1,6 @@
-import Runtime
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecRuntime
 
 /// Closeness of a pruned model's outputs to the original's on samples.
 public struct AgreementReport: Sendable, Encodable {

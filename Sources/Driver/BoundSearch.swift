@@ -1,4 +1,6 @@
 import Foundation
+import PrunecGraphIR
+import PrunecSelection
 
 /// Search for the smallest model whose loss is within a bound, by bisection over the fraction of the MACs that is kept.
 ///

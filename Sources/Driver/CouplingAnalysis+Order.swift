@@ -1,3 +1,6 @@
+import PrunecCoupling
+import PrunecGraphIR
+
 extension CouplingAnalysis {
   /// The indices of all groups in the order in which `graph` executes the layers that they are named for, which is how users know
   /// their model.

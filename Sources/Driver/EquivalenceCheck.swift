@@ -1,4 +1,9 @@
-import Runtime
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecRuntime
+import PrunecSemantics
+import PrunecTensors
 
 /// Holds pruning to what its passes claim: runs the original and every graph that a claim is about on the
 /// same seeded inputs, and compares.

@@ -1,3 +1,9 @@
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+import PrunecSelection
+
 /// Forecast of pruning: the channels that would be cut, and the cost of the steps that run the model.
 public struct Forecast: Sendable, Encodable {
   /// A step that runs the model on samples.

@@ -1,3 +1,10 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+import PrunecSelection
+import PrunecSemantics
+
 /// The groups of channels of a model, as `prunec inspect` shows them.
 public struct Inspection: Sendable, Encodable {
   public struct Member: Sendable, Encodable {

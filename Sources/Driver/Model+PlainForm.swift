@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+
 extension Model {
   /// The model with calls of its functions replaced by what they compute, tensors handed on instead
   /// of sequences of them, and without the functions that nothing calls any more: the form in which

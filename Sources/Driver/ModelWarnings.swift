@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// What a user should know about a model before reading figures about it.
 enum ModelWarnings {
   /// Nodes that are not understood: all of them, or the first of each kind.

@@ -1,5 +1,11 @@
 import Foundation
-@_exported import Passes
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+import PrunecSelection
+import PrunecSemantics
 
 /// How removed channels are made up for.
 public enum Compensation: String, Sendable, CaseIterable {

@@ -1,3 +1,9 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+
 /// What pruning did, for people and for programs.
 public struct PruneReport: Sendable, Encodable {
   public struct Size: Sendable, Encodable {

@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+import PrunecSemantics
+
 extension Pruner {
   /// A model that passes have looked at, and of which nothing has been cut.
   public struct Measurement: Sendable {

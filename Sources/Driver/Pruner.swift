@@ -1,3 +1,12 @@
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecPasses
+import PrunecSelection
+import PrunecSemantics
+import PrunecTensors
+
 /// Prunes a model: runs the pipeline, proves the result, and says what was done.
 public struct Pruner: Sendable {
   public let options: PruneOptions

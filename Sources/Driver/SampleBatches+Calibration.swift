@@ -1,4 +1,5 @@
-import DataSets
+import PrunecCalibration
+import PrunecDataSets
 
 extension SampleBatches: CalibrationBatches {
   public func sampleCount(ofBatch index: Int) -> Int { itemCount(ofBatch: index) }

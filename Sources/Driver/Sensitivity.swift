@@ -1,3 +1,11 @@
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+import PrunecSelection
+import PrunecSemantics
+
 /// Effect of cutting each group of channels alone on the outputs of a model, as `prunec sensitivity` shows it.
 public struct Sensitivity: Sendable, Encodable {
   /// A measurement.

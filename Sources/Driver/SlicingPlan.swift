@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecTensors
+
 /// Fate of the initializers of a pruned model, for a training script to slice its own checkpoint alike.
 ///
 ///     {"schema_version": 2,

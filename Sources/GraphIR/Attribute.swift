@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// A tensor with what a `TensorProto` says of it beyond its elements.
 public struct NamedTensor: Hashable, Sendable {
   public var name: String

@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// Where a new node goes in the order of execution.
 public enum InsertionPoint: Sendable {
   case atEnd

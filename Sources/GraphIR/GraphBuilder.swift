@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// Adds nodes and constants to a graph in the place of others, as rewrites do.
 ///
 /// Whatever is built bears the origin of the nodes that it stands for, so that diagnostics, plans and the

@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// Where a value comes from.
 public enum Definition: Sendable {
   /// The graph input at this position.

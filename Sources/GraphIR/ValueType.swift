@@ -1,4 +1,4 @@
-@_exported import Tensors
+import PrunecTensors
 
 /// One extent of a tensor type.
 public struct Dimension: Hashable, Sendable {

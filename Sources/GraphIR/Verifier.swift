@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// Checks that a graph is well formed. Lists every violation rather than the first.
 ///
 /// 1. Every operand, capture and graph output refers to a value that exists.

@@ -1,13 +1,13 @@
-import COpenBLAS
+import CPrunecOpenBLAS
 
 /// The Cholesky factorization of a symmetric positive definite `A [n, n]`, which solves equations with A and with its leading
 /// blocks. By LAPACK; matrices are row-major.
-public struct CholeskyFactor: Sendable {
+package struct CholeskyFactor: Sendable {
   private let factor: [Double]
   private let n: Int
 
   /// `nil` where A is not positive definite, or not finite. Only the lower triangle is read.
-  public init?(_ a: consuming [Double], n: Int) {
+  package init?(_ a: consuming [Double], n: Int) {
     precondition(a.count == n * n && LinearAlgebra.isPrepared)
     var matrix = a
     var (order, info) = (Int32(n), Int32(0))
@@ -21,7 +21,7 @@ public struct CholeskyFactor: Sendable {
   }
 
   /// Solves `A[..<k, ..<k] X = B` for right-hand sides that are the rows of `b [count, k]`; gives the solutions as rows.
-  public func solve(_ b: [Double], leading k: Int, count: Int) -> [Double] {
+  package func solve(_ b: [Double], leading k: Int, count: Int) -> [Double] {
     precondition(b.count == count * k && k <= n)
     guard k > 0, count > 0 else { return b }
     var (solutions, size, sides, order) = (b, Int32(k), Int32(count), Int32(n))
@@ -31,7 +31,7 @@ public struct CholeskyFactor: Sendable {
   }
 
   /// `L^-1 B [n, columns]` for `B [n, columns]`, where A = L L^T.
-  public func halfSolve(_ b: [Double], columns: Int) -> [Double] {
+  package func halfSolve(_ b: [Double], columns: Int) -> [Double] {
     precondition(b.count == n * columns)
     var solution = b
     guard n > 0, columns > 0 else { return solution }

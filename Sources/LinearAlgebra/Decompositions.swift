@@ -1,9 +1,9 @@
-import COpenBLAS
+import CPrunecOpenBLAS
 
 /// Decompositions of small dense matrices, by LAPACK. All matrices are row-major.
 extension LinearAlgebra {
   /// The inverse of a symmetric positive definite `A [n, n]`; `nil` where A is not positive definite, or not finite.
-  public static func inverse(_ a: [Double], n: Int) -> [Double]? {
+  package static func inverse(_ a: [Double], n: Int) -> [Double]? {
     precondition(a.count == n * n && isPrepared)
     guard n > 0 else { return a }
     var (matrix, order, info) = (a, Int32(n), Int32(0))
@@ -18,7 +18,7 @@ extension LinearAlgebra {
 
   /// The eigenvalues of a symmetric `A [n, n]`, increasing, and their eigenvectors as rows `[n, n]`; `nil` where the
   /// iteration does not converge.
-  public static func eigen(_ a: [Double], n: Int) -> (values: [Double], vectors: [Double])? {
+  package static func eigen(_ a: [Double], n: Int) -> (values: [Double], vectors: [Double])? {
     precondition(a.count == n * n && isPrepared)
     guard n > 0 else { return ([], []) }
     var (matrix, values, order, info) = (a, [Double](repeating: 0, count: n), Int32(n), Int32(0))
@@ -35,7 +35,7 @@ extension LinearAlgebra {
   }
 
   /// `A B [m, n]` for `A [m, k]`, `B [k, n]`, or their transposes.
-  public static func product(
+  package static func product(
     _ a: [Double], _ b: [Double], m: Int, k: Int, n: Int, transposesA: Bool = false,
     transposesB: Bool = false
   ) -> [Double] {
@@ -52,7 +52,7 @@ extension LinearAlgebra {
   }
 
   /// Subtracts `A B [m, n]` for `A [m, k]` or its transpose, `B [k, n]`, from `c`.
-  public static func subtractProduct(
+  package static func subtractProduct(
     _ a: [Double], _ b: [Double], m: Int, k: Int, n: Int, transposesA: Bool = false,
     from c: inout [Double]
   ) {
@@ -64,7 +64,7 @@ extension LinearAlgebra {
   }
 
   /// Subtracts `A^T A [columns, columns]` for `A [rows, columns]` from the upper triangle of `c`; the lower one is not looked at.
-  public static func subtractGram(
+  package static func subtractGram(
     ofColumnsOf a: [Double], rows: Int, columns: Int, fromUpperTriangleOf c: inout [Double]
   ) {
     precondition(a.count == rows * columns && c.count == columns * columns && isPrepared)
@@ -75,7 +75,7 @@ extension LinearAlgebra {
   }
 
   /// Copies the upper triangle of `a [n, n]` to the lower one.
-  public static func mirrorUpperTriangle(of a: inout [Double], n: Int) {
+  package static func mirrorUpperTriangle(of a: inout [Double], n: Int) {
     a.withUnsafeMutableBufferPointer { a in
       for row in 0..<n {
         for column in 0..<row { a[row * n + column] = a[column * n + row] }

@@ -1,17 +1,17 @@
-import COpenBLAS
+import CPrunecOpenBLAS
 
 /// The dense linear algebra that passes need, by OpenBLAS. All matrices are row-major.
 ///
 /// One thread computes: sums are then taken in the same order whatever the machine's load and number
 /// of cores, and the same model gives the same bytes.
-public enum LinearAlgebra {
+package enum LinearAlgebra {
   static let isPrepared: Bool = {
     openblas_set_num_threads(1)
     return true
   }()
 
   /// `A Aᵀ [rows, rows]` for `A [rows, columns]`: the Gram matrix of A's rows.
-  public static func gram(of a: [Float], rows: Int, columns: Int) -> [Float] {
+  package static func gram(of a: [Float], rows: Int, columns: Int) -> [Float] {
     precondition(a.count == rows * columns && isPrepared)
     guard rows > 0, columns > 0 else { return [Float](repeating: 0, count: rows * rows) }
     var result = [Float](repeating: 0, count: rows * rows)
@@ -25,7 +25,7 @@ public enum LinearAlgebra {
   }
 
   /// `A B [m, n]` for `A [m, k]`, `B [k, n]`.
-  public static func product(_ a: [Float], _ b: [Float], m: Int, k: Int, n: Int) -> [Float] {
+  package static func product(_ a: [Float], _ b: [Float], m: Int, k: Int, n: Int) -> [Float] {
     precondition(a.count == m * k && b.count == k * n && isPrepared)
     var result = [Float](repeating: 0, count: m * n)
     guard m > 0, k > 0, n > 0 else { return result }
@@ -37,7 +37,7 @@ public enum LinearAlgebra {
 
   /// Solves `A X = B` for a symmetric positive definite `A [n, n]` and right-hand sides that are the
   /// rows of `b [count, n]`; gives the solutions as rows. `nil` where A is not positive definite.
-  public static func solve(
+  package static func solve(
     _ a: [Double], _ b: [Double], n: Int, count: Int
   ) -> [Double]? {
     precondition(a.count == n * n && b.count == count * n)

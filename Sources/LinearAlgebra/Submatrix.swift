@@ -1,7 +1,7 @@
 extension LinearAlgebra {
   /// Some rows of a row-major matrix whose rows have `width` elements, and of those some columns, in the order given; all where
   /// none are named.
-  public static func submatrix(
+  package static func submatrix(
     of matrix: [Double], width: Int, rows: [Int]? = nil, columns: [Int]? = nil
   ) -> [Double] {
     let rows = rows ?? Array(0..<(width > 0 ? matrix.count / width : 0))
@@ -27,7 +27,7 @@ extension LinearAlgebra {
 
   /// Some rows of a symmetric `A [width, width]` of which only the upper triangle counts, and of those some columns, in the
   /// order given; all where none are named.
-  public static func symmetricRows(
+  package static func symmetricRows(
     _ rows: [Int], of matrix: [Double], width: Int, columns: [Int]? = nil
   ) -> [Double] {
     let length = columns?.count ?? width
@@ -47,7 +47,7 @@ extension LinearAlgebra {
 
   /// Takes rows and columns, both increasing, out of a row-major matrix whose rows have `width` elements, in place; all columns
   /// stay where none are named.
-  public static func remove(
+  package static func remove(
     rows: [Int], columns: [Int] = [], from matrix: inout [Double], width: Int
   ) {
     guard width > 0 else { return }

@@ -1,5 +1,5 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
 
 /// Writes `AttributeProto`s.
 struct AttributeExporter {

@@ -1,5 +1,6 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
+import PrunecTensors
 
 /// Reads `AttributeProto`s of one node, or the defaults of a function's attributes.
 struct AttributeImporter {

@@ -1,5 +1,5 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
 
 /// What the subgraphs of a node need to know of the graph around them.
 struct SubgraphContext {

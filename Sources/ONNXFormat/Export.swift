@@ -1,7 +1,8 @@
-import CONNX
-import CProtobufC
+import CPrunecONNX
+import CPrunecProtobufC
 import Glibc
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// Writes `model` to the file at `path`, and large weights to one beside it where `options` or the
 /// model ask for it. Either file appears whole or not at all. The same model gives the same bytes.

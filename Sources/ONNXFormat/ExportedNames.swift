@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecGraphIR
 
 /// The names that a graph's values get in a file.
 ///

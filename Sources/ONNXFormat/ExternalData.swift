@@ -1,6 +1,7 @@
-import CONNX
+import CPrunecONNX
 import Glibc
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// Where a tensor's external data is said to be.
 struct ExternalDataReference {

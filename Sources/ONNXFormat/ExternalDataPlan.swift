@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecTensors
 
 /// Which tensors go into a model's external data file, and where in it.
 final class ExternalDataPlan {

@@ -1,5 +1,5 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
 
 /// Reads `FunctionProto`s.
 struct FunctionImporter {

@@ -1,5 +1,5 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
 
 /// Writes `GraphProto`s and the nodes of functions.
 struct GraphExporter {

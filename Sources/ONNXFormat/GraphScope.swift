@@ -1,5 +1,5 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
 
 /// The names that a graph of the file defines, and those it uses without defining them.
 struct GraphScope {

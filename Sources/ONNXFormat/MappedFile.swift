@@ -1,5 +1,6 @@
 import Glibc
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// Which file a path leads to, whatever it is called.
 public struct FileIdentity: Hashable, Sendable {

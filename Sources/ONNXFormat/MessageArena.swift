@@ -1,6 +1,7 @@
-import CONNX
-import CProtobufC
-import GraphIR
+import CPrunecONNX
+import CPrunecProtobufC
+import PrunecGraphIR
+import PrunecTensors
 
 /// The memory of protobuf-c messages that are built to be written: freed all at once.
 final class MessageArena {

@@ -1,6 +1,6 @@
-import CONNX
-import CProtobufC
-import GraphIR
+import CPrunecONNX
+import CPrunecProtobufC
+import PrunecTensors
 
 /// Brings exported messages into wire format, with the elements of tensors in the places of what stands
 /// for them (`MessageArena.elements(of:)`). They are read a piece at a time.

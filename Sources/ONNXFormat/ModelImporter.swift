@@ -1,5 +1,5 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
 
 /// Reads the model in the file at `path`. Its weights are borrowed from the mapped file.
 ///

@@ -1,5 +1,5 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
 
 /// An order of a graph's nodes in which every value is defined before it is used.
 struct NodeOrder {

@@ -1,5 +1,5 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
 
 /// Reads which operator sets a model or function uses.
 enum OpsetImporter {

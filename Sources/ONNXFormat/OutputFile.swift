@@ -1,5 +1,5 @@
 import Glibc
-import GraphIR
+import PrunecGraphIR
 
 /// A file that appears under its name whole or not at all: written without a name where the file system
 /// can do that (an interrupted run then leaves nothing behind), flushed to the disk, and given its

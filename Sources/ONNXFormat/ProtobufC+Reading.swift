@@ -1,6 +1,6 @@
-import CONNX
-import CProtobufC
-import GraphIR
+import CPrunecONNX
+import CPrunecProtobufC
+import PrunecGraphIR
 
 /// A message of the unpacked model.
 typealias Message<Proto> = UnsafeMutablePointer<Proto>

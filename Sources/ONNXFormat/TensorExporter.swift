@@ -1,6 +1,7 @@
-import CONNX
-import CProtobufC
-import GraphIR
+import CPrunecONNX
+import CPrunecProtobufC
+import PrunecGraphIR
+import PrunecTensors
 
 /// Writes `TensorProto`s. Elements stay where they are; the message only stands for them.
 struct TensorExporter {

@@ -1,5 +1,6 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
+import PrunecTensors
 
 /// Reads the serialized `TensorProto` in the file at `path`, as ONNX's test data comes, and its name, which may be empty.
 /// Its elements are borrowed from the mapped file.

@@ -1,6 +1,7 @@
-import CONNX
-import CProtobufC
-import GraphIR
+import CPrunecONNX
+import CPrunecProtobufC
+import PrunecGraphIR
+import PrunecTensors
 
 /// Reads `TensorProto`s.
 struct TensorImporter {

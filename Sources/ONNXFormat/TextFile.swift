@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecGraphIR
 
 /// The text of a file, and which file it is.
 public struct TextFile {
@@ -22,14 +22,14 @@ public struct TextFile {
 /// such as `/dev/stdout`, is written to directly.
 ///
 /// Throws `.inputOutput` where it cannot be written.
-public func writeText(_ text: String, to path: String) throws(CompileError) {
+package func writeText(_ text: String, to path: String) throws(CompileError) {
   try writeBytes(Array(text.utf8), to: path)
 }
 
 /// Writes `bytes` to the file at `path` in the same way.
 ///
 /// Throws `.inputOutput` where it cannot be written.
-public func writeBytes(_ bytes: [UInt8], to path: String) throws(CompileError) {
+package func writeBytes(_ bytes: [UInt8], to path: String) throws(CompileError) {
   let path = resolvingLinks(path)
   let file = try OutputFile(path: path)
   bytes.withUnsafeBytes { file.append($0) }

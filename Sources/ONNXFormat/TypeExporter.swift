@@ -1,5 +1,6 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
+import PrunecTensors
 
 /// Writes `TypeProto`s and the `ValueInfoProto`s that hold them.
 struct TypeExporter {

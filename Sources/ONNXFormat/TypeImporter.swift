@@ -1,5 +1,6 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
+import PrunecTensors
 
 /// Reads `TypeProto`s.
 struct TypeImporter {

@@ -1,5 +1,6 @@
-import CONNX
-import GraphIR
+import CPrunecONNX
+import PrunecGraphIR
+import PrunecTensors
 
 /// The elements of a tensor that are in the typed fields of its `TensorProto`.
 struct TypedTensorData {

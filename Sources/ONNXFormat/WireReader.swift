@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecGraphIR
 
 /// The wire types of protobuf that ONNX may use.
 enum WireType: UInt8 {

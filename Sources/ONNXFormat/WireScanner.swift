@@ -1,6 +1,6 @@
-import CONNX
-import CProtobufC
-import GraphIR
+import CPrunecONNX
+import CPrunecProtobufC
+import PrunecGraphIR
 
 /// A model file without the bytes of its tensors.
 struct Skeleton {

@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecGraphIR
 
 /// A word of the text: its kind and the bytes it occupies.
 struct Token {

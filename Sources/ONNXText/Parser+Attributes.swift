@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecGraphIR
 
 extension Parser {
   /// `<name = value, name: type = value>`, or nothing.

@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// An entry of a graph's inputs, outputs or declarations, with its place in the text.
 private struct Declaration {

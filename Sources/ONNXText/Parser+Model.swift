@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecGraphIR
 
 extension Parser {
   private static let assumedIRVersion = 10

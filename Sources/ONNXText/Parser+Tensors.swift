@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 extension Parser {
   /// How much elided data a text may ask for: a short text must not fill the memory.

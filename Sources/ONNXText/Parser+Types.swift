@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 extension Parser {
   var isAtType: Bool { token.kind == .identifier && isTypeKeyword(lexer.text(of: token)) }

@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecGraphIR
 
 /// Reads a model in ONNX's textual syntax, with the extensions that the module's documentation lists.
 ///

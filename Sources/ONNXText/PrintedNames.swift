@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecGraphIR
 
 /// The names under which a graph's values are printed.
 ///

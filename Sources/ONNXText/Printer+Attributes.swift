@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 extension Printer {
   /// ` <name = value, ...>`, or nothing where there are no attributes.

@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecTensors
 
 extension Printer {
   /// The elements of a tensor that has data.

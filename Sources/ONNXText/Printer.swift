@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// A model in ONNX's textual syntax.
 ///

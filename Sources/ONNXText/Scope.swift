@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecGraphIR
 
 /// A graph that is being read, and what its names stand for.
 struct Scope {

@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecTensors
 
 /// The tensor that elided data (`{...}`) stands for: a function of type, shape and name alone.
 ///
@@ -9,7 +9,7 @@ import GraphIR
 /// strings "0", "1", ...; for floats of at most 8 bits, patterns of the lower quarter).
 ///
 /// - Precondition: the shape's element count and its bytes fit into memory.
-public func seededTensor(_ type: ElementType, shape: [Int], name: String) -> Tensor {
+package func seededTensor(_ type: ElementType, shape: [Int], name: String) -> Tensor {
   let count = shape.elementCount
   var generator = SplitMix64(seed: hash(name))
 

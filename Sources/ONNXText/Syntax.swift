@@ -1,4 +1,4 @@
-import GraphIR
+import PrunecTensors
 
 /// Whether `name` is a letter or underscore followed by letters, digits and underscores.
 func isIdentifier(_ name: String) -> Bool {

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 extension Invocation {
   /// Whether the rank of every operand is known, and none is left out that is required. Where one is
   /// not, nothing may be said of the axes of the others: they would be cut, and it would not.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// A list of integers that a node gives as an attribute or an operand.
 enum GivenIntegers {
   case absent

@@ -1,17 +1,20 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// One use of an operator, as plain values: all that an operator gets to see.
-public struct Invocation: Sendable {
-  public let signature: Signature
+package struct Invocation: Sendable {
+  package let signature: Signature
   /// The version of the operator's domain that the graph imports.
-  public let opset: Int
-  public let attributes: [Attribute]
+  package let opset: Int
+  package let attributes: [Attribute]
   /// What is known of the operands; `nil` for one left out.
-  public var operands: [ValueFacts?]
+  package var operands: [ValueFacts?]
   /// What is known of the results, an entry for each; while types are being inferred, nothing is
   /// known of any.
-  public var results: [ValueFacts]
-  public let location: Location
+  package var results: [ValueFacts]
+  package let location: Location
 
-  public init(
+  package init(
     signature: Signature, opset: Int, attributes: [Attribute], operands: [ValueFacts?],
     results: [ValueFacts], location: Location
   ) {
@@ -24,24 +27,24 @@ public struct Invocation: Sendable {
   }
 
   /// An error of the model at this node.
-  public func malformed(_ message: String) -> CompileError {
+  package func malformed(_ message: String) -> CompileError {
     CompileError(.malformed, message, at: location)
   }
 
   /// A refusal of something that is valid but that prunec does not do.
-  public func unsupported(_ message: String) -> CompileError {
+  package func unsupported(_ message: String) -> CompileError {
     CompileError(.unsupported, message, at: location)
   }
 
   // MARK: Operands
 
   /// The facts of operand `index`, or `nil` if it is left out.
-  public func operand(_ index: Int) -> ValueFacts? {
+  package func operand(_ index: Int) -> ValueFacts? {
     index < operands.count ? operands[index] : nil
   }
 
-  public func shape(_ index: Int) -> [Dimension]? { operand(index)?.shape }
-  public func elementType(_ index: Int) -> ElementType? { operand(index)?.elementType }
+  package func shape(_ index: Int) -> [Dimension]? { operand(index)?.shape }
+  package func elementType(_ index: Int) -> ElementType? { operand(index)?.elementType }
 
   // MARK: Attributes
 
@@ -54,42 +57,42 @@ public struct Invocation: Sendable {
   }
 
   /// Whether the node itself gives the attribute.
-  public func has(_ name: String) -> Bool { attributes.contains { $0.name == name } }
+  package func has(_ name: String) -> Bool { attributes.contains { $0.name == name } }
 
   /// An integer attribute or its default.
-  public func int(_ name: String) -> Int? {
+  package func int(_ name: String) -> Int? {
     if case .int(let value)? = value(name) { return Int(value) }
     return nil
   }
 
   /// A list of integers or its default.
-  public func ints(_ name: String) -> [Int]? {
+  package func ints(_ name: String) -> [Int]? {
     if case .ints(let values)? = value(name) { return values.map(Int.init) }
     return nil
   }
 
-  public func float(_ name: String) -> Float? {
+  package func float(_ name: String) -> Float? {
     if case .float(let value)? = value(name) { return value }
     return nil
   }
 
-  public func floats(_ name: String) -> [Float]? {
+  package func floats(_ name: String) -> [Float]? {
     if case .floats(let values)? = value(name) { return values }
     return nil
   }
 
-  public func string(_ name: String) -> String? {
+  package func string(_ name: String) -> String? {
     if case .string(let bytes)? = value(name) { return String(decoding: bytes, as: UTF8.self) }
     return nil
   }
 
-  public func tensor(_ name: String) -> Tensor? {
+  package func tensor(_ name: String) -> Tensor? {
     if case .tensor(let value)? = value(name) { return value.tensor }
     return nil
   }
 
   /// `axis` counted from the front, for a tensor of `rank` axes; throws if there is no such axis.
-  public func normalizedAxis(_ axis: Int, rank: Int) throws(CompileError) -> Int {
+  package func normalizedAxis(_ axis: Int, rank: Int) throws(CompileError) -> Int {
     let (shifted, overflow) = axis.addingReportingOverflow(axis < 0 ? rank : 0)
     guard !overflow, (0..<rank).contains(shifted) else {
       throw malformed("axis \(axis) is out of range for \(rank) axes")

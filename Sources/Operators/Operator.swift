@@ -1,8 +1,11 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// All that prunec knows of one operator.
 ///
 /// There are no default implementations: an operator that has not answered every question does not
 /// compile. Operators see plain values, never the graph.
-public protocol Operator: Sendable {
+package protocol Operator: Sendable {
   /// What the operator is called, and what it takes and gives.
   var signature: Signature { get }
 

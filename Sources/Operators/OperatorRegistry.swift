@@ -1,7 +1,9 @@
+import PrunecGraphIR
+
 /// Every operator that prunec understands, by name and operator set version.
-public enum OperatorRegistry {
+package enum OperatorRegistry {
   /// All operators. The one list of them.
-  public static let all: [any Operator] = [
+  package static let all: [any Operator] = [
     attentionOperators,
     constantOperators,
     convolutionOperators,
@@ -22,7 +24,7 @@ public enum OperatorRegistry {
     grouping: all, by: { $0.signature.operation })
 
   /// The operator called `name` in version `opset` of its domain, if prunec understands it.
-  public static func find(_ name: OperationName, opset: Int) -> (any Operator)? {
+  package static func find(_ name: OperationName, opset: Int) -> (any Operator)? {
     let name = OperationName(name.type, domain: name.domain)
     return byName[name]?.first { $0.signature.opsets.contains(opset) }
   }

@@ -1,26 +1,26 @@
 /// An axis of one of a node's operands or results.
-public struct AxisReference: Hashable, Sendable {
-  public enum Slot: Hashable, Sendable {
+package struct AxisReference: Hashable, Sendable {
+  package enum Slot: Hashable, Sendable {
     case operand(Int)
     case result(Int)
     /// An axis that no tensor has, such as the groups of a grouped convolution.
     case virtual(Int)
   }
-  public let slot: Slot
+  package let slot: Slot
   /// The axis, counted from the front; of a virtual one, its extent.
-  public let axis: Int
+  package let axis: Int
 
-  public static func operand(_ index: Int, axis: Int) -> AxisReference {
+  package static func operand(_ index: Int, axis: Int) -> AxisReference {
     AxisReference(slot: .operand(index), axis: axis)
   }
 
-  public static func result(_ index: Int = 0, axis: Int) -> AxisReference {
+  package static func result(_ index: Int = 0, axis: Int) -> AxisReference {
     AxisReference(slot: .result(index), axis: axis)
   }
 }
 
 /// How the indices of a node's axes belong together when some are removed.
-public enum Relation: Sendable {
+package enum Relation: Sendable {
   /// Index i of one is index i of the other.
   case equal(AxisReference, AxisReference)
   /// Index i of `part` is index `start + i * step` of `whole`.
@@ -51,7 +51,7 @@ public enum Relation: Sendable {
 
 extension Relation {
   /// The axes that the relation names.
-  public var references: [AxisReference] {
+  package var references: [AxisReference] {
     switch self {
     case .equal(let a, let b): [a, b]
     case .section(let part, let whole, _, _), .selection(let part, let whole, _): [part, whole]
@@ -66,57 +66,57 @@ extension Relation {
 
 /// The relations of one node, as its operator states them. An axis that is not mentioned by any is
 /// pinned, so what an operator forgets is safe.
-public struct Relations: Sendable {
-  public private(set) var list: [Relation] = []
+package struct Relations: Sendable {
+  package private(set) var list: [Relation] = []
   private var virtualCount = 0
 
-  public init() {}
+  package init() {}
 
-  public mutating func equal(_ a: AxisReference, _ b: AxisReference) { list.append(.equal(a, b)) }
+  package mutating func equal(_ a: AxisReference, _ b: AxisReference) { list.append(.equal(a, b)) }
 
-  public mutating func section(
+  package mutating func section(
     _ part: AxisReference, of whole: AxisReference, start: Int, step: Int = 1
   ) {
     list.append(.section(part: part, whole: whole, start: start, step: step))
   }
 
-  public mutating func selection(_ part: AxisReference, of whole: AxisReference, indices: [Int]) {
+  package mutating func selection(_ part: AxisReference, of whole: AxisReference, indices: [Int]) {
     list.append(.selection(part: part, whole: whole, indices: indices))
   }
 
-  public mutating func split(_ whole: AxisReference, into factors: [AxisReference]) {
+  package mutating func split(_ whole: AxisReference, into factors: [AxisReference]) {
     list.append(.split(whole: whole, factors: factors))
   }
 
-  public mutating func pin(_ axis: AxisReference, because reason: String) {
+  package mutating func pin(_ axis: AxisReference, because reason: String) {
     list.append(.pinned(axis, because: reason))
   }
 
-  public mutating func free(_ axis: AxisReference) { list.append(.free(axis)) }
+  package mutating func free(_ axis: AxisReference) { list.append(.free(axis)) }
 
-  public mutating func readExtents(ofOperand operand: Int, firstAxis: Int) {
+  package mutating func readExtents(ofOperand operand: Int, firstAxis: Int) {
     list.append(.extents(operand: operand, first: firstAxis))
   }
 
-  public mutating func sum(over axis: AxisReference) { list.append(.sum(axis)) }
+  package mutating func sum(over axis: AxisReference) { list.append(.sum(axis)) }
 
   /// The node computes mean and variance over the axis (of each of `blocks` runs of it) and normalises.
-  public mutating func normalize(over axis: AxisReference, blocks: Int = 1) {
+  package mutating func normalize(over axis: AxisReference, blocks: Int = 1) {
     list.append(.gathering(axis, fill: .moments, blocks: blocks))
   }
 
   /// The node gathers the elements along the axis; ones that are `fill` change nothing.
-  public mutating func gather(over axis: AxisReference, ignoring fill: Mask.Fill) {
+  package mutating func gather(over axis: AxisReference, ignoring fill: Mask.Fill) {
     list.append(fill == .zero ? .sum(axis) : .gathering(axis, fill: fill, blocks: 1))
   }
 
   /// The node sums over the axis, and only this operand can be masked.
-  public mutating func sum(overCoefficient axis: AxisReference, zero: Int = 0) {
+  package mutating func sum(overCoefficient axis: AxisReference, zero: Int = 0) {
     list.append(.coefficient(axis, zero: zero))
   }
 
   /// A new axis of `extent` that no tensor has.
-  public mutating func virtualAxis(extent: Int) -> AxisReference {
+  package mutating func virtualAxis(extent: Int) -> AxisReference {
     defer { virtualCount += 1 }
     return AxisReference(slot: .virtual(virtualCount), axis: extent)
   }

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// What is known of the elements of small tensors: exporters compute shapes by operators that move
 /// elements, besides arithmetic.
 extension ValueFacts {

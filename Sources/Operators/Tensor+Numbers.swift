@@ -1,3 +1,5 @@
+import PrunecTensors
+
 extension Tensor {
   /// Calls `body` with the elements as float32: those of a float32 tensor as they lie in memory, which
   /// spares a large weight the copy that `floats` would be.
@@ -25,7 +27,7 @@ extension Tensor {
 
   /// A tensor of an integer type, or of booleans, that holds `values` modulo its width:
   /// what integer arithmetic of that width would have given.
-  public init(wrapping values: [Int], to elementType: ElementType, shape: [Int]) {
+  package init(wrapping values: [Int], to elementType: ElementType, shape: [Int]) {
     func wrap<Element: FixedWidthInteger & BitwiseCopyable>(_: Element.Type) -> Tensor {
       Tensor(elementType, shape: shape, elements: values.map(Element.init(truncatingIfNeeded:)))
     }
@@ -46,7 +48,7 @@ extension Tensor {
 
 extension ElementType {
   /// Least and greatest value of an integer type or of booleans, as far as `Int` reaches.
-  public var integerRange: ClosedRange<Int> {
+  package var integerRange: ClosedRange<Int> {
     switch self {
     case .bool: 0...1
     case .uint2: 0...3

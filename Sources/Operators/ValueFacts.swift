@@ -1,4 +1,5 @@
-@_exported import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// An integer known at compile time: a number, a named extent, or nothing.
 public typealias SymbolicInteger = Dimension.Extent

@@ -1,3 +1,6 @@
+import PrunecCalibration
+import PrunecGraphIR
+
 /// Samples by the keys that pipelines call them by.
 public struct CalibrationSets: Sendable {
   /// The key of the samples that passes look at where a pipeline names none.

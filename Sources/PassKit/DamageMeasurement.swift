@@ -1,11 +1,18 @@
-import LinearAlgebra
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecRuntime
+import PrunecSelection
+import PrunecSemantics
+import PrunecTensors
 
 /// Measures what cutting one group alone does to the outputs of a graph, at several widths.
 ///
 /// Of each width the least important channels go, by the scores; the weights of the layers behind make up for them on the
 /// original's inputs (`NestedFit`). The cut graph runs on the samples, from the first node that differs: all groups are measured
 /// in one pass through the graph.
-public struct DamageMeasurement: Sendable {
+package struct DamageMeasurement: Sendable {
   private let graph: Graph
   private let facts: GraphFacts
   private let coupling: CouplingAnalysis
@@ -14,11 +21,11 @@ public struct DamageMeasurement: Sendable {
   private let places: [NodeID: Int]
 
   /// Thoroughness with which groups are measured.
-  public struct Grid: Sendable {
+  package struct Grid: Sendable {
     /// Samples that the cut graphs run on.
-    public let samples: Int
+    package let samples: Int
     /// Fractions of a group's channels that are kept.
-    public let fractions: [Double]
+    package let fractions: [Double]
   }
 
   private static let fine = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.12, 0.06]
@@ -33,7 +40,7 @@ public struct DamageMeasurement: Sendable {
   ]
 
   /// The most thorough grid that takes at most so many multiply-accumulate operations, or the quickest.
-  public func grid(within macs: Double) -> Grid {
+  package func grid(within macs: Double) -> Grid {
     let ends = groupsInOrder().map { group in
       graph.nodes.reduce(0.0) { sum, node in
         guard places[node]! >= group.first, let (found, call) = facts.invocation(of: node) else {
@@ -59,7 +66,7 @@ public struct DamageMeasurement: Sendable {
       .sorted { ($0.first, $0.index) < ($1.first, $1.index) }
   }
 
-  public init(
+  package init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
     _ statistics: LayerStatistics
   ) {
@@ -69,7 +76,7 @@ public struct DamageMeasurement: Sendable {
   }
 
   /// Measures all groups that may be cut on `batches`. `progress` gets the share that is done.
-  public func table(
+  package func table(
     _ batches: some CalibrationBatches, fractions: [Double],
     threadCount: Int = Session.processorCount, progress: ((Double) -> Void)? = nil
   ) throws(CompileError) -> DamageTable {

@@ -3,7 +3,7 @@ public enum Effort: String, Sendable, CaseIterable {
   case quick, normal, thorough
 
   /// Multiply-accumulate operations that a measurement may take.
-  public var macs: Double {
+  package var macs: Double {
     switch self {
     case .quick: 1e11
     case .normal: 3e12

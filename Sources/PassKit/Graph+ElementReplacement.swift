@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 extension Graph {
   /// Makes the elements `numbers`, by index, of an operand that is a computed int64 vector these numbers.
   ///
@@ -8,7 +13,7 @@ extension Graph {
   ///     y = Expand(x, t)          =>   y = Expand(x, Gather(Concat(t, [32]), [0, 1, 3]))
   ///
   /// `facts` tell the lengths of the vectors involved.
-  public mutating func replaceElements(
+  package mutating func replaceElements(
     _ numbers: [Int: Int], ofOperand operand: Int, of node: NodeID, _ facts: GraphFacts
   ) {
     let vector = self[node].inputs[operand]!

@@ -1,13 +1,18 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// What becomes of a graph when only some indices of its axes stay: weights are sliced, attributes and shape
 /// constants follow.
-public struct GraphCut {
+package struct GraphCut {
   /// The indices that stay of every axis that loses some.
-  public let kept: [Axis: [Int]]
-  public let adaptations: [(node: NodeID, changes: [Adaptation])]
+  package let kept: [Axis: [Int]]
+  package let adaptations: [(node: NodeID, changes: [Adaptation])]
   private let facts: GraphFacts
 
   /// Asks the operators of all nodes but masks what has to follow. Throws where one cannot.
-  public init(
+  package init(
     _ graph: Graph, _ facts: GraphFacts, keeping kept: [Axis: [Int]]
   ) throws(CompileError) {
     self.kept = kept
@@ -40,7 +45,7 @@ public struct GraphCut {
   }
 
   /// Cuts `graph`, which may have lost masks since.
-  public func perform(on graph: inout Graph) {
+  package func perform(on graph: inout Graph) {
     for axis in kept.keys.sorted() {
       guard let value = graph.value(axis.value) else { continue }
       let indices = kept[axis]!

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecSelection
+
 /// Outcome of a budget of time.
 public struct LatencyReport: Sendable, Encodable {
   /// Medians, in milliseconds.
@@ -28,7 +31,7 @@ public struct LatencyReport: Sendable, Encodable {
 }
 
 /// Times of parts that can be held against the time of the whole model.
-public protocol MeasuredTimes: PartTimes {
+package protocol MeasuredTimes: PartTimes {
   var device: TimingDevice { get }
 
   /// How long the original takes, in seconds.
@@ -49,7 +52,7 @@ public protocol MeasuredTimes: PartTimes {
 ///
 /// Where the times are so wrong that this leads far below the target, channels are given back to all groups alike, by
 /// nothing but measurements of the whole.
-public struct LatencyBudget {
+package struct LatencyBudget {
   private let selection: ChannelSelection
   private let target: LatencyTarget
   private let scope: Scope
@@ -66,7 +69,7 @@ public struct LatencyBudget {
   private static let attempts = 6
   private static let attemptsToGiveBack = 5
 
-  public init(
+  package init(
     _ selection: ChannelSelection, _ target: LatencyTarget, scope: Scope,
     _ times: any MeasuredTimes
   ) {
@@ -92,7 +95,8 @@ public struct LatencyBudget {
   }
 
   /// The channels to remove. Throws a failed check that says how far it can go, where the budget cannot be met.
-  public func removed() throws(CompileError) -> (channels: [Int: Set<Int>], report: LatencyReport) {
+  package func removed() throws(CompileError) -> (channels: [Int: Set<Int>], report: LatencyReport)
+  {
     let most = selection.mostCounts
     if most == selection.wholeCounts {
       // The original takes all of its time.
@@ -198,7 +202,7 @@ extension LatencyReport {
   fileprivate var isFarBelow: Bool { afterMs < targetMs * LatencyBudget.farBelow }
 
   /// What there is to say about a model that has become faster than was asked for.
-  public var shortfallWarning: Diagnostic? {
+  package var shortfallWarning: Diagnostic? {
     guard isFarBelow, afterMs < beforeMs else { return nil }
     return Diagnostic(
       .warning,
@@ -208,7 +212,7 @@ extension LatencyReport {
   }
 
   /// A time of so many milliseconds, with three digits at least.
-  public func text(_ milliseconds: Double) -> String {
+  package func text(_ milliseconds: Double) -> String {
     guard milliseconds >= 0, milliseconds < 1e12 else { return "\(milliseconds) ms" }
     func fixed(_ value: Double, _ digits: Int) -> String {
       let scale = [1.0, 10, 100, 1000][digits]

@@ -1,15 +1,19 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+
 /// A Mask node as passes see it.
-public struct MaskNode: Sendable {
-  public let node: NodeID
+package struct MaskNode: Sendable {
+  package let node: NodeID
   /// What it masks, counted from the front.
-  public let axis: Axis
-  public let keep: [Int]
-  public let fill: Mask.Fill
-  public let blocks: Int
-  public let zero: Int
+  package let axis: Axis
+  package let keep: [Int]
+  package let fill: Mask.Fill
+  package let blocks: Int
+  package let zero: Int
 
   /// `nil` where the node is no Mask that is understood, or its operand's rank is not known.
-  public init?(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
+  package init?(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
     guard graph[id].operation.isMask, let operand = graph[id].inputs.first.flatMap({ $0 }),
       let (_, call) = facts.invocation(of: id), let rank = call.shape(0)?.count,
       let axis = call.int("axis").flatMap({ try? call.normalizedAxis($0, rank: rank) }),
@@ -27,13 +31,13 @@ public struct MaskNode: Sendable {
 
 extension OperationName {
   /// Whether this is prunec's own Mask operator.
-  public var isMask: Bool { domain == Mask.domain && type == "Mask" }
+  package var isMask: Bool { domain == Mask.domain && type == "Mask" }
 }
 
 extension Graph {
   /// Takes the import of prunec's own operators away once nothing uses them: no other runtime knows
   /// them.
-  public mutating func dropMaskImport() {
+  package mutating func dropMaskImport() {
     if !nodes.contains(where: { self[$0].operation.domain == Mask.domain }) {
       opsetImports.removeAll { $0.domain == Mask.domain }
     }

@@ -1,27 +1,31 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+
 /// An operand at which removed channels must be masked, for the masked graph to compute what the
 /// shrunk one will.
-public struct MaskPlace: Sendable {
+package struct MaskPlace: Sendable {
   /// What tells masks apart: operands with the same key can share one.
-  public struct Key: Hashable, Sendable {
-    public let axis: Axis
-    public let fill: Mask.Fill
-    public let blocks: Int
+  package struct Key: Hashable, Sendable {
+    package let axis: Axis
+    package let fill: Mask.Fill
+    package let blocks: Int
     /// The integer that stands for zero.
-    public let zero: Int
+    package let zero: Int
 
-    public init(axis: Axis, fill: Mask.Fill, blocks: Int, zero: Int) {
+    package init(axis: Axis, fill: Mask.Fill, blocks: Int, zero: Int) {
       self.axis = axis
       self.fill = fill
       self.blocks = blocks
       self.zero = zero
     }
   }
-  public let node: NodeID
-  public let operand: Int
-  public let key: Key
+  package let node: NodeID
+  package let operand: Int
+  package let key: Key
 
   /// All places of a graph of whose axes the indices `kept` stay, in order of execution.
-  public static func all(
+  package static func all(
     in graph: Graph, _ facts: GraphFacts, _ kept: [Axis: [Int]]
   ) -> [MaskPlace] {
     var places: [MaskPlace] = []

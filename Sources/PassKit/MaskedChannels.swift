@@ -1,13 +1,17 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecSemantics
+
 /// The channels that a graph's Mask nodes mask.
-public struct MaskedChannels: Sendable {
+package struct MaskedChannels: Sendable {
   /// The Mask nodes, in order of execution.
-  public let masks: [NodeID]
+  package let masks: [NodeID]
   /// For each group, the channels that some mask leaves out.
-  public let removed: [Int: Set<Int>]
+  package let removed: [Int: Set<Int>]
 
   /// Reads the masks of `graph`. Throws an unsupported error for a mask of channels that cannot be
   /// removed.
-  public init(
+  package init(
     in graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis
   ) throws(CompileError) {
     var masks: [NodeID] = []

@@ -1,12 +1,16 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecSemantics
+
 /// A graph's masks taken out of it together with the channels that they mask.
-public struct MaskedCut {
+package struct MaskedCut {
   /// The Mask nodes, in order of execution.
-  public let masks: [NodeID]
-  public let cut: GraphCut
+  package let masks: [NodeID]
+  package let cut: GraphCut
 
   /// The channels of the groups `whole` stay. Throws an unsupported error where masks leave out what cannot be removed, or an
   /// operator cannot follow.
-  public init(
+  package init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, whole: Set<Int> = []
   ) throws(CompileError) {
     let masked = try MaskedChannels(in: graph, facts, coupling)
@@ -16,7 +20,7 @@ public struct MaskedCut {
   }
 
   /// Removes the masks, then the channels.
-  public func perform(on graph: inout Graph) {
+  package func perform(on graph: inout Graph) {
     for id in masks {
       graph.replaceAllUses(of: graph[id].outputs[0]!, with: graph[id].inputs[0]!)
       graph.erase(id)

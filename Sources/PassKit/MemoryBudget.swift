@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecRuntime
+import PrunecSelection
+import PrunecSemantics
+
 /// Outcome of a budget of memory: sizes of arenas for the activations, in bytes.
 public struct MemoryReport: Sendable, Encodable {
   public let beforeBytes: Int
@@ -16,9 +21,9 @@ public struct MemoryReport: Sendable, Encodable {
 /// The use at each node follows from the lifetimes of values. The runtime's plan at some widths corrects it for workspace, fusion
 /// and places in the arena. Channels are chosen by this estimate; the model that comes out is planned; the new plan corrects the
 /// next choice. Where that does not lead to the target, channels are given back to all groups alike.
-public struct MemoryBudget {
+package struct MemoryBudget {
   /// Bytes of an arena, and those in use while each node runs.
-  public typealias Use = (arena: Int, ofNode: [NodeID: Int])
+  package typealias Use = (arena: Int, ofNode: [NodeID: Int])
 
   private let selection: ChannelSelection
   private let target: MemoryTarget
@@ -28,7 +33,7 @@ public struct MemoryBudget {
   /// Use of the model when group i keeps `kept[i]` channels.
   private let use: (_ kept: [Int]) throws(CompileError) -> Use
 
-  public init(
+  package init(
     _ selection: ChannelSelection, _ target: MemoryTarget, scope: Scope, before: Int,
     use: @escaping (_ kept: [Int]) throws(CompileError) -> Use
   ) {
@@ -45,7 +50,7 @@ public struct MemoryBudget {
   private typealias Choice = (kept: [Int], size: Int)
 
   /// The channels to remove. Throws a failed check that says how far it can go, where the budget cannot be met.
-  public func removed() throws(CompileError) -> (channels: [Int: Set<Int>], report: MemoryReport) {
+  package func removed() throws(CompileError) -> (channels: [Int: Set<Int>], report: MemoryReport) {
     let limit =
       switch target {
       case .fraction(let fraction): Int(fraction * Double(before))
@@ -120,7 +125,7 @@ extension Session {
   /// Memory that one thread needs to run `graph` on inputs of `shapes`.
   ///
   /// Throws where the graph cannot be planned, or would take more memory than half of the machine's.
-  public static func memoryUse(
+  package static func memoryUse(
     of graph: Graph, _ shapes: InputShapes
   ) throws(CompileError) -> MemoryBudget.Use {
     let inputs = try SeededInputs().tensors(for: graph, shapes: shapes.extents)

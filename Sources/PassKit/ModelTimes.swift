@@ -1,4 +1,9 @@
-import Runtime
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecRuntime
+import PrunecSelection
+import PrunecSemantics
+import PrunecTensors
 
 /// How long the parts of a graph take at any widths of its groups: every part is timed by itself, once for each
 /// combination of its own widths, and corrected by what it takes in the whole model at full width.
@@ -8,9 +13,9 @@ import Runtime
 /// What a part takes alone is not what it takes in its model, mostly for what lies in which cache; measuring it there at
 /// full width tells by how much. What is executed by its operator's reference is not timed, but taken to be proportional to
 /// its operations.
-public final class ModelTimes: MeasuredTimes {
-  public let groupsOfPart: [[Int]]
-  public var device: TimingDevice { .runtime(threads: threadCount) }
+package final class ModelTimes: MeasuredTimes {
+  package let groupsOfPart: [[Int]]
+  package var device: TimingDevice { .runtime(threads: threadCount) }
 
   private let threadCount: Int
   private let graph: Graph
@@ -31,11 +36,11 @@ public final class ModelTimes: MeasuredTimes {
   private var known: [[[Int]: Double]]
   private let original: Session
   private let inputs: [Tensor]
-  public private(set) var warnings: [Diagnostic] = []
+  package private(set) var warnings: [Diagnostic] = []
 
   /// Measures `graph` at full width, on inputs of `shapes`. `original` is what it has been made from, against which results
   /// are measured.
-  public init(
+  package init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis,
     _ selection: ChannelSelection, original: Graph, shapes: InputShapes, threadCount: Int
   ) throws(CompileError) {
@@ -129,7 +134,7 @@ public final class ModelTimes: MeasuredTimes {
     return Self.typed(graph, inputTypes)
   }
 
-  public func seconds(
+  package func seconds(
     of parts: [Int], keeping kept: [Int]
   ) throws(CompileError) -> [Double] {
     if !isCalibrated { try calibrate() }
@@ -159,7 +164,7 @@ public final class ModelTimes: MeasuredTimes {
   }
 
   /// Keeps what has been measured of parts for later runs.
-  public func save() {
+  package func save() {
     if let failure = table.save() { warnings.append(Diagnostic(.note, failure)) }
   }
 
@@ -167,11 +172,11 @@ public final class ModelTimes: MeasuredTimes {
   private static let patience = 1.5
   private static let runs = 6...100
 
-  public func measureWhole() throws(CompileError) -> Double {
+  package func measureWhole() throws(CompileError) -> Double {
     try medians(of: [original])[0]
   }
 
-  public func measure(
+  package func measure(
     keeping kept: [Int]
   ) throws(CompileError) -> (before: Double, after: Double) {
     let pruned = Session(try cut(kept), threadCount: threadCount)

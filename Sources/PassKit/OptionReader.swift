@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// The options given to a pass in a pipeline's text, taken one by one.
 public struct OptionReader: Sendable {
   private let pass: String

@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// A step of a pipeline.
 public protocol Pass: Sendable {
   /// Kebab-case of the type's name.

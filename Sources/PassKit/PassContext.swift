@@ -1,4 +1,8 @@
-@_exported import Selection
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecSelection
+import PrunecSemantics
 
 /// What passes share while a pipeline runs: cached analyses, scores, and what is to be reported.
 public struct PassContext: Sendable {
@@ -14,13 +18,13 @@ public struct PassContext: Sendable {
   /// Receives how far a pass that takes long has come, from 0 to 1.
   public var progress: (@Sendable (Double) -> Void)?
   /// Sums over the inputs of layers on samples, before any channel is masked.
-  public var statistics: LayerStatistics?
+  package var statistics: LayerStatistics?
   /// For axes of weights that make turned heads, by index the share that a dimension has of its head's power.
-  public var rotatedPowers: [Axis: [Int: Float]] = [:]
+  package var rotatedPowers: [Axis: [Int: Float]] = [:]
   /// Effect of cutting single groups on the outputs.
-  public var damage: DamageTable?
+  package var damage: DamageTable?
   /// The latest scores.
-  public var scores: ChannelScores?
+  package var scores: ChannelScores?
   /// Outcome of a budget of memory.
   public var memory: MemoryReport?
   /// Outcome of a budget of time.
@@ -28,21 +32,21 @@ public struct PassContext: Sendable {
   /// Warnings for the user, in order.
   public var warnings: [Diagnostic] = []
   /// The model as it was before channels were masked for the first time.
-  public var uncut: UncutModel?
+  package var uncut: UncutModel?
   /// The graph as it was before channels were masked for the first time: what compensation brings the small one closest to.
-  public var unmaskedGraph: Graph?
+  package var unmaskedGraph: Graph?
   /// The indices that stay of the axes of `unmaskedGraph`.
-  public private(set) var keptOfUnmasked: [Axis: [Int]] = [:]
+  package private(set) var keptOfUnmasked: [Axis: [Int]] = [:]
   /// The graph as it was before channels were taken out, masks included; what the small graph must
   /// agree with.
   public var maskedGraph: Graph?
   /// The graph as it was before channels were taken out for the first time, masks included.
-  public var uncutGraph: Graph?
+  package var uncutGraph: Graph?
   /// What the shrinking passes took out.
-  public var shrinkage: Shrinkage?
+  package var shrinkage: Shrinkage?
 
   /// Follows a cut: what is known of axes is known of the indices that stay.
-  public mutating func keep(_ kept: [Axis: [Int]]) {
+  package mutating func keep(_ kept: [Axis: [Int]]) {
     scores?.keep(kept)
     if unmaskedGraph != nil { keptOfUnmasked = keptOfUnmasked.cut(to: kept) }
     for (axis, indices) in kept {

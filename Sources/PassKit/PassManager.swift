@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecSemantics
+import PrunecTensors
+
 /// Builds the passes that a pipeline names and runs them on a graph.
 public struct PassManager: Sendable {
   /// What to do around the passes, for those who develop them.

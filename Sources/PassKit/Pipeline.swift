@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// A pipeline as text describes it: passes with options, and groups of passes that run until nothing
 /// changes. `Pipeline(text)` and `description` are inverse to each other.
 ///

@@ -1,10 +1,14 @@
-import Calibration
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
 
 /// A group of masked channels that one layer alone reads: which of them stay can be chosen anew until that layer runs.
 ///
 /// Nothing but the layer sums or gathers over the channels. Depthwise layers between, each channel of which depends on one
 /// channel, may have masks of their own.
-public struct ReselectableGroup: Sendable {
+package struct ReselectableGroup: Sendable {
   /// A mask of the group, and for each channel the indices of what it masks.
   private struct Place: Sendable {
     let mask: MaskNode
@@ -12,20 +16,20 @@ public struct ReselectableGroup: Sendable {
   }
 
   /// Index of the group in the coupling.
-  public let group: Int
+  package let group: Int
   /// The node of the layer.
-  public let consumer: NodeID
+  package let consumer: NodeID
   /// For each channel the indices of the layer's input that hold it.
-  public let indices: [[Int]]
+  package let indices: [[Int]]
   /// The channels that the masks keep.
-  public let kept: [Int]
+  package let kept: [Int]
   private let places: [Place]
 
   /// Longest row of a layer whose channels are chosen anew: the work grows with its third power.
   private static let lengthLimit = 2304
 
   /// The groups of a masked graph that can be chosen anew. `facts` have numbers for all extents.
-  public static func all(
+  package static func all(
     in graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis
   ) -> [ReselectableGroup] {
     var masks: [Int: [MaskNode]] = [:]
@@ -87,7 +91,7 @@ public struct ReselectableGroup: Sendable {
   }
 
   /// Makes the masks keep other channels.
-  public func keep(_ channels: [Int], in graph: inout Graph) {
+  package func keep(_ channels: [Int], in graph: inout Graph) {
     for place in places {
       let keep = channels.flatMap { place.indices[$0] }.sorted()
       graph.setAttribute(Attribute("keep", keep), of: place.mask.node)

@@ -1,18 +1,21 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// What stays of every axis of the graph that channels were taken out of, counted as before the first
 /// cut.
-public struct Shrinkage: Sendable {
+package struct Shrinkage: Sendable {
   /// By axis of the graph.
-  public private(set) var keptIndices: [Axis: [Int]] = [:]
+  package private(set) var keptIndices: [Axis: [Int]] = [:]
   /// By axis of the original's constants, those included that passes have merged into others. An axis
   /// of which no one cut can be told is missing: where one constant has become several, and these
   /// were cut differently.
-  public private(set) var keptOfOriginal: [Axis: [Int]] = [:]
+  package private(set) var keptOfOriginal: [Axis: [Int]] = [:]
   private var disputed: Set<Axis> = []
 
-  public init() {}
+  package init() {}
 
   /// Adds a further cut of `graph`, whose indices count what the cuts before it left.
-  public mutating func append(_ kept: [Axis: [Int]], of graph: Graph) {
+  package mutating func append(_ kept: [Axis: [Int]], of graph: Graph) {
     keptIndices = keptIndices.cut(to: kept)
     var cuts: [Axis: [Int]?] = [:]
     for axis in Self.constantAxes(of: graph) {
@@ -37,7 +40,7 @@ public struct Shrinkage: Sendable {
 
 extension [Axis: [Int]] {
   /// The indices that stay of each axis after a further cut, whose indices count what is left by this one.
-  public func cut(to kept: [Axis: [Int]]) -> [Axis: [Int]] {
+  package func cut(to kept: [Axis: [Int]]) -> [Axis: [Int]] {
     merging(kept) { before, now in now.map { before[$0] } }
   }
 }

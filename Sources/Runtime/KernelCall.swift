@@ -1,4 +1,4 @@
-import CKernels
+import CPrunecKernels
 
 /// One kernel with its arguments.
 ///

@@ -1,4 +1,6 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecTensors
 
 /// The memory of one plan: the arena that its buffers share, and the constants.
 ///

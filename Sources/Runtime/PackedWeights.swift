@@ -1,4 +1,6 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecTensors
 
 /// The constant weights of a product in the kernels' own order, and its biases: packed when they are first used.
 ///

@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// A graph made ready for inputs of given shapes.
 final class Plan {
   /// A step with its memory.

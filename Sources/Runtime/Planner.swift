@@ -1,4 +1,8 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// Turns a graph, for inputs of given shapes, into steps: which kernel runs when, on which memory.
 ///

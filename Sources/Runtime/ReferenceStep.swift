@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecSemantics
+import PrunecTensors
+
 /// A node that is executed by its operator's `evaluate`.
 struct ReferenceStep {
   enum Operand {

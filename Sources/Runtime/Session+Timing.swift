@@ -1,4 +1,6 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecTensors
 
 /// How long a model takes, and each of its steps.
 public struct Timing: Sendable, Encodable {

@@ -1,5 +1,6 @@
 import Glibc
-@_exported import Semantics
+import PrunecGraphIR
+import PrunecTensors
 
 /// A model made ready to run.
 ///

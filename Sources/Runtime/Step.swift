@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// One step of a plan, before and after it gets its memory.
 struct Step {
   /// What it computes; the first gives it its name.

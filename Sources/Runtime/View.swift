@@ -1,3 +1,6 @@
+import PrunecOperators
+import PrunecTensors
+
 /// Where the elements of a value lie: in which buffer, from which element on, and how far from one index of
 /// each axis to the next.
 ///

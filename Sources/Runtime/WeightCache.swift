@@ -1,4 +1,8 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// The values of a model that are the same in every run, and what has been made of them: shared by all plans.
 ///

@@ -1,3 +1,6 @@
+import PrunecCoupling
+import PrunecGraphIR
+
 /// How much is to be removed.
 public enum Budget: Sendable, Hashable {
   /// Keep at most this fraction of the MACs.

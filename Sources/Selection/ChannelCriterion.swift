@@ -1,3 +1,6 @@
+import PrunecCoupling
+import PrunecGraphIR
+
 /// A measure of how important channels are. Each is a file of its own in `Criteria`; `allCriteria` lists
 /// them.
 public protocol ChannelCriterion: Sendable {
@@ -28,7 +31,7 @@ extension ChannelScores {
   /// measured gets the mean of all others, one.
   ///
   /// Throws a usage error where the criterion cannot be used on such a model.
-  public init(
+  package init(
     by criterion: any ChannelCriterion, _ inputs: ScoringInputs
   ) throws(CompileError) {
     self.init(criterion: criterion.name)

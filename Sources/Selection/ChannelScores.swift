@@ -1,15 +1,18 @@
+import PrunecCoupling
+import PrunecGraphIR
+
 /// How important each channel is: the higher, the later it goes. Comparable across groups.
 ///
 /// Kept by axis rather than by group, so that scores survive passes that rewrite the graph: IDs of
 /// values are never reused.
-public struct ChannelScores: Sendable {
-  public let criterion: String
+package struct ChannelScores: Sendable {
+  package let criterion: String
   private var scores: [Axis: [Float]] = [:]
 
-  public init(criterion: String) { self.criterion = criterion }
+  package init(criterion: String) { self.criterion = criterion }
 
   /// Records the scores of a group's channels.
-  public mutating func set(
+  package mutating func set(
     _ values: [Float], for group: ChannelGroup, in coupling: CouplingAnalysis
   ) {
     // Axes that are equal throughout share a list.
@@ -29,14 +32,14 @@ public struct ChannelScores: Sendable {
   }
 
   /// Follows a cut: of every axis in `kept`, only the scores at those indices stay.
-  public mutating func keep(_ kept: [Axis: [Int]]) {
+  package mutating func keep(_ kept: [Axis: [Int]]) {
     for (axis, indices) in kept {
       if let list = scores[axis] { scores[axis] = indices.map { list[$0] } }
     }
   }
 
   /// The scores of a group's channels; `nil` where none were recorded for any of its axes.
-  public func scores(of group: ChannelGroup) -> [Float]? {
+  package func scores(of group: ChannelGroup) -> [Float]? {
     for member in group.members {
       guard let list = scores[member.axis] else { continue }
       let values = (0..<group.count).map { channel -> Float? in

@@ -1,4 +1,5 @@
 import Foundation
+import PrunecCoupling
 
 /// Budgets that are met where it does least damage to the outputs.
 extension ChannelSelection {

@@ -1,8 +1,11 @@
+import PrunecCoupling
+import PrunecGraphIR
+
 /// Budgets of time.
 extension ChannelSelection {
   /// How many channels each group keeps so that the model takes at most `limit` seconds by `times`; `nil` where
   /// no choice within the guards does. To begin with the counts for a limit nearby saves time.
-  public func counts(
+  package func counts(
     within limit: Double, scope: Scope, _ times: any PartTimes, from start: [Int]? = nil
   ) throws(CompileError) -> [Int]? {
     // Measured damage says by itself what residual streams bear.
@@ -13,10 +16,10 @@ extension ChannelSelection {
   }
 
   /// How many channels each group has.
-  public var wholeCounts: [Int] { coupling.groups.map(\.count) }
+  package var wholeCounts: [Int] { coupling.groups.map(\.count) }
 
   /// As far as it goes.
-  public var leastCounts: [Int] {
+  package var leastCounts: [Int] {
     coupling.groups.indices.map { settled(fixed[$0] ?? least(ofGroup: $0), $0) }
   }
 
@@ -26,12 +29,12 @@ extension ChannelSelection {
   }
 
   /// As little as possible.
-  public var mostCounts: [Int] {
+  package var mostCounts: [Int] {
     coupling.groups.indices.map { settled(fixed[$0] ?? coupling.groups[$0].count, $0) }
   }
 
   /// Counts of which each group's has a share of the way from `kept` to `mostCounts` behind it.
-  public func counts(ofTheWayFrom kept: [Int], _ share: (_ group: Int) -> Double) -> [Int] {
+  package func counts(ofTheWayFrom kept: [Int], _ share: (_ group: Int) -> Double) -> [Int] {
     zip(kept, mostCounts).enumerated().map { index, counts in
       let (low, high) = counts
       guard fixed[index] == nil, low < high else { return low }
@@ -41,7 +44,7 @@ extension ChannelSelection {
   }
 
   /// Loss from keeping so many channels, counted as by the search in that scope.
-  public func loss(
+  package func loss(
     keeping kept: [Int], scope: Scope, _ times: any PartTimes
   ) throws(CompileError) -> Double {
     let loss = try losses(scope, times)

@@ -1,5 +1,11 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// Chooses the channels to remove: the least important ones that meet a budget, within the guards.
-public struct ChannelSelection {
+package struct ChannelSelection {
   private let graph: Graph
   let coupling: CouplingAnalysis
   var cost: CutCost
@@ -9,7 +15,7 @@ public struct ChannelSelection {
   let exponent: Double
   private let guards: Guards
   /// The model that budgets and guards are about: the graph before any cut.
-  public let uncut: UncutModel
+  package let uncut: UncutModel
   /// For each group its channels from the least important to the most.
   private(set) var order: [[Int]] = []
   private(set) var scores: [[Float]] = []
@@ -28,7 +34,7 @@ public struct ChannelSelection {
   /// Costs are counted for inputs of `shapes`, `nil` for those that are found for the graph itself. `uncut` is the model before
   /// cuts that have been made already. Throws a usage
   /// error for a pattern that matches nothing.
-  public init(
+  package init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ scores: ChannelScores,
     guards: Guards, damage: DamageTable? = nil, exponent: Double = 1, shapes: InputShapes? = nil,
     uncut: UncutModel? = nil
@@ -206,7 +212,7 @@ public struct ChannelSelection {
 
   /// For each group the channels to remove. Throws a failed check that says how far it can go, where
   /// the budget cannot be met.
-  public func removed(
+  package func removed(
     budget: Budget, scope: Scope
   ) throws(CompileError) -> [Int: Set<Int>] {
     let kept: [Int]
@@ -225,7 +231,7 @@ public struct ChannelSelection {
   }
 
   /// The least important channels of each group, all but `kept` of them.
-  public func removed(keeping kept: [Int]) -> [Int: Set<Int>] {
+  package func removed(keeping kept: [Int]) -> [Int: Set<Int>] {
     var removed: [Int: Set<Int>] = [:]
     for (index, group) in coupling.groups.enumerated() where kept[index] < group.count {
       removed[index] = Set(order[index].prefix(group.count - kept[index]))
@@ -338,13 +344,13 @@ public struct ChannelSelection {
   }
 
   /// What keeps a budget from going further.
-  public var guardsText: String {
+  package var guardsText: String {
     "guards: max-ratio \(guards.maxRatio), min-channels \(guards.minChannels), alignment, "
       + "half of the first layer, and what is pinned or kept"
   }
 
   /// A fraction as it is printed, in percent.
-  public static func percent(_ fraction: Double) -> String {
+  package static func percent(_ fraction: Double) -> String {
     let tenths = Int((fraction * 1000).rounded())
     return "\(tenths / 10).\(tenths % 10) %"
   }

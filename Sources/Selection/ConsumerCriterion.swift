@@ -1,3 +1,7 @@
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+
 /// A criterion that looks at nothing but the layers that read a channel, and what they read on samples.
 ///
 /// Two kinds of groups are scored otherwise. Dimensions of turned heads count the shares that they have of their heads' powers.

@@ -1,7 +1,12 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+
 /// The cost of a graph as a function of how many channels each group keeps.
-public struct CutCost: Sendable {
+package struct CutCost: Sendable {
   /// What is counted.
-  public enum Quantity: Sendable, Hashable {
+  package enum Quantity: Sendable, Hashable {
     case macs
     case parameters
     /// Bytes in memory above a limit, added up over all nodes: nothing where the limit is met.
@@ -27,7 +32,7 @@ public struct CutCost: Sendable {
   private var liveValues: LiveValues
 
   /// The cost on inputs of `shapes`; `nil` for those that are found for the graph itself.
-  public init(
+  package init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, _ shapes: InputShapes? = nil
   ) {
     self.facts = .sized(graph, facts, by: shapes ?? InputShapes(for: graph))
@@ -69,7 +74,7 @@ public struct CutCost: Sendable {
   }
 
   /// The cost when group i keeps `kept[i]` channels.
-  public func total(_ quantity: Quantity, keeping kept: [Int]) -> Int {
+  package func total(_ quantity: Quantity, keeping kept: [Int]) -> Int {
     switch quantity {
     case .macs: constantMacs &+ macs(of: nodes, kept)
     case .parameters: count(of: parameters, kept)
@@ -78,16 +83,16 @@ public struct CutCost: Sendable {
   }
 
   /// Tells what a runtime needs, in bytes, while each of the nodes runs that it does run, when group i keeps `kept[i]` channels.
-  public mutating func correctMemory(by measured: [NodeID: Int], keeping kept: [Int]) {
+  package mutating func correctMemory(by measured: [NodeID: Int], keeping kept: [Int]) {
     liveValues.correct(by: measured, keeping: kept)
   }
 
   /// The most bytes that are needed at one time when group i keeps `kept[i]` channels.
-  public func peakMemory(keeping kept: [Int]) -> Int { liveValues.peak(keeping: kept) }
+  package func peakMemory(keeping kept: [Int]) -> Int { liveValues.peak(keeping: kept) }
 
   /// How much is saved when group `group` keeps `count` channels instead of `kept[group]`. Only looks at
   /// what depends on that group.
-  public func saving(
+  package func saving(
     _ quantity: Quantity, byKeeping count: Int, ofGroup group: Int, from kept: [Int]
   ) -> Int {
     var fewer = kept
@@ -104,7 +109,7 @@ public struct CutCost: Sendable {
   }
 
   /// The MACs of some nodes.
-  public func macs(of nodes: [NodeID], _ kept: [Int]) -> Int {
+  package func macs(of nodes: [NodeID], _ kept: [Int]) -> Int {
     var total = 0
     for id in nodes {
       let call = facts.invocation(of: id) { value in
@@ -124,7 +129,7 @@ public struct CutCost: Sendable {
   }
 
   /// The elements of some values.
-  public func count(of values: [ValueID], _ kept: [Int]) -> Int {
+  package func count(of values: [ValueID], _ kept: [Int]) -> Int {
     var total = 0
     for id in values {
       var count = 1

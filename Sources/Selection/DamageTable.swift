@@ -1,29 +1,31 @@
 import Foundation
+import PrunecCoupling
+import PrunecGraphIR
 
 /// For each group, how far the outputs move when it alone keeps some numbers of its channels.
-public struct DamageTable: Sendable {
+package struct DamageTable: Sendable {
   /// One group's measurements.
-  public struct Curve: Sendable {
+  package struct Curve: Sendable {
     /// Numbers of channels kept, decreasing, and the divergence of the outputs from the original's at each.
-    public private(set) var points: [(kept: Int, divergence: Double)] = []
+    package private(set) var points: [(kept: Int, divergence: Double)] = []
 
     /// `count` channels do no damage.
-    public init(count: Int) { points = [(count, 0)] }
+    package init(count: Int) { points = [(count, 0)] }
 
     /// Adds a measurement of fewer channels than any before. Fewer channels never do less damage, and outputs that are no
     /// numbers are infinitely far away.
-    public mutating func add(kept: Int, divergence: Double) {
+    package mutating func add(kept: Int, divergence: Double) {
       let number = divergence.isNaN ? .infinity : divergence
       points.append((kept, max(number, points.last!.divergence)))
     }
 
     /// The fewest channels that have been tried.
-    public var fewest: Int { points.last!.kept }
+    package var fewest: Int { points.last!.kept }
 
     private static let offset = 1e-6
 
     /// The damage of keeping `kept` channels: between measurements its logarithm is linear.
-    public func divergence(keeping kept: Int) -> Double {
+    package func divergence(keeping kept: Int) -> Double {
       guard let next = points.firstIndex(where: { $0.kept <= kept }) else { return .infinity }
       let (low, high) = (points[next], points[max(0, next - 1)])
       guard high.kept > low.kept, low.kept < kept, low.divergence.isFinite else {
@@ -36,25 +38,25 @@ public struct DamageTable: Sendable {
   }
 
   /// Fractions of a group's channels at which groups were measured, decreasing.
-  public let fractions: [Double]
+  package let fractions: [Double]
   /// Number of samples that the outputs were compared on.
-  public let sampleCount: Int
+  package let sampleCount: Int
   /// By the first axis of a group.
   private var curves: [Axis: Curve] = [:]
 
-  public init(fractions: [Double], sampleCount: Int) {
+  package init(fractions: [Double], sampleCount: Int) {
     (self.fractions, self.sampleCount) = (fractions, sampleCount)
   }
 
   /// How many of `count` channels a fraction is.
-  public static func kept(_ fraction: Double, of count: Int) -> Int {
+  package static func kept(_ fraction: Double, of count: Int) -> Int {
     max(1, Int((fraction * Double(count)).rounded()))
   }
 
   /// Number of measurements of all groups.
-  public var measurementCount: Int { curves.values.reduce(0) { $0 + $1.points.count - 1 } }
+  package var measurementCount: Int { curves.values.reduce(0) { $0 + $1.points.count - 1 } }
 
-  public subscript(group: ChannelGroup) -> Curve? {
+  package subscript(group: ChannelGroup) -> Curve? {
     get { group.members.first.flatMap { curves[$0.axis] } }
     set { if let axis = group.members.first?.axis { curves[axis] = newValue } }
   }

@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// The values that a graph holds in memory while it runs, as a function of how many channels each group keeps.
 ///
 /// Values are in memory from the node that makes them to the last that reads them, graph outputs to the end. Each element takes four

@@ -1,3 +1,8 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecSemantics
+import PrunecTensors
+
 /// A criterion that looks at nothing but the rows of the weights that make a channel, each with its bias
 /// appended as a last column.
 public protocol RowCriterion: ChannelCriterion {

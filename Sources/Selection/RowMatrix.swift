@@ -1,14 +1,15 @@
-import LinearAlgebra
+import PrunecLinearAlgebra
+import PrunecTensors
 
 /// The rows of a layer's weight, one per output channel, with the bias as a last column.
 public struct RowMatrix: Sendable {
-  public let rows: Int
-  public let columns: Int
+  package let rows: Int
+  package let columns: Int
   /// Row-major elements.
-  public private(set) var elements: [Float]
+  package private(set) var elements: [Float]
 
   /// Brings `weight` into rows along `axis`. `bias`, if given, has one element a row.
-  public init(_ weight: Tensor, axis: Int, bias: Tensor?) {
+  package init(_ weight: Tensor, axis: Int, bias: Tensor?) {
     let (outer, inner) = (
       weight.shape[..<axis].reduce(1, *), weight.shape[(axis + 1)...].reduce(1, *)
     )
@@ -36,7 +37,7 @@ public struct RowMatrix: Sendable {
   }
 
   /// For each row the sum of its Euclidean distances to all rows, `|a - b|^2 = |a|^2 + |b|^2 - 2 <a, b>`.
-  public var distanceSums: [Float] {
+  package var distanceSums: [Float] {
     let gram = self.gram
     var sums = [Double](repeating: 0, count: rows)
     gram.withUnsafeBufferPointer { gram in
@@ -53,5 +54,5 @@ public struct RowMatrix: Sendable {
   }
 
   /// The inner products of all pairs of rows, `[rows, rows]`.
-  public var gram: [Float] { LinearAlgebra.gram(of: elements, rows: rows, columns: columns) }
+  package var gram: [Float] { LinearAlgebra.gram(of: elements, rows: rows, columns: columns) }
 }

@@ -1,8 +1,10 @@
+import PrunecTensors
+
 /// Norms of the rows of a layer's weight, one row per output channel, with the bias as a last column.
 /// The weight is read where it lies, a piece at a time.
-public enum RowNorms {
+package enum RowNorms {
   /// The sum of magnitudes of each row.
-  public static func absoluteSums(_ weight: Tensor, axis: Int, bias: Tensor?) -> [Float] {
+  package static func absoluteSums(_ weight: Tensor, axis: Int, bias: Tensor?) -> [Float] {
     var sums = reduce(weight, axis: axis) {
       abs($0)
     } scalar: {
@@ -13,7 +15,7 @@ public enum RowNorms {
   }
 
   /// The Euclidean norm of each row.
-  public static func euclidean(_ weight: Tensor, axis: Int, bias: Tensor?) -> [Float] {
+  package static func euclidean(_ weight: Tensor, axis: Int, bias: Tensor?) -> [Float] {
     var sums = reduce(weight, axis: axis) {
       $0 * $0
     } scalar: {

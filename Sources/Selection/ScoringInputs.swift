@@ -1,4 +1,7 @@
-@_exported import Calibration
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecSemantics
 
 /// All that criteria may look at.
 public struct ScoringInputs: Sendable {
@@ -6,15 +9,15 @@ public struct ScoringInputs: Sendable {
   public let facts: GraphFacts
   public let coupling: CouplingAnalysis
   /// The layers of the graph, in its order.
-  public let layers: [LinearLayer]
+  package let layers: [LinearLayer]
   /// The seed of what is random.
   public let seed: UInt64
   /// Statistics of the layers' inputs on samples, where there are any.
-  public let statistics: LayerStatistics?
+  package let statistics: LayerStatistics?
   /// For axes of weights that make turned heads, by index the share that a dimension has of its head's power.
-  public let rotatedPowers: [Axis: [Int: Float]]
+  package let rotatedPowers: [Axis: [Int: Float]]
 
-  public init(
+  package init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, seed: UInt64 = 0,
     statistics: LayerStatistics? = nil, rotatedPowers: [Axis: [Int: Float]] = [:]
   ) {

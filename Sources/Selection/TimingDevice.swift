@@ -1,4 +1,5 @@
 import Foundation
+import PrunecGraphIR
 
 /// Device that a model is timed on.
 public enum TimingDevice: Sendable, Hashable {

@@ -1,6 +1,9 @@
+import PrunecCoupling
+import PrunecGraphIR
+
 /// Size of a model before any of its channels went: fractions of MACs and parameters, guards and alignments are about that, in every
 /// step where a model is cut in several. A ratio is of the channels that are there.
-public struct UncutModel: Sendable {
+package struct UncutModel: Sendable {
   private let macs: Int
   private let parameters: Int
   /// By axis of a group, the number of its channels.

@@ -1,7 +1,8 @@
 import Glibc
+import PrunecGraphIR
 
 /// How long the parts of a model take, as functions of how many channels each group keeps.
-public protocol PartTimes: AnyObject {
+package protocol PartTimes: AnyObject {
   /// For each part, the groups that its time depends on.
   var groupsOfPart: [[Int]] { get }
 
@@ -11,7 +12,7 @@ public protocol PartTimes: AnyObject {
 
 extension PartTimes {
   /// The time of the whole model.
-  public func seconds(keeping kept: [Int]) throws(CompileError) -> Double {
+  package func seconds(keeping kept: [Int]) throws(CompileError) -> Double {
     try seconds(of: Array(groupsOfPart.indices), keeping: kept).reduce(0, +)
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import PrunecTensors
 
 /// How far two runs of what should be the same function are apart.
 public struct Comparison: Sendable, Hashable {

@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// Evaluation of nodes whose operands are all constant, or extents that are numbers, while facts are
 /// being inferred.
 enum ConstantEvaluation {

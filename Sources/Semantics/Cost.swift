@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// What a graph costs to store and to run.
 public struct Cost: Sendable, Hashable {
   /// Multiply-accumulate operations of one run on inputs of the shapes that are asked for.

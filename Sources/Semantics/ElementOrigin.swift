@@ -1,18 +1,22 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// Where an element of a vector of integers, such as the target of a Reshape, comes from: an element
 /// of another value that reaches it unchanged, through nodes that only pick and join.
-public struct ElementOrigin: Hashable, Sendable {
-  public let value: ValueID
+package struct ElementOrigin: Hashable, Sendable {
+  package let value: ValueID
   /// The element's index in the value, a scalar or a vector.
-  public let index: Int
+  package let index: Int
 
-  public init(_ value: ValueID, _ index: Int) {
+  package init(_ value: ValueID, _ index: Int) {
     self.value = value
     self.index = index
   }
 
   /// The origin of element `index` of `value`: the first value on the way up that is not picked or
   /// joined from others.
-  public static func of(_ value: ValueID, _ index: Int, _ graph: Graph, _ facts: GraphFacts)
+  package static func of(_ value: ValueID, _ index: Int, _ graph: Graph, _ facts: GraphFacts)
     -> ElementOrigin
   {
     var origin = ElementOrigin(value, index)
@@ -32,9 +36,9 @@ public struct ElementOrigin: Hashable, Sendable {
 /// No list of operators: the node is evaluated on marked elements, twice and with the marks in
 /// different orders (or the node may look for the greatest). What comes out as the mark of the same
 /// element both times is picked, what is the same number both times is constant.
-public struct PickedElements {
+package struct PickedElements {
   /// An element of a result.
-  public enum Element: Hashable, Sendable {
+  package enum Element: Hashable, Sendable {
     case picked(ElementOrigin)
     case constant(Int)
     case computed
@@ -47,7 +51,7 @@ public struct PickedElements {
 
   /// `nil` where the node has operands that are neither constants nor short integer vectors or
   /// scalars, or cannot be evaluated.
-  public init?(of id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
+  package init?(of id: NodeID, _ graph: Graph, _ facts: GraphFacts) {
     guard let (found, call) = facts.invocation(of: id) else { return nil }
     var origins: [ElementOrigin] = []
     for (index, operand) in call.operands.enumerated() {
@@ -117,7 +121,7 @@ public struct PickedElements {
   }
 
   /// The elements of a result; `nil` where it is no integer vector or scalar.
-  public func elements(of result: ValueID) -> [Element]? { results[result] }
+  package func elements(of result: ValueID) -> [Element]? { results[result] }
 
   /// The element that `element`, of a result, was picked from; `nil` where it is not picked.
   func origin(of element: ElementOrigin) -> ElementOrigin? {

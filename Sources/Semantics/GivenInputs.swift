@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// What a caller says of the inputs of a model that is to be run: arrays, and shapes of those that are made up.
 public struct GivenInputs: Sendable {
   /// By name of input.

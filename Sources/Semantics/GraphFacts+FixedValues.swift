@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 extension GraphFacts {
   /// Longer chains of nodes are not followed, and costlier nodes not evaluated.
   private static let chainLimit = 64

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecOperators
+
 /// What is known of every value of a graph without running it: types, and the contents of constants
 /// and of shape arithmetic.
 public struct GraphFacts: Sendable {
@@ -40,17 +43,17 @@ public struct GraphFacts: Sendable {
   public func isFixed(_ id: ValueID) -> Bool { fixed[Int(id.rawValue)] }
 
   /// How the node is understood.
-  public func resolution(of id: NodeID) -> Resolution { resolutions[Int(id.rawValue)]! }
+  package func resolution(of id: NodeID) -> Resolution { resolutions[Int(id.rawValue)]! }
 
   /// The node as its operator sees it, if it is understood.
-  public func invocation(of id: NodeID) -> (any Operator, Invocation)? {
+  package func invocation(of id: NodeID) -> (any Operator, Invocation)? {
     guard case .understood(let found, let opset) = resolution(of: id) else { return nil }
     return (found, invocation(of: id, found, opset) { self[$0] })
   }
 
   /// How the axes of the node's operands and results belong together, as its operator states it; none
   /// where the node is not understood.
-  public func relations(of id: NodeID) -> [Relation] {
+  package func relations(of id: NodeID) -> [Relation] {
     guard let (found, call) = invocation(of: id) else { return [] }
     var relations = Relations()
     found.relate(call, &relations)
@@ -58,7 +61,7 @@ public struct GraphFacts: Sendable {
   }
 
   /// The node as its operator sees it when the facts of its values are those that `facts` gives.
-  public func invocation(
+  package func invocation(
     of id: NodeID, with facts: (ValueID) -> ValueFacts
   ) -> (any Operator, Invocation)? {
     guard case .understood(let found, let opset) = resolution(of: id) else { return nil }

@@ -1,17 +1,21 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// Neighbouring nodes of a graph as a graph of its own.
 ///
 /// Values that the nodes read and nothing in the section makes become inputs, but for constants, which come along, and for what
 /// is computed from constants alone, whose nodes come along.
-public struct GraphSection: Sendable {
-  public let graph: Graph
+package struct GraphSection: Sendable {
+  package let graph: Graph
   /// The values of the whole graph that the inputs stand for, in their order.
-  public let inputs: [ValueID]
+  package let inputs: [ValueID]
   /// The values of the whole graph that the outputs stand for, in their order.
-  public let outputs: [ValueID]
+  package let outputs: [ValueID]
 
   /// The section of `nodes`, which are in order of execution, that gives `outputs` out. `facts` are of the whole graph: what
   /// they know as a tensor, such as the target of a reshape, becomes a constant.
-  public init(of graph: Graph, _ facts: GraphFacts, nodes: [NodeID], outputs: [ValueID]) {
+  package init(of graph: Graph, _ facts: GraphFacts, nodes: [NodeID], outputs: [ValueID]) {
     var builder = Builder(whole: graph, facts: facts)
     for node in nodes { builder.add(node) }
     for output in outputs { builder.give(output) }

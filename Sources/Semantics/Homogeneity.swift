@@ -1,14 +1,18 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// Whether a node hands on a positive factor: `f(2 x) = 2 f(x)` for its computed operands.
 ///
 /// Found by evaluation rather than by a list of operators: a power of two scales every float exactly,
 /// so a node that is positively homogeneous gives bit for bit twice the result, and one that is not
 /// differs somewhere on random data of a wide range. Rewrites that rely on it only change how good an
 /// approximation is, never what prunec proves about the result.
-public enum Homogeneity {
+package enum Homogeneity {
   private static let elementLimit = 1 << 22
 
   /// Tests the node on random data; `false` where it cannot be evaluated.
-  public static func holds(for id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Bool {
+  package static func holds(for id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Bool {
     guard let (found, call) = facts.invocation(of: id) else { return false }
     var generator = SplitMix64(seed: 1)
     var operands: [Tensor?] = []

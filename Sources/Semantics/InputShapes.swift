@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecOperators
+
 /// The extents that a graph's inputs have where its cost is counted, its time measured and its result checked: those
 /// that are given, and for axes that the graph leaves open such as it can run with.
 ///

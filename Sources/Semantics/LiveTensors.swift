@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The tensors of a run that nodes still to come, or the signature, use.
 struct LiveTensors {
   private let graph: Graph

@@ -1,18 +1,22 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// Runs as much of a graph as can be run.
 ///
 /// Nodes that are not understood are not run: what they make is made up, the same in every graph for a
 /// result of the same name, where its type says what to make; else nothing that needs it is run either.
 /// What they read is part of what the run gives. So two graphs that give such nodes the same, and make the
 /// same of what they make, compute the same whatever these nodes do.
-public struct PartialEvaluator: Sendable {
+package struct PartialEvaluator: Sendable {
   /// What a run gives.
-  public struct Results: Sendable {
+  package struct Results: Sendable {
     /// By name, the outputs that could be computed and what the nodes that were not run read.
-    public internal(set) var tensors: [String: Tensor] = [:]
+    package internal(set) var tensors: [String: Tensor] = [:]
     /// Whether any of them was computed: inputs, constants and what is made up tell nothing.
-    public internal(set) var isTelling = false
+    package internal(set) var isTelling = false
     /// Names of outputs that could not be computed.
-    public internal(set) var unreachedOutputs: [String] = []
+    package internal(set) var unreachedOutputs: [String] = []
   }
 
   private let graph: Graph
@@ -22,7 +26,7 @@ public struct PartialEvaluator: Sendable {
   /// Those that are not understood, or hold graphs with nodes that are not.
   private let unknownNodes: Set<NodeID>
 
-  public init(_ graph: Graph) throws(CompileError) {
+  package init(_ graph: Graph) throws(CompileError) {
     self.graph = graph
     facts = try GraphFacts(of: graph)
     var (needed, unknown): (Set<NodeID>, Set<NodeID>) = ([], [])
@@ -50,12 +54,12 @@ public struct PartialEvaluator: Sendable {
   }
 
   /// Names of the first results of the nodes that are not run, in order of execution.
-  public var unknownNames: [String] {
+  package var unknownNames: [String] {
     graph.nodes.filter(unknownNodes.contains).map { name(of: $0) }
   }
 
   /// The operations of the nodes that are not run, in order of their first.
-  public var unknownOperations: [OperationName] {
+  package var unknownOperations: [OperationName] {
     var found: [OperationName] = []
     for id in graph.nodes where unknownNodes.contains(id) {
       if !found.contains(graph[id].operation) { found.append(graph[id].operation) }
@@ -68,7 +72,7 @@ public struct PartialEvaluator: Sendable {
   }
 
   /// Runs the graph on one tensor for each graph input, in order. What is made up follows from `seed`.
-  public func run(_ inputs: [Tensor], seed: UInt64) throws(CompileError) -> Results {
+  package func run(_ inputs: [Tensor], seed: UInt64) throws(CompileError) -> Results {
     precondition(inputs.count == graph.inputs.count)
     let evaluator = ReferenceEvaluator(graph)
     var results = Results()

@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// Runs a graph with the operators' own `evaluate`: slow, plain, and the oracle of everything faster.
 public struct ReferenceEvaluator: Sendable {
   private let graph: Graph

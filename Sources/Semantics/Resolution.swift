@@ -1,7 +1,8 @@
-@_exported import Operators
+import PrunecGraphIR
+import PrunecOperators
 
 /// What prunec makes of a node: an operator it understands, or the reason why it does not.
-public enum Resolution: Sendable {
+package enum Resolution: Sendable {
   case understood(any Operator, opset: Int)
   case notUnderstood(because: String)
 
@@ -10,7 +11,7 @@ public enum Resolution: Sendable {
   /// A node with an attribute that the operator does not declare is not understood: the attribute
   /// may change what the node computes. Throws a malformed-model error where the number of operands
   /// or results, or the kind of an attribute, is wrong.
-  public static func of(_ id: NodeID, in graph: Graph) throws(CompileError) -> Resolution {
+  package static func of(_ id: NodeID, in graph: Graph) throws(CompileError) -> Resolution {
     let node = graph[id]
     let name = node.operation
     guard name.overload.isEmpty, let opset = graph.opsetVersion(of: name.domain) else {

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Reproducible inputs for running a graph: the same seed gives the same tensors everywhere.
 public struct SeededInputs: Sendable {
   private let seed: UInt64

@@ -139,10 +139,10 @@ extension Tensor: Equatable {
 extension [Int] {
   /// The product of the extents: the number of elements of a tensor of this shape. Traps on
   /// overflow; shapes from outside pass through `checkedElementCount` first.
-  public var elementCount: Int { reduce(1, *) }
+  package var elementCount: Int { reduce(1, *) }
 
   /// The product of the extents, or `nil` if one is negative or the product does not fit.
-  public var checkedElementCount: Int? {
+  package var checkedElementCount: Int? {
     var product = 1
     for extent in self {
       guard extent >= 0 else { return nil }
@@ -154,7 +154,7 @@ extension [Int] {
   }
 
   /// Row-major strides in elements. Where an extent is zero the strides mean nothing and may wrap.
-  public var rowMajorStrides: [Int] {
+  package var rowMajorStrides: [Int] {
     var strides = [Int](repeating: 1, count: count)
     for axis in indices.dropLast().reversed() {
       // Only where another extent is zero, and strides do not matter, can this wrap.

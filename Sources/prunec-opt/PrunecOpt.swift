@@ -1,4 +1,11 @@
-import CommandLineSupport
+import ArgumentParser
+import PrunecCommandLineSupport
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecONNXText
+import PrunecOperators
+import PrunecPassKit
+import PrunecPasses
 
 /// The developer's tool: runs passes on a model and prints the graph as text.
 @main

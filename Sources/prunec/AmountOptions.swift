@@ -1,4 +1,10 @@
-import CommandLineSupport
+import ArgumentParser
+import PrunecCommandLineSupport
+import PrunecCoupling
+import PrunecDriver
+import PrunecGraphIR
+import PrunecPasses
+import PrunecSelection
 
 /// How much is to be removed.
 struct AmountOptions: ParsableArguments {

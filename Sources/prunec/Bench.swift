@@ -1,6 +1,10 @@
-import CommandLineSupport
+import ArgumentParser
 import Foundation
-import Runtime
+import PrunecCommandLineSupport
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecRuntime
+import PrunecTensors
 
 /// `prunec bench MODEL`: how fast a model runs, and where the time goes.
 struct Bench: ParsableCommand {

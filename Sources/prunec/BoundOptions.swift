@@ -1,4 +1,5 @@
-import CommandLineSupport
+import ArgumentParser
+import PrunecDriver
 
 /// Most that the model may lose, which decides how much is removed.
 struct BoundOptions: ParsableArguments {

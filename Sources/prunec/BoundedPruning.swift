@@ -1,6 +1,13 @@
-import CommandLineSupport
 import Foundation
-import Runtime
+import PrunecCalibration
+import PrunecCommandLineSupport
+import PrunecDataSets
+import PrunecDriver
+import PrunecGraphIR
+import PrunecRuntime
+import PrunecSelection
+import PrunecSemantics
+import PrunecTensors
 
 /// Pruning to the smallest model within a bound: the model is measured once, and cut to several budgets (`BoundSearch`).
 struct BoundedPruning {

@@ -1,5 +1,11 @@
-import CommandLineSupport
-import DataSets
+import ArgumentParser
+import PrunecCalibration
+import PrunecCommandLineSupport
+import PrunecDataSets
+import PrunecDriver
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
 
 /// The samples that pruning looks at.
 struct CalibrationOptions: ParsableArguments {

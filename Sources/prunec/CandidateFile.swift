@@ -1,5 +1,8 @@
-import CommandLineSupport
 import Foundation
+import PrunecCommandLineSupport
+import PrunecDriver
+import PrunecGraphIR
+import PrunecONNXFormat
 
 /// A file of the candidates that a search has tried, from which a later one goes on.
 struct CandidateFile {

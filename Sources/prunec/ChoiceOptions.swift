@@ -1,4 +1,9 @@
-import CommandLineSupport
+import ArgumentParser
+import PrunecCommandLineSupport
+import PrunecCoupling
+import PrunecDriver
+import PrunecPasses
+import PrunecSelection
 
 /// What is removed, and how it is made up for.
 struct ChoiceOptions: ParsableArguments {

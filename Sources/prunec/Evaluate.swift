@@ -1,7 +1,9 @@
-import CommandLineSupport
-import DataSets
+import ArgumentParser
 import Foundation
-import Runtime
+import PrunecCommandLineSupport
+import PrunecDataSets
+import PrunecDriver
+import PrunecGraphIR
 
 /// `prunec evaluate MODEL --data SET`: how often a classifier is right, or another metric.
 struct Evaluate: ParsableCommand {

@@ -1,6 +1,7 @@
-import CommandLineSupport
-import DataSets
-import Runtime
+import ArgumentParser
+import PrunecCommandLineSupport
+import PrunecDataSets
+import PrunecGraphIR
 
 /// Labelled samples that the model is measured on before and after.
 struct EvaluationOptions: ParsableArguments {

@@ -1,5 +1,9 @@
-import CommandLineSupport
-import Runtime
+import ArgumentParser
+import PrunecCommandLineSupport
+import PrunecDriver
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecRuntime
 
 /// How a model is executed.
 struct ExecutionOptions: ParsableArguments {

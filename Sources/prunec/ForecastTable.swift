@@ -1,5 +1,7 @@
-import CommandLineSupport
 import Foundation
+import PrunecCommandLineSupport
+import PrunecCoupling
+import PrunecDriver
 
 /// Forecast as a table for people.
 struct ForecastTable {

@@ -1,4 +1,9 @@
-import CommandLineSupport
+import ArgumentParser
+import PrunecCommandLineSupport
+import PrunecCoupling
+import PrunecDriver
+import PrunecGraphIR
+import PrunecPasses
 
 /// `prunec inspect MODEL`: the groups of channels that live and die together.
 struct Inspect: ParsableCommand {

@@ -1,5 +1,8 @@
-import DataSets
-import Driver
+import PrunecCalibration
+import PrunecDataSets
+import PrunecDriver
+import PrunecGraphIR
+import PrunecTensors
 
 /// Samples with the path that they come from, which errors about them name: they are read while it is the model that is
 /// worked on.

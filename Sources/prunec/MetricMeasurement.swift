@@ -1,6 +1,9 @@
-import CommandLineSupport
-import DataSets
-import Runtime
+import PrunecCommandLineSupport
+import PrunecDataSets
+import PrunecDriver
+import PrunecGraphIR
+import PrunecRuntime
+import PrunecTensors
 
 /// Labelled samples that models are measured on by a metric.
 struct MetricMeasurement {

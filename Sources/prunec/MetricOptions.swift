@@ -1,4 +1,7 @@
-import CommandLineSupport
+import ArgumentParser
+import PrunecCommandLineSupport
+import PrunecDriver
+import PrunecGraphIR
 
 /// The metric that models are measured by.
 struct MetricOptions: ParsableArguments {

@@ -1,4 +1,8 @@
-import CommandLineSupport
+import ArgumentParser
+import PrunecCommandLineSupport
+import PrunecDriver
+import PrunecGraphIR
+import PrunecONNXFormat
 
 /// What is written besides the model.
 struct OutputOptions: ParsableArguments {

@@ -1,6 +1,11 @@
-import CommandLineSupport
+import ArgumentParser
 import Foundation
-import Runtime
+import PrunecCommandLineSupport
+import PrunecDriver
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecPassKit
+import PrunecRuntime
 
 /// `prunec MODEL -o OUT`: the main job.
 struct Prune: ParsableCommand {

@@ -1,4 +1,5 @@
-import CommandLineSupport
+import ArgumentParser
+import PrunecCommandLineSupport
 
 /// The command `prunec`.
 @main

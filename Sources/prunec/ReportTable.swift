@@ -1,5 +1,8 @@
-import CommandLineSupport
 import Foundation
+import PrunecCommandLineSupport
+import PrunecDriver
+import PrunecPassKit
+import PrunecSelection
 
 /// The report as a table for people.
 struct ReportTable {

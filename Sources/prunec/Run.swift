@@ -1,6 +1,11 @@
-import ArrayFiles
-import CommandLineSupport
+import ArgumentParser
 import Foundation
+import PrunecArrayFiles
+import PrunecCommandLineSupport
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecRuntime
+import PrunecTensors
 
 /// `prunec run MODEL`: executes a model.
 struct Run: ParsableCommand {

@@ -1,5 +1,11 @@
-import CommandLineSupport
+import ArgumentParser
 import Foundation
+import PrunecCommandLineSupport
+import PrunecCoupling
+import PrunecDriver
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecPasses
 
 /// `prunec sensitivity MODEL`: what cutting each group of channels alone does to the outputs.
 struct SensitivityCommand: ParsableCommand {

@@ -1,5 +1,7 @@
-import CommandLineSupport
 import Foundation
+import PrunecCommandLineSupport
+import PrunecCoupling
+import PrunecDriver
 
 /// A page with a small chart for each group, those first that do most damage at half of their channels. It needs no other file.
 struct SensitivityPage {

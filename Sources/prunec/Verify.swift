@@ -1,6 +1,10 @@
-import CommandLineSupport
+import ArgumentParser
 import Foundation
-import Runtime
+import PrunecCommandLineSupport
+import PrunecGraphIR
+import PrunecRuntime
+import PrunecSemantics
+import PrunecTensors
 
 /// `prunec verify A B`: whether two models compute the same.
 struct Verify: ParsableCommand {

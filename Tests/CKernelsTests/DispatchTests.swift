@@ -1,4 +1,4 @@
-import CKernels
+import CPrunecKernels
 import Testing
 
 /// The instruction sets that this machine runs.

@@ -1,5 +1,5 @@
-import CKernels
-import KernelChecks
+import CPrunecKernelChecks
+import CPrunecKernels
 import Testing
 
 /// Each kernel of each instruction set that this machine runs, against plain loops over odd sizes.

@@ -1,6 +1,6 @@
-import Calibration
-import LinearAlgebra
-import ONNXText
+import PrunecCalibration
+import PrunecLinearAlgebra
+import PrunecTensors
 import Testing
 
 @Suite struct ChannelEliminationTests {

@@ -1,5 +1,7 @@
-import Calibration
-import ONNXText
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
 import Testing
 
 @Suite struct ChannelTraceTests {

@@ -1,4 +1,4 @@
-import Calibration
+import PrunecCalibration
 import Testing
 
 @Suite struct ConcurrentMapTests {

@@ -1,5 +1,8 @@
-import Calibration
-import ONNXText
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
 import Testing
 
 @Suite struct FittableLayerTests {

@@ -1,5 +1,9 @@
-import Calibration
-import ONNXText
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 /// A graph of one layer, what it reads and what it makes.

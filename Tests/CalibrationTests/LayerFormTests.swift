@@ -1,6 +1,9 @@
-import Calibration
-import ONNXText
-import TestSupport
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 @Suite struct LayerFormTests {

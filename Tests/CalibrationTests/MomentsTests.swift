@@ -1,4 +1,5 @@
-import Calibration
+import PrunecCalibration
+import PrunecTensors
 import Testing
 
 @Suite struct MomentsTests {

@@ -1,5 +1,5 @@
-import Calibration
-import LinearAlgebra
+import PrunecCalibration
+import PrunecTensors
 import Testing
 
 @Suite struct NestedFitTests {

@@ -1,5 +1,6 @@
-import Calibration
 import Foundation
+import PrunecCalibration
+import PrunecTensors
 import Testing
 
 @Suite struct OutputDivergenceTests {

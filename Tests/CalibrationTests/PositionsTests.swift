@@ -1,6 +1,7 @@
+import PrunecTensors
 import Testing
 
-@testable import Calibration
+@testable import PrunecCalibration
 
 @Suite struct PositionsTests {
   @Test func allWhereThereAreFew() {

@@ -1,6 +1,9 @@
-import Calibration
-import ONNXText
-import TestSupport
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 @Suite struct StagedRunTests {

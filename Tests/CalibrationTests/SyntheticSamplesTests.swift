@@ -1,5 +1,8 @@
-import Calibration
-import ONNXText
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 @Suite struct SyntheticSamplesTests {

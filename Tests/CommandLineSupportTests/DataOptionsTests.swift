@@ -1,5 +1,6 @@
-import CommandLineSupport
-import DataSets
+import ArgumentParser
+import PrunecCommandLineSupport
+import PrunecDataSets
 import Testing
 
 @Suite struct DataOptionsTests {

@@ -1,4 +1,5 @@
-import CommandLineSupport
+import PrunecCommandLineSupport
+import PrunecGraphIR
 import Testing
 
 @Suite struct OutputTests {

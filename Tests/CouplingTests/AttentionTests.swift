@@ -1,5 +1,5 @@
-import Coupling
-import TestSupport
+import PrunecCoupling
+import PrunecTestSupport
 import Testing
 
 /// Attention: an axis of the projections is taken apart into heads and their dimensions, and either

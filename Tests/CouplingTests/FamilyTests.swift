@@ -1,4 +1,4 @@
-import TestSupport
+import PrunecTestSupport
 import Testing
 
 /// The groups of whole families of architectures, in `Fixtures/Coupling`: a file each, to be read.

@@ -1,5 +1,5 @@
-import Coupling
-import TestSupport
+import PrunecCoupling
+import PrunecTestSupport
 import Testing
 
 @Suite struct GroupKindTests {

@@ -1,5 +1,6 @@
-import Coupling
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecTestSupport
 import Testing
 
 /// The groups of small graphs, each about one way in which channels belong together.

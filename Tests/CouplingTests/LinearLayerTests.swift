@@ -1,5 +1,6 @@
-import Coupling
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecTestSupport
 import Testing
 
 @Suite struct LinearLayerTests {

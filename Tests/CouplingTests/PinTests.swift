@@ -1,5 +1,6 @@
-import Coupling
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecTestSupport
 import Testing
 
 /// What may not be cut, and the reasons given.

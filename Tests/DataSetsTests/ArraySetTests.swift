@@ -1,5 +1,7 @@
-import ArrayFiles
-import DataSets
+import PrunecArrayFiles
+import PrunecDataSets
+import PrunecGraphIR
+import PrunecTensors
 import Testing
 
 @Suite struct ArraySetTests {

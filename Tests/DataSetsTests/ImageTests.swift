@@ -1,8 +1,9 @@
-import DataSets
 import Foundation
+import PrunecGraphIR
+import PrunecTensors
 import Testing
 
-@testable import DataSets
+@testable import PrunecDataSets
 
 /// Tests of images as inputs. That files are decoded as others decode them is `data_sets_tests.py`'s.
 @Suite struct ImageTests {

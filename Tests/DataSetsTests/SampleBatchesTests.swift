@@ -1,4 +1,6 @@
-import DataSets
+import PrunecDataSets
+import PrunecGraphIR
+import PrunecTensors
 import Testing
 
 /// Samples of one number each, their own, some of which are damaged or of another shape.

@@ -1,6 +1,8 @@
-import ArrayFiles
-import DataSets
 import Foundation
+import PrunecArrayFiles
+import PrunecDataSets
+import PrunecGraphIR
+import PrunecTensors
 
 /// A folder that lives as long as the object.
 final class SetFolder {

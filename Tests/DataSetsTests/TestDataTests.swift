@@ -1,6 +1,8 @@
-import DataSets
 import Foundation
-import TestSupport
+import PrunecDataSets
+import PrunecGraphIR
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 /// `Fixtures/TestData`, which onnx has written: eleven folders, the last with three items.

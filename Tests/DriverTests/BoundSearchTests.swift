@@ -1,6 +1,7 @@
+import PrunecGraphIR
 import Testing
 
-@testable import Driver
+@testable import PrunecDriver
 
 @Suite struct BoundSearchTests {
   /// Searches where a model of a fraction f of 10,000 MACs has the loss `loss(f)`, and can be cut down to `floor`.

@@ -1,5 +1,8 @@
-import Driver
-import ONNXText
+import PrunecDriver
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecPassKit
+import PrunecSemantics
 import Testing
 
 @Suite struct EquivalenceCheckTests {

@@ -1,6 +1,9 @@
+import PrunecGraphIR
+import PrunecSelection
+import PrunecTensors
 import Testing
 
-@testable import Driver
+@testable import PrunecDriver
 
 /// Budgets that are reached in several cuts.
 @Suite struct IterationTests {

@@ -1,7 +1,9 @@
-import ONNXText
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecTensors
 import Testing
 
-@testable import Driver
+@testable import PrunecDriver
 
 @Suite struct MetricTests {
   private func batch(_ output: Tensor, _ labels: [String: Tensor], size: Int? = nil)

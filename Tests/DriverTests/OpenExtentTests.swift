@@ -1,5 +1,9 @@
-import Driver
-import ONNXText
+import PrunecCoupling
+import PrunecDriver
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 /// Models that leave extents of their inputs open: what they cost, and what they are checked on.

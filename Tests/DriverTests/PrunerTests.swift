@@ -1,8 +1,13 @@
-import Driver
 import Foundation
-import ONNXFormat
-import ONNXText
-import TestSupport
+import PrunecCoupling
+import PrunecDriver
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecONNXText
+import PrunecPassKit
+import PrunecSelection
+import PrunecSemantics
+import PrunecTestSupport
 import Testing
 
 /// A trained model of `Fixtures/Models`.

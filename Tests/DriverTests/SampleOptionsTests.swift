@@ -1,8 +1,11 @@
-import ONNXText
-import TestSupport
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSelection
+import PrunecTestSupport
 import Testing
 
-@testable import Driver
+@testable import PrunecDriver
 
 @Suite struct SampleOptionsTests {
   private func options(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions {

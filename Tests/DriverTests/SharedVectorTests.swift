@@ -1,5 +1,7 @@
-import Driver
-import ONNXText
+import PrunecDriver
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSelection
 import Testing
 
 /// Vectors that exporters have stored once for several layers.

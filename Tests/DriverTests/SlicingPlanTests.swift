@@ -1,6 +1,8 @@
-import Driver
 import Foundation
-import TestSupport
+import PrunecDriver
+import PrunecGraphIR
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 @Suite struct SlicingPlanTests {

@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 import Testing
 
 /// `y = Conv (x, w); z = Scale (y, s)`, of which `z` is the output.

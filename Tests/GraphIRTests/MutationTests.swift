@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 import Testing
 
 /// `y = Relu(x); z = Add(y, w)`, of which `z` is the output.

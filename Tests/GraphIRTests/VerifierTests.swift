@@ -1,6 +1,7 @@
+import PrunecTensors
 import Testing
 
-@testable import GraphIR
+@testable import PrunecGraphIR
 
 /// Each invariant that the verifier lists, broken behind the back of the doors that keep it.
 @Suite struct VerifierTests {

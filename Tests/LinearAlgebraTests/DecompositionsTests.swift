@@ -1,4 +1,4 @@
-import LinearAlgebra
+import PrunecLinearAlgebra
 import Testing
 
 @Suite struct DecompositionsTests {

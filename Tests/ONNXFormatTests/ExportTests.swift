@@ -1,8 +1,9 @@
 import Foundation
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 import Testing
 
-@testable import ONNXFormat
+@testable import PrunecONNXFormat
 
 @Suite struct ExportTests {
   private let folder: URL

@@ -1,7 +1,8 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 import Testing
 
-@testable import ONNXFormat
+@testable import PrunecONNXFormat
 
 @Suite struct ImportTests {
   private func graph(_ message: WireMessage) throws -> (Graph, [Diagnostic]) {

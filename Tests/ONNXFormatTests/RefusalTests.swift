@@ -1,7 +1,7 @@
-import GraphIR
+import PrunecGraphIR
 import Testing
 
-@testable import ONNXFormat
+@testable import PrunecONNXFormat
 
 /// A model that must be refused, and a part of what the message says.
 private struct Refusal: CustomTestStringConvertible, Sendable {

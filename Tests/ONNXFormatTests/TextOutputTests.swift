@@ -1,5 +1,5 @@
 import Foundation
-import ONNXFormat
+import PrunecONNXFormat
 import Testing
 
 @Suite struct TextOutputTests {

@@ -1,6 +1,5 @@
-import GraphIR
-import ONNXText
-import TestSupport
+import PrunecGraphIR
+import PrunecONNXText
 import Testing
 
 /// What parsing throws, as `line:column: error: message`.

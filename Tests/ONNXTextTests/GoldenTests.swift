@@ -1,7 +1,6 @@
 import Foundation
-import GraphIR
-import ONNXText
-import TestSupport
+import PrunecGraphIR
+import PrunecTestSupport
 import Testing
 
 @Suite struct GoldenTests {

@@ -1,6 +1,6 @@
-import GraphIR
-import ONNXText
-import TestSupport
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecTensors
 import Testing
 
 @Suite struct OptionTests {

@@ -1,6 +1,7 @@
-import GraphIR
-import ONNXText
-import TestSupport
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 /// Checks that a text parses to a well-formed model which is the same after printing and parsing.

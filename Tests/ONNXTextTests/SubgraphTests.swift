@@ -1,6 +1,6 @@
-import GraphIR
-import ONNXText
-import TestSupport
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecTestSupport
 import Testing
 
 @Suite struct SubgraphTests {

@@ -1,4 +1,6 @@
-import Operators
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 import Testing
 
 /// Numbers as a hostile file would hold them, given to every operator: whatever it answers, it must

@@ -1,4 +1,6 @@
-import Operators
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 import Testing
 
 /// Products of quantised tensors. The expected numbers are onnxruntime's, but for zero points by row or

@@ -1,4 +1,6 @@
-import Operators
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 
 extension OperatorCase {
   /// The node with the results that follow from its operands.

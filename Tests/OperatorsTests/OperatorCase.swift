@@ -1,4 +1,6 @@
-import Operators
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 
 /// One use of an operator in a test: what a node would be.
 struct OperatorCase {

@@ -1,4 +1,6 @@
-import Operators
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 import Testing
 
 /// The expected numbers are onnxruntime's.

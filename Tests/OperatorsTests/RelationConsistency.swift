@@ -1,4 +1,5 @@
-import Operators
+import PrunecGraphIR
+import PrunecOperators
 
 extension Invocation {
   /// What the extents of a node's axes contradict in a relation; `nil` where they bear it out. Axes

@@ -1,4 +1,6 @@
-import Operators
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 import Testing
 
 /// onnxruntime's own attentions. That they compute what it does is held against it in the

@@ -1,4 +1,6 @@
-import Operators
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 import Testing
 
 /// onnxruntime's own operators. That they compute what it does is held against it in the end-to-end tests.

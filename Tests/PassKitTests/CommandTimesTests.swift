@@ -1,8 +1,12 @@
 import Foundation
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecSelection
+import PrunecSemantics
+import PrunecTestSupport
 import Testing
 
-@testable import PassKit
+@testable import PrunecPassKit
 
 /// Times that a command prints: here those of a made-up device on which a model takes as long as its file is large.
 @Suite struct CommandTimesTests {

@@ -1,5 +1,10 @@
-import ONNXText
-import Passes
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecPassKit
+import PrunecPasses
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 /// Graphs that random testing found to be pruned wrongly once, reduced to what mattered.

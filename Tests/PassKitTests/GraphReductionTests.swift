@@ -1,7 +1,9 @@
 import Foundation
-import ONNXText
-import Passes
-import TestSupport
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 @Suite struct GraphReductionTests {

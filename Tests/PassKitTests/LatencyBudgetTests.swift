@@ -1,5 +1,8 @@
-import PassKit
-import TestSupport
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecSelection
+import PrunecSemantics
+import PrunecTestSupport
 import Testing
 
 /// Budgets of time, where the parts' times are wrong about the whole model's.

@@ -1,5 +1,7 @@
-import PassKit
-import TestSupport
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecSelection
+import PrunecTestSupport
 import Testing
 
 /// Budgets of memory for activations.

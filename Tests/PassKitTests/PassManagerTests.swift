@@ -1,5 +1,10 @@
-import ONNXText
-import PassKit
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecOperators
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
 import Synchronization
 import Testing
 

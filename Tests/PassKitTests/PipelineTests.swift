@@ -1,4 +1,5 @@
-import PassKit
+import PrunecGraphIR
+import PrunecPassKit
 import Testing
 
 @Suite struct PipelineTests {

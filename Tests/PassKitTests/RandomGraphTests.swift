@@ -1,5 +1,6 @@
 import Foundation
-import TestSupport
+import PrunecGraphIR
+import PrunecTestSupport
 import Testing
 
 /// What must hold of every graph, held against graphs made at random.

@@ -1,4 +1,6 @@
-import PassKit
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecTensors
 import Testing
 
 /// Remainder of the original's constants, told from cuts of those that stand for them.

@@ -1,5 +1,7 @@
-import Passes
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecTestSupport
 import Testing
 
 @Suite struct CoupleChannelsTests {

@@ -1,5 +1,7 @@
-import Passes
-import TestSupport
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+import PrunecTestSupport
 import Testing
 
 @Suite struct FoldBatchNormTests {

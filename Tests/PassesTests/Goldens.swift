@@ -1,7 +1,8 @@
 import Foundation
-import ONNXText
-import Passes
-import TestSupport
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecPassKit
+import PrunecTestSupport
 import Testing
 
 /// Checks the golden files of a pass, and reports each case that fails by itself.

@@ -1,5 +1,8 @@
-import Passes
-import TestSupport
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+import PrunecSemantics
+import PrunecTestSupport
 import Testing
 
 @Suite struct MaskChannelsTests {

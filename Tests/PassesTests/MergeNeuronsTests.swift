@@ -1,5 +1,8 @@
-import Passes
-import TestSupport
+import PrunecGraphIR
+import PrunecPasses
+import PrunecSemantics
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 @Suite struct MergeNeuronsTests {

@@ -1,6 +1,11 @@
-import ONNXText
-import Passes
-import TestSupport
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 /// `PassRun` holds every small graph against the masked one.

@@ -1,6 +1,7 @@
 import Foundation
-import Passes
-import TestSupport
+import PrunecPassKit
+import PrunecPasses
+import PrunecTestSupport
 import Testing
 
 /// Holds the registry, the folder, the tests and the documentation together.

@@ -1,6 +1,9 @@
-import ONNXText
-import Passes
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTestSupport
 import Testing
 
 @Suite struct ReselectableGroupTests {

@@ -1,6 +1,10 @@
-import ONNXText
-import Passes
-import TestSupport
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecPassKit
+import PrunecSemantics
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 /// `PassRun` holds every result against the original.

@@ -1,5 +1,8 @@
-import Passes
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecSelection
+import PrunecTestSupport
 import Testing
 
 @Suite struct ScoreChannelsTests {

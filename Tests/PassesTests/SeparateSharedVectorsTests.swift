@@ -1,4 +1,4 @@
-import Passes
+import PrunecPasses
 import Testing
 
 @Suite struct SeparateSharedVectorsTests {

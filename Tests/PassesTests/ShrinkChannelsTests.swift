@@ -1,5 +1,11 @@
-import Passes
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecOperators
+import PrunecPassKit
+import PrunecPasses
+import PrunecSemantics
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 @Suite struct ShrinkChannelsTests {

@@ -1,4 +1,4 @@
-import Runtime
+import PrunecRuntime
 import Testing
 
 /// Times of parts where measurements are disturbed, or the table is wrong.

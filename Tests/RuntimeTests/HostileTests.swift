@@ -1,5 +1,7 @@
-import ONNXText
-import Runtime
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecRuntime
+import PrunecTensors
 import Testing
 
 /// Numbers in small files that ask for any amount of work or memory: they are computed or refused, and nothing traps.

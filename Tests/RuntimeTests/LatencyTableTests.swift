@@ -1,5 +1,5 @@
 import Foundation
-import Runtime
+import PrunecRuntime
 import Testing
 
 @Suite struct LatencyTableTests {

@@ -1,6 +1,7 @@
+import PrunecTensors
 import Testing
 
-@testable import Runtime
+@testable import PrunecRuntime
 
 @Suite struct MemoryPlanTests {
   /// A step that reads and writes buffers of no meaning.

@@ -1,4 +1,6 @@
-import Runtime
+import PrunecRuntime
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 /// Operators whose kernels take more than one instruction, or several steps, against the reference.

@@ -1,5 +1,7 @@
-import ONNXText
-import Runtime
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecRuntime
+import PrunecTensors
 import Testing
 
 @Suite struct PartTimerTests {

@@ -1,4 +1,8 @@
-import Runtime
+import PrunecGraphIR
+import PrunecOperators
+import PrunecRuntime
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 /// Quantised operators in the runtime against the reference: they are to be equal, and to have kernels.

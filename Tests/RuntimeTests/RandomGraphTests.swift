@@ -1,5 +1,7 @@
-import Runtime
-import TestSupport
+import PrunecGraphIR
+import PrunecRuntime
+import PrunecSemantics
+import PrunecTestSupport
 import Testing
 
 /// The runtime against the reference evaluator on graphs made at random.

@@ -1,5 +1,8 @@
-import ONNXText
-import Runtime
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecRuntime
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 @Suite struct SessionTests {

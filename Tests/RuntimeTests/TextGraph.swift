@@ -1,5 +1,5 @@
-import ONNXText
-import Runtime
+import PrunecGraphIR
+import PrunecONNXText
 
 /// A graph of a signature and nodes in ONNX's textual syntax.
 func graph(_ signature: String, _ body: String, opset: Int) throws -> Graph {

@@ -1,6 +1,8 @@
+import PrunecOperators
+import PrunecTensors
 import Testing
 
-@testable import Runtime
+@testable import PrunecRuntime
 
 @Suite struct ViewTests {
   /// Channels last, as products write them.

@@ -1,5 +1,9 @@
-import Selection
-import TestSupport
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecSelection
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 /// Criteria that look at data, on samples that are small enough to work out by hand.

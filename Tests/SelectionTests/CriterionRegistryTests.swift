@@ -1,6 +1,6 @@
 import Foundation
-import Selection
-import TestSupport
+import PrunecSelection
+import PrunecTestSupport
 import Testing
 
 /// Holds the list of criteria, their folder and the documentation together.

@@ -1,5 +1,10 @@
-import Passes
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+import PrunecSelection
+import PrunecSemantics
+import PrunecTestSupport
 import Testing
 
 /// What a selection is foreseen to cost against the cost of the graph that shrinking makes.

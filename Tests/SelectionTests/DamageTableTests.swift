@@ -1,5 +1,5 @@
 import Foundation
-import Selection
+import PrunecSelection
 import Testing
 
 @Suite struct DamageTableTests {

@@ -1,5 +1,6 @@
-import Selection
-import TestSupport
+import PrunecCoupling
+import PrunecSelection
+import PrunecTestSupport
 import Testing
 
 /// Budgets of time, with times given by a formula.

@@ -1,5 +1,8 @@
-import Selection
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecSelection
+import PrunecTensors
+import PrunecTestSupport
 import Testing
 
 @Suite struct RowMatrixTests {

@@ -1,5 +1,7 @@
-import Selection
-import TestSupport
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecSelection
+import PrunecTestSupport
 import Testing
 
 /// Budgets, scopes, alignment and guards, on chains of layers with scores given by hand.

@@ -1,4 +1,4 @@
-import Selection
+import PrunecSelection
 import Testing
 
 /// Commands that time models: where paths go, and what is read of their output.

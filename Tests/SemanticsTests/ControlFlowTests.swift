@@ -1,5 +1,7 @@
-import ONNXText
-import Semantics
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
+import PrunecTensors
 import Testing
 
 /// If, Loop and Scan run the graphs that they hold.

@@ -1,5 +1,7 @@
-import ONNXText
-import Semantics
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecOperators
+import PrunecSemantics
 import Testing
 
 extension GraphFacts {

@@ -1,5 +1,6 @@
-import ONNXText
-import Semantics
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
 import Testing
 
 @Suite struct InputShapesTests {

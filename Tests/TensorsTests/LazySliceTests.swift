@@ -1,4 +1,4 @@
-import Tensors
+import PrunecTensors
 import Testing
 
 /// Lazy slices are like eager ones, whatever is done with them.

@@ -1,4 +1,4 @@
-import Tensors
+import PrunecTensors
 import Testing
 
 @Suite struct TensorTests {

@@ -1,7 +1,7 @@
 /// The lines in which two texts differ, with `context` equal lines around: lines only in `expected`
 /// begin with `-`, lines only in `actual` with `+`, and `...` stands for equal lines left out. Empty
 /// where the texts are equal.
-public func lineDiff(expected: String, actual: String, context: Int = 3) -> String {
+package func lineDiff(expected: String, actual: String, context: Int = 3) -> String {
   let old = expected.split(separator: "\n", omittingEmptySubsequences: false)
   let new = actual.split(separator: "\n", omittingEmptySubsequences: false)
   let difference = new.difference(from: old)

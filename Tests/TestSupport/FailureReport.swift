@@ -1,25 +1,26 @@
 import Foundation
-import GraphIR
-import ONNXText
-import Semantics
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
+import PrunecTensors
 
 /// A property that does not hold of a graph.
-public struct BrokenProperty: Error, CustomStringConvertible {
+package struct BrokenProperty: Error, CustomStringConvertible {
   /// Which one; what else there is to say differs from graph to graph.
-  public let property: String
-  public let details: String
+  package let property: String
+  package let details: String
 
-  public init(_ property: String, _ details: String) {
+  package init(_ property: String, _ details: String) {
     self.property = property
     self.details = details
   }
 
-  public var description: String { "not \(property): \(details)" }
+  package var description: String { "not \(property): \(details)" }
 }
 
 /// What to say of a model made from `seed` for which `check` throws: the error, and as text the
 /// smallest model that breaks the same property, to be kept as a fixture.
-public func failureReport(
+package func failureReport(
   of model: Model, seed: Int, in check: (Model) throws -> Void
 ) -> String? {
   do {
@@ -68,16 +69,16 @@ private func isFinite(_ model: Model, seed: Int) -> Bool {
 /// A small graph that is kept in `Fixtures/RandomGraphs`, to hold it against the properties of graphs.
 ///
 /// A line `# seed: N` names the seed of inputs and scores with which it failed.
-public struct ReducedGraph: Sendable, CustomStringConvertible {
-  public static let folder = "Fixtures/RandomGraphs"
+package struct ReducedGraph: Sendable, CustomStringConvertible {
+  package static let folder = "Fixtures/RandomGraphs"
 
-  public let name: String
-  public let model: Model
+  package let name: String
+  package let model: Model
   /// Every way to prune that seeds choose, and the one with which the graph was wrong.
-  public let seeds: [Int]
+  package let seeds: [Int]
 
   /// The graphs of all files, by name.
-  public static func all() throws -> [ReducedGraph] {
+  package static func all() throws -> [ReducedGraph] {
     try FileManager.default.contentsOfDirectory(
       at: packageDirectory.appending(path: folder), includingPropertiesForKeys: nil
     ).filter { $0.pathExtension == "onnxtxt" }.sorted { $0.path < $1.path }.map(ReducedGraph.init)
@@ -93,5 +94,5 @@ public struct ReducedGraph: Sendable, CustomStringConvertible {
     seeds = Array(Set(0..<12).union(seed.map { [$0] } ?? [])).sorted()
   }
 
-  public var description: String { name }
+  package var description: String { name }
 }

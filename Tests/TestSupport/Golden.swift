@@ -1,12 +1,12 @@
 import Foundation
-import GraphIR
-import ONNXText
+import PrunecGraphIR
+import PrunecONNXText
 
 /// Runs the pipeline of a case on its input.
-public typealias CaseRunner = (_ section: GoldenFile.Case, _ input: Model) throws -> Model
+package typealias CaseRunner = (_ section: GoldenFile.Case, _ input: Model) throws -> Model
 
 /// The repository's root.
-public let packageDirectory = URL(filePath: #filePath).deletingLastPathComponent()
+package let packageDirectory = URL(filePath: #filePath).deletingLastPathComponent()
   .deletingLastPathComponent().deletingLastPathComponent()
 
 /// Checks every case of every `*.onnxtxt` in `Fixtures/Passes/<pass>`, in the order of their names.
@@ -15,7 +15,7 @@ public let packageDirectory = URL(filePath: #filePath).deletingLastPathComponent
 /// reported all the same: a blessed result is to be read before it is believed.
 ///
 /// - Returns: what is wrong, a text for each failed case; empty where all is well.
-public func goldenFailures(ofPass pass: String, run: CaseRunner = runCase) throws -> [String] {
+package func goldenFailures(ofPass pass: String, run: CaseRunner = runCase) throws -> [String] {
   let directory = packageDirectory.appending(path: "Fixtures/Passes/\(pass)")
   let files = try FileManager.default.contentsOfDirectory(
     at: directory, includingPropertiesForKeys: nil
@@ -26,7 +26,7 @@ public func goldenFailures(ofPass pass: String, run: CaseRunner = runCase) throw
 }
 
 /// Checks every case of one file; see `goldenFailures(ofPass:run:)`.
-public func goldenFailures(
+package func goldenFailures(
   inFile url: URL, isBlessing: Bool, run: CaseRunner
 ) throws -> [String] {
   var file = GoldenFile(try String(contentsOf: url, encoding: .utf8))

@@ -25,34 +25,34 @@
 ///
 /// Two comments of the input set how it is run: `# direction: outer` cuts split axes along their outer
 /// factor, and `# unchecked: reason` says why the results cannot be compared by running them.
-public struct GoldenFile: Equatable {
-  public struct Case: Equatable {
+package struct GoldenFile: Equatable {
+  package struct Case: Equatable {
     /// The comments right above `# run:`.
-    public var note: String
+    package var note: String
     /// The line of `# run:`, counted from 1.
-    public var line: Int
-    public var pipeline: String
+    package var line: Int
+    package var pipeline: String
     /// The lines between `# run:` and `# expect:`.
-    public var input: String
-    public var expected: String?
+    package var input: String
+    package var expected: String?
     /// The announced errors with the lines of their comments, counted within the input.
-    public var errors: [ExpectedError]
+    package var errors: [ExpectedError]
     /// What `# direction:` says.
-    public var direction: String?
+    package var direction: String?
     /// What `# unchecked:` says.
-    public var unchecked: String?
+    package var unchecked: String?
   }
 
-  public struct ExpectedError: Equatable {
-    public var line: Int
-    public var message: String
+  package struct ExpectedError: Equatable {
+    package var line: Int
+    package var message: String
   }
 
   /// Comments before the first case.
-  public var preamble: String
-  public var cases: [Case]
+  package var preamble: String
+  package var cases: [Case]
 
-  public init(_ text: String) {
+  package init(_ text: String) {
     /// A case as it is read; what comes before the first one is read like the input of one.
     struct Section {
       var note: [Substring] = []
@@ -103,7 +103,7 @@ public struct GoldenFile: Equatable {
   }
 
   /// The text of the file, with one empty line between cases.
-  public var text: String {
+  package var text: String {
     var sections = preamble.isEmpty ? [] : [preamble + "\n"]
     for section in cases {
       var text = section.note.isEmpty ? "" : section.note + "\n"

@@ -1,11 +1,16 @@
-import GraphIR
-import ONNXFormat
-import ONNXText
-import Passes
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecONNXText
+import PrunecPassKit
+import PrunecPasses
+import PrunecSemantics
+import PrunecTensors
 
 /// What must hold of every graph: it survives writing and reading, passes that preserve what it
 /// computes do so, and pruned, with and without data, it computes what it does masked.
-public struct GraphProperties {
+package struct GraphProperties {
   private static let preparation =
     "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
     + "eliminate-dead-nodes),separate-shared-vectors,"
@@ -15,10 +20,10 @@ public struct GraphProperties {
   private let inputs: [Tensor]
   private let expected: [Tensor]
   /// Whether some channel has been taken out.
-  public private(set) var isPruned = false
+  package private(set) var isPruned = false
 
   /// `seed` decides on the inputs, on the channels that go, and on how many.
-  public init(_ model: Model, seed: Int) throws {
+  package init(_ model: Model, seed: Int) throws {
     self.model = model
     self.seed = seed
     inputs = try SeededInputs(seed: UInt64(seed)).tensors(for: model.graph)
@@ -26,7 +31,7 @@ public struct GraphProperties {
   }
 
   /// Throws a broken property, or what went wrong otherwise.
-  public mutating func check() throws {
+  package mutating func check() throws {
     try verify(model.graph, after: "generation")
     let warnings = try GraphFacts(of: model.graph).warnings
     guard warnings.isEmpty else {

@@ -1,6 +1,8 @@
-import GraphIR
-import ONNXText
-import Semantics
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// A model as small as it gets while `fails` holds, by delta debugging.
 ///
@@ -13,7 +15,7 @@ import Semantics
 /// Every model that `fails` is asked about can be inferred without an error, and declares the types of
 /// its inputs and outputs alone. Where the model does not fail without the types declared in between,
 /// it is given back as it is.
-public func reduced(_ model: Model, while fails: (Model) -> Bool) -> Model {
+package func reduced(_ model: Model, while fails: (Model) -> Bool) -> Model {
   withoutActuallyEscaping(fails) { fails in
     var reduction = Reduction(model, fails)
     return reduction.run() ? reduction.model : model
@@ -21,7 +23,7 @@ public func reduced(_ model: Model, while fails: (Model) -> Bool) -> Model {
 }
 
 /// The text of the reduced model, with large constants elided if what the text stands for fails too.
-public func reducedText(of model: Model, while fails: (Model) -> Bool) -> String {
+package func reducedText(of model: Model, while fails: (Model) -> Bool) -> String {
   let small = reduced(model, while: fails)
   let text = printModel(small, options: .readable)
   if let read = try? parseModel(text), fails(read) { return text }

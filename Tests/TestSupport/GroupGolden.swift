@@ -1,6 +1,7 @@
 import Foundation
-import ONNXText
-import Passes
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXText
 
 /// A family of architectures as text: a graph, and beneath it the groups that the coupling finds.
 ///
@@ -12,7 +13,7 @@ import Passes
 ///     pinned fc2, 2 channels: w2[1] y[1], for value 'y': is an output of the graph
 ///
 /// for splits cut along their inner factor, then `# outer:`; or `# either:` where both give the same.
-public struct GroupGolden {
+package struct GroupGolden {
   private static let headings = SplitDirection.allCases.map(\.rawValue) + ["either"]
 
   private let url: URL
@@ -20,7 +21,7 @@ public struct GroupGolden {
   private var expected: [String: String] = [:]
 
   /// All families, in order of their names.
-  public static func all() throws -> [GroupGolden] {
+  package static func all() throws -> [GroupGolden] {
     let directory = packageDirectory.appending(path: "Fixtures/Coupling")
     return try FileManager.default.contentsOfDirectory(
       at: directory, includingPropertiesForKeys: nil
@@ -51,7 +52,7 @@ public struct GroupGolden {
   /// Besides the groups, half of the channels are taken out, and what is left is run beside the masked
   /// graph. With the environment variable `BLESS` set to 1, groups that differ are written to the file, and
   /// reported all the same.
-  public func failures() throws -> [String] {
+  package func failures() throws -> [String] {
     let name = url.lastPathComponent
     let directions: [SplitDirection] = [.inner, .outer]
     let actual = try directions.map { ($0, try CoupledModel(input, direction: $0).groupText) }
@@ -94,7 +95,7 @@ extension CoupledModel {
   /// is not just index i, the indices of channel 0 are told: `w[1]{0-2}` for blocks of three, `w[1]{0,3}`
   /// for two heads of three dimensions, `w[1]{4}` for the second part of a concatenation. Of a pinned
   /// group, why it is.
-  public var groupText: String {
+  package var groupText: String {
     coupling.groups.map { group in
       let members = group.members.map { member in
         let isWhole =

@@ -1,8 +1,10 @@
-import Passes
+import PrunecCalibration
+import PrunecGraphIR
+import PrunecSemantics
 
 extension HeldBatches {
   /// `count` batches of reproducible inputs for a graph, all different.
-  public init(
+  package init(
     seeded graph: Graph, count: Int = 4, seed: UInt64 = 100, shapes: [String: [Int]] = [:]
   ) throws(CompileError) {
     self.init(

@@ -1,11 +1,12 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// What two models differ in, a line each; empty where they are equal.
 ///
 /// Values are compared by name, so that graphs built in another order are equal. Everything is
 /// compared but revisions, IDs and serialized unknown types; with `annotations` off, neither are
 /// documentation strings, metadata, unknown fields and what else has no effect on the result.
-public func differences(
+package func differences(
   between first: Model, and second: Model, annotations: Bool = true
 ) -> [String] {
   var comparison = Comparison(annotations: annotations)

@@ -1,9 +1,14 @@
-import ONNXText
-import Passes
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecPassKit
+import PrunecSelection
+import PrunecSemantics
 
 extension PassRun {
   /// Runs a pipeline on a graph in ONNX's textual syntax.
-  public init(
+  package init(
     _ pipeline: String, on text: String, direction: SplitDirection = .inner,
     calibration: HeldBatches? = nil
   ) throws(CompileError) {
@@ -11,7 +16,7 @@ extension PassRun {
   }
 
   /// What each mask keeps, by the name of the value it masks.
-  public var keptByValue: [String: [Int]] {
+  package var keptByValue: [String: [Int]] {
     get throws(CompileError) {
       let facts = try GraphFacts(of: graph)
       var kept: [String: [Int]] = [:]
@@ -24,7 +29,7 @@ extension PassRun {
   }
 
   /// The scores of the group of channels that lie on an axis of the value called `name`.
-  public func scores(of name: String, axis: Int) throws(CompileError) -> [Float]? {
+  package func scores(of name: String, axis: Int) throws(CompileError) -> [Float]? {
     let facts = try GraphFacts(of: graph)
     let coupling = CouplingAnalysis(of: graph, facts, options: context.couplingOptions)
     guard let value = graph.value(named: name),
@@ -35,7 +40,7 @@ extension PassRun {
 }
 
 /// The error that `body` throws, if it is a `CompileError`.
-public func compileError(_ body: () throws -> Void) -> CompileError? {
+package func compileError(_ body: () throws -> Void) -> CompileError? {
   do {
     try body()
     return nil

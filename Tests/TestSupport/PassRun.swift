@@ -1,19 +1,24 @@
-import Passes
+import PrunecCalibration
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecPassKit
+import PrunecPasses
+import PrunecSemantics
 
 /// A pipeline that has run on a model under every check there is: the graph is verified after each
 /// pass, run before and after each that must not change what it computes, and run once more as a whole;
 /// whatever the passes have built stands for nodes of the input.
-public struct PassRun {
-  public let model: Model
-  public let context: PassContext
+package struct PassRun {
+  package let model: Model
+  package let context: PassContext
   /// Why results were not compared; empty where all were.
-  public let unchecked: [String]
+  package let unchecked: [String]
 
-  public var graph: Graph { model.graph }
+  package var graph: Graph { model.graph }
 
   /// `calibration` is the samples that passes look at. Throws what the passes throw, and a failed check where a result is
   /// not what it must be.
-  public init(
+  package init(
     _ pipeline: String, on input: Model, direction: SplitDirection = .inner,
     calibration: HeldBatches? = nil
   ) throws(CompileError) {
@@ -74,7 +79,7 @@ public struct PassRun {
 }
 
 /// Runs a golden case under every check, and holds its `# unchecked:` comment to what was checked.
-public func runCase(_ section: GoldenFile.Case, _ input: Model) throws -> Model {
+package func runCase(_ section: GoldenFile.Case, _ input: Model) throws -> Model {
   let direction = section.direction.map { SplitDirection(rawValue: $0)! } ?? .inner
   let run = try PassRun(section.pipeline, on: input, direction: direction)
   guard run.unchecked.isEmpty == (section.unchecked == nil) else {

@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// What random graphs do with images: values of channels, height and width.
 extension RandomGraph {

@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// What random graphs do with any value now and then: operators at the edge of what can be pruned.
 extension RandomGraph {

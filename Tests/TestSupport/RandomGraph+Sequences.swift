@@ -1,4 +1,5 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// What random graphs do with sequences (positions and channels) and vectors (channels).
 extension RandomGraph {

@@ -1,10 +1,11 @@
-import GraphIR
+import PrunecGraphIR
+import PrunecTensors
 
 /// Makes small graphs at random that are valid by construction: the same seed gives the same graph.
 ///
 /// A graph grows from one input by layers put on values made so far: images (four axes), sequences
 /// (three) and vectors (two). What nothing has used in the end gets a head, which becomes an output.
-public struct RandomGraph {
+package struct RandomGraph {
   /// A value that layers can be put on, and its extents after the batch axis.
   struct Feature {
     let value: ValueID
@@ -19,7 +20,7 @@ public struct RandomGraph {
   private var nodeNumber = 0
 
   /// The model that belongs to `seed`.
-  public static func model(seed: UInt64) -> Model {
+  package static func model(seed: UInt64) -> Model {
     var builder = RandomGraph(seed: seed)
     builder.build()
     return Model(irVersion: 10, graph: builder.graph)

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Counts of how often each class is predicted and labelled, for metrics over classes.
 ///
 /// The model's first output has the scores of classes along axis 1, `[N, C, ...]`, the labels are class numbers

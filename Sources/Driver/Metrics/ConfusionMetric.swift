@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// A metric that is the mean of a measure over the classes that occur, counted over all places of all samples. See
 /// `ConfusionCounts` for scores and labels.
 protocol ConfusionMetric: Metric {

@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecRuntime
+import PrunecTensors
+
 /// A metric that is an ONNX graph: its one output, a scalar, for the outputs and labels of all samples together.
 ///
 /// An input that is called like an output of the model gets that output, any other one the labels of its name, all along

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Mean over all elements of the first output o of the square of its difference from the labels,
 ///
 ///     mse = mean (o - y)^2

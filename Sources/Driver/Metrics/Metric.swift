@@ -1,4 +1,6 @@
 import Foundation
+import PrunecGraphIR
+import PrunecTensors
 
 /// A measure of how well a model does on labelled samples, added up batch by batch.
 public protocol Metric: Sendable {

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Share of the samples whose label has the greatest of the scores `[N, classes]` that are the model's first output.
 ///
 /// Ties go to the lower class. A sample with a score that is NaN is wrong.

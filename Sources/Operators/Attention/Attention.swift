@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Attention (ONNX opset 23 to 28): of each query, the sum of the values weighted by
 /// `softmax(softcap(scale Q K') + bias)`.
 ///

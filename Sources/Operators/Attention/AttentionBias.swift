@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// What ONNX's Attention adds to the scores of a query: its mask, and minus infinity for what comes
 /// later, lies too far away or is padding.
 struct AttentionBias {

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// How the heads of an attention lie in a tensor: as an axis of their own, `[N, H, S, E]`, or in
 /// the axis of channels together with their dimensions, `[N, S, H E]`.
 struct AttentionHeads {

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// GroupQueryAttention (onnxruntime's own): attention of `query [N, S, H E]` over `key` and
 /// `value [N, S, G E]` of the same steps, or of `query [N, S, H E + 2 G E]` that holds all three; G
 /// divides H, and neighbouring query heads share one of keys and values.

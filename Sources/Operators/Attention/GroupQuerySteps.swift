@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Where the steps of a GroupQueryAttention are: each batch item has its own number of them.
 struct GroupQuerySteps {
   private let queries: Int

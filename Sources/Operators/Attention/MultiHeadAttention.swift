@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// MultiHeadAttention (onnxruntime's own): attention of `query [N, S, H E]` over `key [N, T, H E]`
 /// and `value [N, T, H F]`, or keys and values `[N, H, T, E]`, with a `bias [2 H E + H F]` that is
 /// added to all three first. `past_key` and `past_value [N, H, P, E]` go before them, and the

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// RotaryEmbedding (ONNX opset 23 to 28): turns pairs of dimensions of every head by an angle for
 /// each position: `(a, b)` becomes `(a cos - b sin, a sin + b cos)`.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The turning of pairs of dimensions, which ONNX's RotaryEmbedding and onnxruntime's differ in the
 /// order of operands for.
 struct Rotation {

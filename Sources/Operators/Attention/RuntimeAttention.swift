@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Attention (onnxruntime's own): self-attention with its projections. `input [N, S, I]` times
 /// `weights [I, 2 H E + H F]`, plus `bias`, gives queries, keys and values side by side; their
 /// widths `[H E, H E, H F]` are `qkv_hidden_sizes`, or thirds. `past [2, N, H, P, E]` goes before

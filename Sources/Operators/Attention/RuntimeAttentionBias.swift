@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// What onnxruntime's attentions add to the scores of a query: a filter value for keys that a mask
 /// takes out, an addend, and the least number for what comes later than the query.
 struct RuntimeAttentionBias {

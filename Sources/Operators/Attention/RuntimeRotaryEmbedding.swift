@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// RotaryEmbedding (onnxruntime's own): as ONNX's, with the operands in another order:
 /// `X [N, H, S, E]` or `[N, S, H E]`, `position_ids [N, S]` or the position of the first step,
 /// `cos_cache`, `sin_cache [P, R/2]`. Where `rotary_embedding_dim` is 0, heads are as wide as the

@@ -1,4 +1,5 @@
 import Glibc
+import PrunecTensors
 
 /// What every attention computes: of each query, the sum of the values weighted by the softmax of
 /// the scaled scalar products with their keys.

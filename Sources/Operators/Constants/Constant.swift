@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Constant (ONNX opset 7 to 28): a tensor given by exactly one attribute: `value`, or since opset
 /// 12 a number, a string or a list of either. A sparse value is carried without being understood.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// ConstantOfShape (ONNX opset 9 to 28): a tensor of the extents that `input` lists, all of whose
 /// elements are the one of `value`, or float 0.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// EyeLike (ONNX opset 9 to 28): a matrix of the extents of `input` with ones on a diagonal, the main one
 /// or the `k`-th above it, and zeros elsewhere; of the type `dtype`, or that of `input`.
 ///

@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// Range (ONNX opset 11 to 28): the vector `start, start + delta, ...` before `limit`, of
 /// `max(ceil((limit - start) / delta), 0)` elements.

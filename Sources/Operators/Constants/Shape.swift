@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Shape (ONNX opset 7 to 28): the extents of `data` as an int64 vector; since opset 15 only those of
 /// the axes from `start` to before `end`, which count from the end where negative and are clamped.
 ///

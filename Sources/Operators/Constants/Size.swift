@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Size (ONNX opset 7 to 28): the number of elements of `data` as an int64 scalar.
 ///
 /// Channels: the number changes with every extent, so all axes are pinned.

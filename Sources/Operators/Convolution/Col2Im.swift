@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Col2Im (ONNX opset 18 to 28): blocks of an image put back and added up where they overlap: what
 /// unfolding takes apart. `input [N, C b1 ... br, L]` has for every channel and each of L places of the
 /// block its elements, `image_shape [r]` and `block_shape [r]` are operands, and Y is `[N, C, i1 ... ir]`.

@@ -1,36 +1,39 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Conv (ONNX opset 7 to 28): `Y[n, m, ...] = B[m] + sum over c and k of W[m, c, k] X[n, c', ...]`
 /// with `X [N, C, D1 ... Dn]`, `W [M, C/group, k1 ... kn]`, `B [M]`, `Y [N, M, E1 ... En]`.
 ///
 /// Channels: the input axis of an ungrouped convolution is summed over, and W's axis 1 goes with it;
 /// output channels go with W's axis 0 and B. With groups, both channel axes are products of the
 /// group and a position within it: either whole groups go, or the same positions in every group.
-public struct Conv: Operator {
-  public let signature = Signature(
+package struct Conv: Operator {
+  package let signature = Signature(
     "Conv", operands: 2...3,
     attributes: [
       "auto_pad": .string(Array("NOTSET".utf8)), "dilations": nil, "group": .int(1),
       "kernel_shape": nil, "pads": nil, "strides": nil,
     ])
 
-  public init() {}
+  package init() {}
 
   private static let form = ConvolutionForm(x: 0, w: 1, bias: 2)
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2)
     return [ValueFacts(call.elementType(0), try Self.form.resultShape(call))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard Self.form.relate(call, &relations) else { return }
     relations.sum(over: .operand(0, axis: 1))
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
     Self.form.adapt(call, to: cut)
   }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     _ = try resolve(call, on: operands)
@@ -96,11 +99,11 @@ public struct Conv: Operator {
     }
   }
 
-  public func macs(_ call: Invocation) -> Int { Self.form.macs(call) }
+  package func macs(_ call: Invocation) -> Int { Self.form.macs(call) }
 }
 
 extension Conv: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     try .convolution(Self.form.computation(call))
   }
 }

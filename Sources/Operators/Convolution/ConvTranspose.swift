@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// ConvTranspose (ONNX opset 7 to 28), the transpose of a convolution: every element of X adds
 /// itself times the kernel to Y, `Y[n, m, i * stride + k * dilation - pad] += X[n, c, i] W[c, m, k]`,
 /// plus `B[m]`; `X [N, C, D1 ... Dn]`, `W [C, M/group, k1 ... kn]`, `B [M]`, `Y [N, M, E1 ... En]`.
@@ -5,17 +8,17 @@
 /// Channels: X's channel axis goes with W's axis 0 and is summed over; output channels go with B
 /// and, ungrouped, with W's axis 1. With groups, both channel axes are products of the group and a
 /// position within it: either whole groups go, or the same positions in every group.
-public struct ConvTranspose: Operator {
-  public let signature = Signature(
+package struct ConvTranspose: Operator {
+  package let signature = Signature(
     "ConvTranspose", operands: 2...3,
     attributes: [
       "auto_pad": .string(Array("NOTSET".utf8)), "dilations": nil, "group": .int(1),
       "kernel_shape": nil, "output_padding": nil, "output_shape": nil, "pads": nil, "strides": nil,
     ])
 
-  public init() {}
+  package init() {}
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2)
     let type = call.elementType(0)
     let group = try call.requiredInt("group")
@@ -53,7 +56,7 @@ public struct ConvTranspose: Operator {
     return [ValueFacts(type, [input[0], filters] + geometry.output)]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard call.hasAllRanks, let channels = call.shape(1)?[0].fixedExtent else { return }
     let group = call.int("group")!
     relations.equal(.operand(0, axis: 1), .operand(1, axis: 0))
@@ -69,13 +72,13 @@ public struct ConvTranspose: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
     guard call.int("group")! > 1, let kept = cut[.result(axis: 1)] else { return [] }
     let perGroup = cut[.operand(1, axis: 1)]?.count ?? call.shape(1)![1].fixedExtent!
     return [.attribute(Attribute("group", kept.count / max(perGroup, 1)))]
   }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
@@ -122,14 +125,14 @@ public struct ConvTranspose: Operator {
     return [Tensor(rounding: y, to: x.elementType, shape: shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int {
+  package func macs(_ call: Invocation) -> Int {
     guard let input = call.shape(0), let weight = call.shape(1) else { return 0 }
     return (input + weight[1...]).reduce(1) { $0 &* $1.nominalExtent }
   }
 }
 
 extension ConvTranspose: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     let weight = call.operand(1)!.fixedShape!
     let geometry = try ConvolutionGeometry(
       transposed: call, kernel: Array(weight[2...]), input: Array(call.shape(0)![2...]))

@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// What convolutions of numbers and of integers have in common, which differ in where their operands
 /// are: `X [N, C, D1 ... Dn]`, `W [M, C/group, k1 ... kn]`, `B [M]`, `Y [N, M, E1 ... En]`.
 struct ConvolutionForm {

@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 extension ConvolutionGeometry {
   /// The geometry of a transposed convolution: that of the convolution which would lead from its
   /// output back to its input, so that `inputIndex` takes an index of X and gives one of Y. `output`

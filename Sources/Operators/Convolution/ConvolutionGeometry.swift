@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// The spatial side of a convolution or pooling: kernel, strides, dilations and padding, one entry
 /// per spatial axis, as ONNX's `Conv` and the pooling operators share them.
 struct ConvolutionGeometry {

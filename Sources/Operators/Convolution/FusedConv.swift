@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// FusedConv (onnxruntime's own): Conv, plus Z, of the shape of Y, where it is given, and an `activation` with
 /// `activation_params`.
 ///

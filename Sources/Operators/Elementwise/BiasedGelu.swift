@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The gaussian error linear units that add a vector first, `Y = gelu(X + B)` with B along the last axis:
 /// onnxruntime's own BiasGelu, and FastGelu, whose B may be left out and whose gelu is the approximation by
 /// a hyperbolic tangent.

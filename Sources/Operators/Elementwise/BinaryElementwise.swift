@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The operators of arithmetic, `C = A op B` with multidirectional broadcasting: they differ in
 /// nothing but the formula.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// A function of two variables on every kind of number that an operator takes.
 struct BinaryFormula: Sendable {
   /// On float32, and on float16 and bfloat16 by way of it.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// BitShift (ONNX opset 11 to 28): the bits of X moved by Y places to the `direction` LEFT or RIGHT, with
 /// multidirectional broadcasting. What moves in is zero, or on the left the sign of a signed number; by
 /// fewer places than none or more than there are, nothing else is left.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The functions of the bits of integers, with multidirectional broadcasting: they differ in nothing but
 /// the formula.
 ///

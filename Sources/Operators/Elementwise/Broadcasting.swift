@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Multidirectional broadcasting, as numpy does it (ONNX, "Broadcasting in ONNX").
 enum Broadcasting {
   /// The shape that `shapes` broadcast to; `nil` where a rank is unknown.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The questions that are asked of every floating point element: IsNaN (ONNX opset 9 to 28), and IsInf
 /// (opset 10 to 28), where one sign of infinity may be left out. Y has the shape of X and is boolean.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Clip (ONNX opset 7 to 28): `Y = min(max(X, low), high)`, the bounds being attributes before opset
 /// 11 and optional scalar operands since.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The comparisons, `C = A op B` with multidirectional broadcasting and booleans for a result: they
 /// differ in nothing but the formula. With NaN all are false.
 ///

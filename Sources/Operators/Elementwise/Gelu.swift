@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// Gelu (ONNX opset 20 to 28, and of onnxruntime's own operators): `Y = X/2 (1 + erf(X / sqrt 2))`, or with `approximate = "tanh"`
 /// `Y = X/2 (1 + tanh(sqrt(2/pi) (X + 0.044715 X^3)))`, of any shape.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The functions of truth values, with multidirectional broadcasting: they differ in nothing but the
 /// formula.
 ///

@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// Mod (ONNX opset 10 to 28): the rest of `A / B` with multidirectional broadcasting. It has the sign
 /// of B, or with `fmod = 1` that of A. Dividing an integer by zero is an error of the model.

@@ -1,4 +1,5 @@
 import Glibc
+import PrunecGraphIR
 
 /// The functions that recurrent layers and fused operators may apply, by name: the operators so called,
 /// with their defaults, and two that ONNX has no operator for.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// PRelu (ONNX opset 7 to 28): `Y = X < 0 ? slope X : X`, the slope being broadcast to X and not the
 /// other way round.
 ///

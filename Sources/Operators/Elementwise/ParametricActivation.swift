@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// The activations that apply a function of one variable with one or two numbers for parameters, of
 /// any shape: they differ in nothing but the formula.

@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// Pow (ONNX opset 7 to 28): `Z = X ^ Y` with multidirectional broadcasting and the element type of
 /// X; since opset 12 that of Y may be another. Integers to integers wrap around; a negative power of

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// What is known of a function of integers that are known in part: exporters compute shapes with
 /// the element-wise operators.
 enum SymbolicArithmetic {

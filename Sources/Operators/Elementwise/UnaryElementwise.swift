@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// The operators that apply a function of one variable to every element, `Y = f(X)`, of any shape:
 /// they differ in nothing but the formula.
@@ -6,8 +8,8 @@ import Glibc
 /// ONNX opset 7 to 28: Relu, Sigmoid, Tanh, Erf, Exp, Log, Sqrt, Abs, Neg, Reciprocal, Floor, Ceil,
 /// Sin, Cos, Tan, Asin, Acos, Atan, Sign, Softplus, Softsign, HardSwish, Mish; 9 to 28: Sinh, Cosh, Asinh,
 /// Acosh, Atanh; 11 to 28: Round, halves to even. Relu, Abs, Neg and Sign on integers too.
-public struct UnaryElementwise: Operator {
-  public let signature: Signature
+package struct UnaryElementwise: Operator {
+  package let signature: Signature
   let formula: @Sendable (Float) -> Float
   /// The same on integers, where the operator takes them.
   private let integerFormula: (@Sendable (Int) -> Int)?
@@ -26,7 +28,7 @@ public struct UnaryElementwise: Operator {
   }
 
   /// One operator for each formula.
-  public static let all: [UnaryElementwise] = [
+  package static let all: [UnaryElementwise] = [
     UnaryElementwise("Relu", { max($0, 0) }, integer: { max($0, 0) }, kernel: .activation(.relu)),
     UnaryElementwise("Sigmoid", { 1 / (1 + expf(-$0)) }, kernel: .activation(.sigmoid)),
     UnaryElementwise("Tanh", { tanhf($0) }, kernel: .activation(.tanh)),
@@ -76,7 +78,7 @@ public struct UnaryElementwise: Operator {
         ])),
   ]
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     let operand = call.operand(0)
     let isFloatingPoint = operand?.elementType?.isFloatingPoint ?? true
     let contents = SymbolicArithmetic.combine(
@@ -89,13 +91,13 @@ public struct UnaryElementwise: Operator {
     return [ValueFacts(operand?.type, contents: contents)]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     Broadcasting.relate(call, operands: 0..<1, &relations)
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let operand = try call.tensor(0, of: operands)
@@ -113,7 +115,7 @@ public struct UnaryElementwise: Operator {
     return [operand.mapFloats(formula)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension Tensor {
@@ -133,7 +135,7 @@ extension Tensor {
 }
 
 extension UnaryElementwise: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     call.elementType(0)!.isFloatingPoint ? kernel.map { .elementwise($0) } : nil
   }
 }

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The element-wise functions of any number of operands, with multidirectional broadcasting: a
 /// binary formula from the first operand to the last. NaN wins over every number.
 ///

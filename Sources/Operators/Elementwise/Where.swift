@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Where (ONNX opset 9 to 28): `Z = condition ? X : Y` element by element, with multidirectional
 /// broadcasting, for every element type.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Compress (ONNX opset 9 to 28): of `input` the slices along `axis` whose element of `condition`, a
 /// boolean vector, is true; without `axis`, the elements of the whole, in order. What is beyond the end
 /// of the condition goes.

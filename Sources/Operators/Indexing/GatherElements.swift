@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// GatherElements (ONNX opset 11 to 28): `Y[i...] = data[i...]` with the index along `axis` replaced by
 /// `indices[i...]`. Y has the extents of `indices`, which along other axes may be less than those of
 /// `data`. Negative indices count from the end.

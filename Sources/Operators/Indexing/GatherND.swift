@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// GatherND (ONNX opset 11 to 28): slices of `data` by tuples of indices. `data [b..., d1 ... dk, r...]`
 /// and `indices [b..., q..., k]` share `batch_dims` axes b (opset 12 on); every tuple names a slice r, and
 /// the result is `[b..., q..., r...]`. Negative indices count from the end.

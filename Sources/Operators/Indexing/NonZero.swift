@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// NonZero (ONNX opset 9 to 28): `Y [r, n]`, int64, the indices of the n elements of `X [d1 ... dr]` that
 /// are not zero, in row-major order.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// OneHot (ONNX opset 9 to 28): a new axis of `depth` elements at `axis`, of which the one that `indices`
 /// names is `values[1]` and the others are `values[0]`. Negative indices count from the end, and what is
 /// out of range names none. `indices [d0 ... dn]`, `values [2]`, Y of its type.

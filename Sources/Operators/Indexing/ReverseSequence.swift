@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// ReverseSequence (ONNX opset 10 to 28): of every sequence in a batch the first `sequence_lens[i]`
 /// elements in reverse order, the rest as it is. `batch_axis` and `time_axis` are the first two, in
 /// either order; `sequence_lens [N]`.

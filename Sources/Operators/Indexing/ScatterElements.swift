@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// ScatterElements (ONNX opset 11 to 28), which before was Scatter (opset 9 and 10): `data` with
 /// elements replaced: `updates[i...]` goes to `i...` with the index along `axis` replaced by
 /// `indices[i...]` or, under `reduction` (opset 16 on; max and min from 18), is combined with what is

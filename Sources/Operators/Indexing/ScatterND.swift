@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// ScatterND (ONNX opset 11 to 28): `data` with slices replaced: `data [d1 ... dk, r...]`,
 /// `indices [q..., k]`, `updates [q..., r...]`. Every tuple of indices names the slice r that its update
 /// replaces or, under `reduction` (opset 16 on; max and min from 18), is combined with.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// TensorScatter (ONNX opset 24 to 28): a cache with new elements written into it: `past [N, ... S ...]`,
 /// `update [N, ... L ...]` with L at most S elements along `axis`, which go to places from
 /// `write_indices[n]` on (from 0 without them), and with `mode` circular on from 0 again.

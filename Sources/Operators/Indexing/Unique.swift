@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Unique (ONNX opset 11 to 28): the different elements of X, or its different slices along `axis`, in
 /// order or, with `sorted` 0, as they come; and for each the first place where it is, for each of X's which
 /// of them it is, and how often each occurs (all int64 vectors).

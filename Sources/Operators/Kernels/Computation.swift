@@ -1,8 +1,10 @@
+import PrunecGraphIR
+
 /// What a node computes, in the terms that kernels exist for.
 ///
 /// It says nothing of where elements lie: which layouts to use, what to fuse and what to leave in place is
 /// for whoever executes or emits the graph.
-public enum Computation: Sendable {
+package enum Computation: Sendable {
   /// The results hold elements of operand 0, as the steps of each, one after the other, pick and arrange them. Others
   /// than the first that have steps may not be asked for.
   case views([[ViewStep]])
@@ -37,7 +39,7 @@ extension Computation {
 }
 
 /// How elements of a tensor are picked and arranged without being changed.
-public enum ViewStep: Sendable, Hashable {
+package enum ViewStep: Sendable, Hashable {
   /// The same elements in row-major order under another shape.
   case reshape([Int])
   /// Axis `i` of the result is axis `order[i]`.
@@ -47,10 +49,10 @@ public enum ViewStep: Sendable, Hashable {
   /// Broadcast to a shape of at least as many axes.
   case broadcast([Int])
 
-  public struct Selection: Sendable, Hashable {
-    public var (start, step, count): (Int, Int, Int)
+  package struct Selection: Sendable, Hashable {
+    package var (start, step, count): (Int, Int, Int)
 
-    public init(start: Int, step: Int, count: Int) {
+    package init(start: Int, step: Int, count: Int) {
       (self.start, self.step, self.count) = (start, step, count)
     }
   }
@@ -58,44 +60,44 @@ public enum ViewStep: Sendable, Hashable {
 
 /// `Y [N, M, E1 ... En]` from `X [N, C, D1 ... Dn]` (operand 0), `W` (operand 1) and, where it is given, `B [M]`
 /// (operand 2), followed by an activation.
-public struct ConvolutionComputation: Sendable {
-  public var groups: Int
+package struct ConvolutionComputation: Sendable {
+  package var groups: Int
   /// For each spatial axis.
-  public var kernel, strides, dilations: [Int]
-  public var padding: [(before: Int, after: Int)]
+  package var kernel, strides, dilations: [Int]
+  package var padding: [(before: Int, after: Int)]
   /// Whether it is the transpose of a convolution, and `W [C, M/groups, ...]` instead of `[M, C/groups, ...]`.
-  public var isTransposed: Bool
-  public var activation = Activation.identity
+  package var isTransposed: Bool
+  package var activation = Activation.identity
 }
 
 /// `Y = alpha A B + beta C` of matrices, or of matrices along leading axes that broadcast: operands 0, 1 and,
 /// where it is given, 2, which broadcasts to Y.
-public struct MatrixComputation: Sendable {
+package struct MatrixComputation: Sendable {
   /// Whether the last two axes change places first.
-  public var transposesA = false
-  public var transposesB = false
-  public var alpha: Float = 1
-  public var beta: Float = 1
+  package var transposesA = false
+  package var transposesB = false
+  package var alpha: Float = 1
+  package var beta: Float = 1
 
   /// Nothing but the product.
-  public static let plain = MatrixComputation()
+  package static let plain = MatrixComputation()
 }
 
 /// The greatest elements or means of windows over the spatial axes of `X [N, C, D1 ... Dn]`.
-public struct PoolingComputation: Sendable {
-  public enum Kind: Sendable {
+package struct PoolingComputation: Sendable {
+  package enum Kind: Sendable {
     case maximum
     /// The mean of the elements inside of X, or of those and the zeros of the padding.
     case average(countsPadding: Bool)
   }
-  public var kind: Kind
-  public var kernel, strides, dilations: [Int]
-  public var padding: [(before: Int, after: Int)]
+  package var kind: Kind
+  package var kernel, strides, dilations: [Int]
+  package var padding: [(before: Int, after: Int)]
 }
 
 extension PoolingComputation {
   /// Means of so many elements along one axis, with zeros for those that are not there.
-  public init(average size: Int, padding: (before: Int, after: Int)) {
+  package init(average size: Int, padding: (before: Int, after: Int)) {
     self.init(
       kind: .average(countsPadding: true), kernel: [size], strides: [1], dilations: [1],
       padding: [padding])
@@ -104,50 +106,50 @@ extension PoolingComputation {
 
 /// Products of matrices whose rows, columns and inner extents are several axes each: of operands 0 and 1, both in
 /// as many stacks.
-public struct ContractionComputation: Sendable {
+package struct ContractionComputation: Sendable {
   /// An operand's axes: of stacks, of rows (of operand 0) or columns (of operand 1), and those to sum over.
-  public typealias Axes = (stacks: [Int], outer: [Int], inner: [Int])
-  public var left, right: Axes
+  package typealias Axes = (stacks: [Int], outer: [Int], inner: [Int])
+  package var left, right: Axes
   /// For each axis of the result which one it is of those of stacks, rows and columns, one after the other.
-  public var order: [Int]
+  package var order: [Int]
 }
 
 /// LSTM, GRU and RNN with their default activation functions, on sequences of equal length, without peepholes.
-public struct RecurrenceComputation: Sendable {
-  public enum Cell: Sendable {
+package struct RecurrenceComputation: Sendable {
+  package enum Cell: Sendable {
     case longShortTermMemory
     /// Whether the state goes through the weights before it is reset.
     case gatedUnit(isLinearBeforeReset: Bool)
     case plain
   }
-  public var cell: Cell
+  package var cell: Cell
   /// Whether the axis of sequences comes first in operand 0, the states and the results.
-  public var isBatchFirst: Bool
+  package var isBatchFirst: Bool
   /// For each direction whether it begins at the last step.
-  public var directions: [Bool]
+  package var directions: [Bool]
 }
 
 /// What each index of a result's axis takes from the operand's axis: the sum of one or two elements, each with a weight.
-public struct ResamplingNeighbours: Sendable {
+package struct ResamplingNeighbours: Sendable {
   /// No axis is longer, of the operand or of the result: numbers in a small file can ask for any tables.
-  public static let extentLimit = 1 << 22
+  package static let extentLimit = 1 << 22
 
   /// The first neighbours of all indices, and where there are two, the second.
-  public var indices: [[Int]]
-  public var weights: [[Float]]
+  package var indices: [[Int]]
+  package var weights: [[Float]]
 
-  public init(indices: [[Int]], weights: [[Float]]) {
+  package init(indices: [[Int]], weights: [[Float]]) {
     (self.indices, self.weights) = (indices, weights)
   }
 }
 
-public enum ReductionKind: Sendable {
+package enum ReductionKind: Sendable {
   case sum, mean, maximum, minimum, product, sumOfSquares, l1, l2
 }
 
 /// A normalization of operand 0 with scale and bias from other operands, where they are given.
-public struct NormalizationComputation: Sendable {
-  public enum Statistics: Sendable {
+package struct NormalizationComputation: Sendable {
+  package enum Statistics: Sendable {
     /// Of the axes from `axis` on; scale and bias broadcast to X.
     case trailing(axis: Int, keepsMean: Bool)
     /// Of each of so many groups of channels over all pixels; scale and bias are of one element a channel.
@@ -155,21 +157,21 @@ public struct NormalizationComputation: Sendable {
     /// Given ones, of one element a channel.
     case given(mean: Int, variance: Int)
   }
-  public var statistics: Statistics
-  public var epsilon: Float
-  public var scale: Int?
-  public var bias: Int?
+  package var statistics: Statistics
+  package var epsilon: Float
+  package var scale: Int?
+  package var bias: Int?
 }
 
 /// `X / (bias + alpha m)^beta` where `m` is the mean of the squares of `size` neighbouring channels, some of which may be
 /// beyond the last and zero.
-public struct LocalResponseComputation: Sendable {
-  public var size: Int
-  public var alpha, beta, bias: Float
+package struct LocalResponseComputation: Sendable {
+  package var size: Int
+  package var alpha, beta, bias: Float
 }
 
 /// An operator that has kernels. Others are executed by their `evaluate`.
-public protocol KernelOperator: Operator {
+package protocol KernelOperator: Operator {
   /// What the node computes, given facts in which every extent is a number; `nil` where the kernels do not
   /// cover this form of it.
   func computation(_ call: Invocation) throws(CompileError) -> Computation?

@@ -1,6 +1,8 @@
+import PrunecTensors
+
 /// A function of one variable with up to two parameters.
-public struct Activation: Sendable, Hashable {
-  public enum Function: Sendable, Hashable {
+package struct Activation: Sendable, Hashable {
+  package enum Function: Sendable, Hashable {
     case identity
     /// `max(0, x)`
     case relu
@@ -21,21 +23,21 @@ public struct Activation: Sendable, Hashable {
     /// Gelu with a hyperbolic tangent in place of the error function
     case approximateGelu
   }
-  public var function: Function
-  public var alpha: Float
-  public var beta: Float
+  package var function: Function
+  package var alpha: Float
+  package var beta: Float
 
-  public init(_ function: Function, alpha: Float = 0, beta: Float = 0) {
+  package init(_ function: Function, alpha: Float = 0, beta: Float = 0) {
     (self.function, self.alpha, self.beta) = (function, alpha, beta)
   }
 
-  public static let identity = Activation(.identity)
+  package static let identity = Activation(.identity)
 }
 
 /// A function of elements at one place: a short program over registers. The operands are the first registers,
 /// and every instruction's result is a further one; the last is the result.
-public struct ElementwiseFormula: Sendable {
-  public enum Operation: Sendable, Hashable {
+package struct ElementwiseFormula: Sendable {
+  package enum Operation: Sendable, Hashable {
     case number(Float)
     case add, subtract, multiply, divide
     /// NaN where an operand is.
@@ -66,23 +68,23 @@ public struct ElementwiseFormula: Sendable {
     case addInt32
   }
 
-  public struct Instruction: Sendable, Hashable {
-    public var operation: Operation
-    public var registers: [Int]
+  package struct Instruction: Sendable, Hashable {
+    package var operation: Operation
+    package var registers: [Int]
 
-    public init(_ operation: Operation, _ registers: [Int]) {
+    package init(_ operation: Operation, _ registers: [Int]) {
       (self.operation, self.registers) = (operation, registers)
     }
   }
 
-  public var operandCount: Int
+  package var operandCount: Int
   /// float32 tensors that broadcast like the operands, whose registers they follow.
-  public var constants: [Tensor]
-  public var instructions: [Instruction]
+  package var constants: [Tensor]
+  package var instructions: [Instruction]
   /// Whether operands and result may be integers: of 8 bits, which registers hold as floating point numbers, or int32.
-  public var takesIntegers: Bool
+  package var takesIntegers: Bool
 
-  public init(
+  package init(
     operandCount: Int, constants: [Tensor] = [], _ instructions: [Instruction],
     takesIntegers: Bool = false
   ) {
@@ -93,25 +95,25 @@ public struct ElementwiseFormula: Sendable {
   }
 
   /// One operation of all operands in their order.
-  public init(_ operation: Operation, operandCount: Int, takesIntegers: Bool = false) {
+  package init(_ operation: Operation, operandCount: Int, takesIntegers: Bool = false) {
     self.init(
       operandCount: operandCount, [Instruction(operation, Array(0..<operandCount))],
       takesIntegers: takesIntegers)
   }
 
-  public static func unary(
+  package static func unary(
     _ operation: Operation, takesIntegers: Bool = false
   ) -> ElementwiseFormula {
     ElementwiseFormula(operation, operandCount: 1, takesIntegers: takesIntegers)
   }
 
   /// Whether elements of a type can be operands or results.
-  public func takes(_ type: ElementType) -> Bool {
+  package func takes(_ type: ElementType) -> Bool {
     type.isFloatingPoint || type == .bool
       || takesIntegers && [.int8, .uint8, .int32].contains(type)
   }
 
-  public static func activation(
+  package static func activation(
     _ function: Activation.Function, _ alpha: Float = 0, _ beta: Float = 0
   )
     -> ElementwiseFormula
@@ -120,7 +122,7 @@ public struct ElementwiseFormula: Sendable {
   }
 
   /// The activation that the formula is, if it is nothing else.
-  public var activation: Activation? {
+  package var activation: Activation? {
     guard operandCount == 1, constants.isEmpty, instructions.count == 1,
       case .activate(let activation) = instructions[0].operation
     else { return nil }
@@ -128,7 +130,7 @@ public struct ElementwiseFormula: Sendable {
   }
 
   /// Whether the formula is that one operation of both its operands, in their order.
-  public func isBinary(_ operation: Operation) -> Bool {
+  package func isBinary(_ operation: Operation) -> Bool {
     operandCount == 2 && constants.isEmpty && instructions == [Instruction(operation, [0, 1])]
   }
 }

@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// A product of extents, some of them not numbers.
 struct ExtentProduct {
   /// The product of those that are numbers; `nil` once it no longer fits.

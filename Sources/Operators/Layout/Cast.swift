@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Cast (ONNX opset 7 to 28): every element converted to the element type `to`, of any shape.
 /// Floating point numbers are truncated towards zero on the way to integers; integers wrap around.
 /// What ONNX leaves open (numbers that do not fit, NaN as an integer) saturates, with NaN as zero.
@@ -91,7 +94,7 @@ extension ElementType {
 
 extension Tensor {
   /// The elements converted as `Cast` does; `nil` for types that prunec does not compute with.
-  public func converted(to type: ElementType) -> Tensor? {
+  package func converted(to type: ElementType) -> Tensor? {
     if type == elementType { return self }
     guard hasData, type.isNumeric, elementType.isNumeric else { return nil }
     if type == .bool {

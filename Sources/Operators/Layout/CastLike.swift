@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// CastLike (ONNX opset 15 to 28): every element converted to the element type of the second operand,
 /// as `Cast` does it.
 ///

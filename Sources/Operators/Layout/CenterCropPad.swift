@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// CenterCropPad (ONNX opset 18 to 28): `input_data` cropped, or padded with zeros, to the extents that
 /// `shape` lists, for all axes or for `axes` only, in equal parts before and after; what is left over is
 /// cropped or padded after.

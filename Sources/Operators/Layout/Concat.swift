@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Concat (ONNX opset 7 to 28): the operands one after the other along `axis`; their other extents
 /// agree.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// DepthToSpace and SpaceToDepth (ONNX opset 7 to 28), each the other's inverse: with block size b,
 /// `[N, C b b, H, W]` becomes `[N, C, H b, W b]`. The deep axis is the product of the place in the
 /// block and the channel (`mode` DCR), or the other way round (CRD; for SpaceToDepth since opset 28).

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Dropout (ONNX opset 7 to 28) in inference mode: the operand itself, and a mask of the same shape
 /// that says that everything stays. Since opset 12 a third operand switches training on; unless it
 /// is absent or a constant false, the node is not understood and pins what it touches.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Expand (ONNX opset 8 to 28): `input` broadcast with the extents that `shape` lists.
 ///
 /// Channels: an axis that is not stretched goes with the result's axis. A stretched one leaves the

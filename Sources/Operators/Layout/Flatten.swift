@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Flatten (ONNX opset 7 to 28): a matrix `[d0 * ... * d(axis-1), d(axis) * ... * dn]` of the
 /// elements of `[d0 ... dn]` in order.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Gather (ONNX opset 7 to 28): the slices of `data` along `axis` that `indices` names; the axes of
 /// `indices` take the place of `axis`. Negative indices count from the end.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Identity (ONNX opset 7 to 28): the operand, of any type.
 ///
 /// Channels: every axis goes with itself.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Pad (ONNX opset 7 to 28): `data` with elements put before and after along each axis, or taken away
 /// where a number is negative. What is put there is a constant, or is taken from `data`: mirrored at
 /// the border (`reflect`), the border itself (`edge`) or the other end (`wrap`). The numbers are an

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Reshape (ONNX opset 7 to 28): the elements of `data` in order, under the extents that `shape`
 /// lists. An entry of 0 copies the extent of the same axis (unless `allowzero`), and one entry of -1
 /// takes what is left.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Slice (ONNX opset 7 to 28): along each of `axes`, the indices `start, start + step, ...` before
 /// `end`; negative positions count from the end, and what is out of range is clamped. All are
 /// attributes before opset 10 (without `steps`) and operands since.

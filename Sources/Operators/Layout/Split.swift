@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Split (ONNX opset 7 to 28): the parts of `input` along `axis`, of the extents that `split` lists
 /// or else of equal ones. `split` is an attribute before opset 13 and an operand since; since opset
 /// 18 `num_outputs` stands for it, and the last part may then be smaller.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Squeeze (ONNX opset 7 to 28): `data` without `axes`, which have extent one; without `axes`, all
 /// axes of extent one go. The axes are an attribute before opset 13 and an operand since.
 ///

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Tile (ONNX opset 7 to 28): `input` repeated `repeats[i]` times along axis `i`.
 ///
 /// Channels: a repeated axis of the result is the product of the repetition and the operand's axis; a

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Transpose (ONNX opset 7 to 28): axis `i` of the result is axis `perm[i]` of `data`; without
 /// `perm` the axes are reversed.
 ///

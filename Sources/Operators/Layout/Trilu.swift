@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Trilu (ONNX opset 14 to 28): of every matrix `[... N, M]` the elements on and above a diagonal (or with
 /// `upper` 0 below it), zero elsewhere. The diagonal is the main one, or the `k`-th above it.
 ///

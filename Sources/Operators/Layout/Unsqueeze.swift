@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Unsqueeze (ONNX opset 7 to 28): `data` with an axis of extent one at each of `axes`, which count
 /// in the result. The axes are an attribute before opset 13 and an operand since.
 ///

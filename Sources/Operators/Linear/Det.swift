@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Det (ONNX opset 11 to 28): the determinants of square matrices `X [..., M, M]`, `Y [...]`.
 ///
 /// Channels: leading axes go with themselves; rows and columns are pinned.

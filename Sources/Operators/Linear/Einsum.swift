@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Einsum (ONNX opset 12 to 28): products of elements of the operands, summed as `equation` says. Axes
 /// of one letter go together; those that the result lacks are summed over. `bij,bjk->bik` is a matrix
 /// product. An ellipsis stands for axes that broadcast; extents of one are stretched.

@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// The equation of an Einsum, such as `bhqd,bhkd->bhqk`: a name for every axis of the operands and of
 /// the result.
 struct EinsumEquation {

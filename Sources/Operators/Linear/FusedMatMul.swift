@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// FusedMatMul (onnxruntime's own): `Y = alpha A' B'` as MatMul has it, where A' is A with its last two axes
 /// exchanged by `transA`, after `transBatchA` has moved the first axis to just before the last; B' likewise.
 ///

@@ -1,14 +1,17 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Gemm (ONNX opset 7 to 28): `Y = alpha A' B' + beta C`, where `A' [M, K]` is A, or its transpose
 /// with `transA`, `B' [K, N]` likewise, `C` broadcasts to `Y [M, N]` (optional since opset 11).
 ///
 /// Channels: K is summed over and belongs to both factors; M and N go with the rows and columns of
 /// Y, and with the axes of C that are not stretched.
-public struct Gemm: Operator {
-  public let signature = Signature(
+package struct Gemm: Operator {
+  package let signature = Signature(
     "Gemm", operands: 2...3,
     attributes: ["alpha": .float(1), "beta": .float(1), "transA": .int(0), "transB": .int(0)])
 
-  public init() {}
+  package init() {}
 
   /// Where the axes of the product are in A and B as they are stored.
   private struct Axes {
@@ -21,7 +24,7 @@ public struct Gemm: Operator {
     }
   }
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2, or: .wideIntegers)
     try call.requireSameType(0, 1, 2)
     for name in ["transA", "transB"] { _ = try call.requiredInt(name) }
@@ -48,7 +51,7 @@ public struct Gemm: Operator {
     return [ValueFacts(call.elementType(0) ?? call.elementType(1), result)]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard call.hasAllRanks else { return }
     let axes = Axes(call)
     relations.equal(.operand(0, axis: axes.inner), .operand(1, axis: axes.innerOfB))
@@ -59,9 +62,9 @@ public struct Gemm: Operator {
     if call.operand(2) != nil { Broadcasting.relate(call, operands: 2..<3, &relations) }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
@@ -96,14 +99,14 @@ public struct Gemm: Operator {
     return [Tensor(rounding: y, to: a.elementType, shape: shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int {
+  package func macs(_ call: Invocation) -> Int {
     guard let a = call.shape(0), a.count == 2, let y = call.results.first?.shape else { return 0 }
     return (y + [a[Axes(call).inner]]).reduce(1) { $0 &* $1.nominalExtent }
   }
 }
 
 extension Gemm: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     guard call.elementType(0)!.isFloatingPoint else { return nil }
     return .matrixProduct(
       MatrixComputation(

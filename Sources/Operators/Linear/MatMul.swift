@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// MatMul (ONNX opset 7 to 28): the product of matrices, `Y[..., i, j] = sum over k of
 /// A[..., i, k] B[..., k, j]`, as numpy's `matmul`: `A [..., M, K]`, `B [..., K, N]`,
 /// `Y [..., M, N]`, where the leading batch axes broadcast. An A of one axis is a row, a B of one
@@ -5,21 +8,21 @@
 ///
 /// Channels: K is summed over and belongs to both operands; M and N go with the last axes of Y, and
 /// a batch axis with that of Y unless it is stretched.
-public struct MatMul: Operator {
-  public let signature = Signature("MatMul", operands: 2...2)
+package struct MatMul: Operator {
+  package let signature = Signature("MatMul", operands: 2...2)
 
-  public init() {}
+  package init() {}
 
   private static let form = MatrixProductForm(a: 0, b: 1)
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, or: .wideIntegers)
     try call.requireSameType(0, 1)
     let type = call.elementType(0) ?? call.elementType(1)
     return [ValueFacts(type, try Self.form.resultShape(call))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let (a, b) = Self.form.innerAxes(call) else { return }
     relations.equal(a, b)
     relations.sum(over: a)
@@ -27,9 +30,9 @@ public struct MatMul: Operator {
     Self.form.relateOuterAxes(call, &relations)
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
@@ -56,11 +59,11 @@ public struct MatMul: Operator {
     return Tensor(rounding: y, to: a.elementType, shape: shape)
   }
 
-  public func macs(_ call: Invocation) -> Int { Self.form.macs(call) }
+  package func macs(_ call: Invocation) -> Int { Self.form.macs(call) }
 }
 
 extension MatMul: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     call.elementType(0)!.isFloatingPoint ? .matrixProduct(MatrixComputation()) : nil
   }
 }

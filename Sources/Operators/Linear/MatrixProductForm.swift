@@ -1,3 +1,5 @@
+import PrunecGraphIR
+
 /// What products of stacks of matrices have in common, which differ in where their factors are among the
 /// operands: `A [..., M, K]`, `B [..., K, N]`, `Y [..., M, N]`, as numpy's `matmul`.
 struct MatrixProductForm {

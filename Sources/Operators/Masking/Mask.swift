@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// Mask (prunec's own, domain `ai.prunec`, opset 1): `Y` is `X` with every element whose index along
 /// `axis` is not in `keep` (increasing) replaced. `fill` says by what. `X`, `Y` have one shape.
@@ -26,8 +28,8 @@ import Glibc
 /// along it, then ignores the removed channels.
 ///
 /// Channels: every axis of X is that of Y; when the masked axis is cut, `keep` is renumbered.
-public struct Mask: Operator {
-  public let signature = Signature(
+package struct Mask: Operator {
+  package let signature = Signature(
     "Mask", domain: Mask.domain, opsets: 1...1, operands: 1...1,
     attributes: [
       "axis": nil, "blocks": .int(1), "fill": .string(Array(Fill.zero.rawValue.utf8)), "keep": nil,
@@ -35,12 +37,12 @@ public struct Mask: Operator {
     ])
 
   /// The operator set of prunec's own operators.
-  public static let domain = "ai.prunec"
+  package static let domain = "ai.prunec"
 
-  public init() {}
+  package init() {}
 
   /// The pattern c of `fill = "moments"` for an axis of `extent` indices: zero at those of `keep`.
-  public static func pattern(extent: Int, keep: [Int], blocks: Int = 1) -> [Float] {
+  package static func pattern(extent: Int, keep: [Int], blocks: Int = 1) -> [Float] {
     let kept = Set(keep)
     var pattern = [Float](repeating: 0, count: extent)
     let root = Float(1.5).squareRoot()
@@ -57,11 +59,11 @@ public struct Mask: Operator {
   }
 
   /// The indices of each block of an axis.
-  public static func blocks(_ extent: Int, _ count: Int) -> [Range<Int>] {
+  package static func blocks(_ extent: Int, _ count: Int) -> [Range<Int>] {
     (0..<count).map { ($0 * extent / count)..<(($0 + 1) * extent / count) }
   }
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     guard let fill = call.string("fill").flatMap(Fill.init) else {
       let names = Fill.allCases.map(\.rawValue).joined(separator: ", ")
       throw call.malformed("'fill' is none of \(names)")
@@ -112,11 +114,11 @@ public struct Mask: Operator {
     }
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     Broadcasting.relate(call, operands: 0..<1, &relations)
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
     guard let rank = call.shape(0)?.count, let given = call.int("axis"),
       let keep = call.ints("keep")
     else { return [] }
@@ -127,7 +129,7 @@ public struct Mask: Operator {
     return [.attribute(Attribute("keep", renumbered))]
   }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     _ = try resolve(call, on: operands)
@@ -209,11 +211,11 @@ public struct Mask: Operator {
     return (mean, (squares / Double(indices.count)).squareRoot())
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension Mask: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     let shape = call.operand(0)!.fixedShape!
     guard call.elementType(0)!.isFloatingPoint, let keep = call.ints("keep"),
       let fill = call.string("fill").flatMap(Fill.init)

@@ -1,7 +1,7 @@
 extension Mask {
   /// What removed elements are replaced by: whatever keeps a node that gathers elements along the axis
   /// from noticing them.
-  public enum Fill: String, Sendable, Hashable, CaseIterable {
+  package enum Fill: String, Sendable, Hashable, CaseIterable {
     /// Zero: nothing to a sum.
     case zero
     /// The mean of the kept elements: nothing to their mean.
@@ -14,7 +14,7 @@ extension Mask {
     case highest
 
     /// The one number that replaces every removed element; `nil` where it depends on the kept ones.
-    public var constant: Float? {
+    package var constant: Float? {
       switch self {
       case .zero: 0
       case .lowest: -.infinity

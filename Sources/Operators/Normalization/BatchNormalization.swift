@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// BatchNormalization (ONNX opset 7 to 28): `Y = (X - mean) / sqrt(var + epsilon) * scale + B`, with
 /// `X`, `Y [N, C, D1 ... Dn]` and `scale`, `B`, `mean`, `var [C]`; with `spatial` 0 (opset 7 and 8)
 /// `[C, D1 ... Dn]`. An X of one axis has one channel.
@@ -9,15 +12,15 @@
 ///
 /// Channels: axis 0 of the parameters is the channel axis, and everything is computed element by
 /// element.
-public struct BatchNormalization: Operator {
-  public let signature = Signature(
+package struct BatchNormalization: Operator {
+  package let signature = Signature(
     "BatchNormalization", operands: 5...5, results: 1...5,
     attributes: [
       "epsilon": .float(1e-5), "momentum": .float(0.9), "spatial": .int(1),
       "training_mode": .int(0),
     ])
 
-  public init() {}
+  package init() {}
 
   private func isTraining(_ call: Invocation) -> Bool {
     call.opset >= 14 ? call.int("training_mode") != 0 : call.results.count > 1
@@ -25,7 +28,7 @@ public struct BatchNormalization: Operator {
 
   private func isSpatial(_ call: Invocation) -> Bool { call.opset >= 9 || call.int("spatial") != 0 }
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2, 3, 4)
     _ = try call.requiredFloat("epsilon")
     for name in ["spatial", "training_mode"] { _ = try call.requiredInt(name) }
@@ -54,7 +57,7 @@ public struct BatchNormalization: Operator {
         + [ValueFacts](repeating: statistics, count: 4))
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard !isTraining(call), call.hasAllRanks, let shape = call.shape(0) else { return }
     for axis in shape.indices {
       relations.equal(.operand(0, axis: axis), .result(axis: axis))
@@ -66,9 +69,9 @@ public struct BatchNormalization: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
@@ -142,11 +145,11 @@ public struct BatchNormalization: Operator {
     return Tensor(rounding: y, to: x.elementType, shape: x.shape)
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension BatchNormalization: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     guard !isTraining(call), isSpatial(call), call.shape(0)!.count > 1 else { return nil }
     return .normalization(
       NormalizationComputation(

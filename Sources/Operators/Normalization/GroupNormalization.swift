@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// GroupNormalization (ONNX opset 18 to 28): `Y = (X - mean) / sqrt(variance + epsilon) * scale
 /// + bias`, the statistics being those of each of `num_groups` groups of neighbouring channels of
 /// each image; `X`, `Y [N, C, D1 ... Dn]`, `scale`, `bias [C]`, or, before opset 21, one for each
@@ -6,16 +9,16 @@
 /// Channels: the channel axis is the product of the groups and a position in the group. Either may be
 /// cut: whole groups, and `num_groups` with them, or the same positions of every group, whose
 /// statistics are then over what stays. The spatial axes are normalised over.
-public struct GroupNormalization: Operator {
-  public let signature = Signature(
+package struct GroupNormalization: Operator {
+  package let signature = Signature(
     "GroupNormalization", opsets: 18...28, operands: 3...3,
     attributes: ["epsilon": .float(1e-5), "num_groups": nil, "stash_type": .int(1)])
 
-  public init() {}
+  package init() {}
 
   private func isScaledByGroup(_ call: Invocation) -> Bool { call.opset < 21 }
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2)
     _ = try call.requiredFloat("epsilon")
     let groups = try call.requiredInt("num_groups")
@@ -33,7 +36,7 @@ public struct GroupNormalization: Operator {
     return [ValueFacts(call.elementType(0), call.shape(0))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard call.hasAllRanks, let shape = call.shape(0), let channels = shape[1].fixedExtent else {
       return
     }
@@ -54,7 +57,7 @@ public struct GroupNormalization: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
     guard let kept = cut[.operand(0, axis: 1)], let channels = call.shape(0)?[1].fixedExtent,
       let groups = call.int("num_groups"), channels >= groups
     else { return [] }
@@ -62,7 +65,7 @@ public struct GroupNormalization: Operator {
     return left == groups ? [] : [.attribute(Attribute("num_groups", left))]
   }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     _ = try resolve(call, on: operands)
@@ -78,11 +81,11 @@ public struct GroupNormalization: Operator {
     return [Tensor(rounding: y, to: x.elementType, shape: x.shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension GroupNormalization: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     guard !isScaledByGroup(call) else { return nil }
     return .normalization(
       NormalizationComputation(

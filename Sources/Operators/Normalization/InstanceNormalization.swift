@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// InstanceNormalization (ONNX opset 7 to 28): `Y = (X - mean) / sqrt(variance + epsilon) * scale
 /// + B`, the statistics being those of each channel of each image; `X`, `Y [N, C, D1 ... Dn]`,
 /// `scale`, `B [C]`.
@@ -5,13 +8,13 @@
 /// Channels: axis 0 of scale and B is the channel axis, and each channel stands by itself. The
 /// spatial axes are normalised over: where a reshape makes groups of channels of them, positions in
 /// every group can be cut.
-public struct InstanceNormalization: Operator {
-  public let signature = Signature(
+package struct InstanceNormalization: Operator {
+  package let signature = Signature(
     "InstanceNormalization", operands: 3...3, attributes: ["epsilon": .float(1e-5)])
 
-  public init() {}
+  package init() {}
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2)
     _ = try call.requiredFloat("epsilon")
     if let shape = call.shape(0) {
@@ -22,7 +25,7 @@ public struct InstanceNormalization: Operator {
     return [ValueFacts(call.elementType(0), call.shape(0))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard call.hasAllRanks, let rank = call.shape(0)?.count else { return }
     relations.equal(.operand(0, axis: 0), .result(axis: 0))
     relations.equal(.operand(0, axis: 1), .result(axis: 1))
@@ -34,9 +37,9 @@ public struct InstanceNormalization: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     _ = try resolve(call, on: operands)
@@ -47,11 +50,11 @@ public struct InstanceNormalization: Operator {
     return [Tensor(rounding: y, to: x.elementType, shape: x.shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension InstanceNormalization: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     .normalization(
       NormalizationComputation(
         statistics: .groups(call.operand(0)!.fixedShape![1]), epsilon: call.float("epsilon")!,

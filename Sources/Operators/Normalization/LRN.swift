@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// LRN, local response normalisation (ONNX opset 7 to 28):
 /// `Y[n, c] = X[n, c] / (bias + alpha / size * sum of X[n, i]^2)^beta`, the sum over the channels i
@@ -6,14 +8,14 @@ import Glibc
 ///
 /// Channels: each depends on its neighbours, so the channel axis is pinned unless the window is one
 /// channel wide. Along the other axes every index stands by itself.
-public struct LRN: Operator {
-  public let signature = Signature(
+package struct LRN: Operator {
+  package let signature = Signature(
     "LRN", operands: 1...1,
     attributes: ["alpha": .float(1e-4), "beta": .float(0.75), "bias": .float(1), "size": nil])
 
-  public init() {}
+  package init() {}
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0)
     for name in ["alpha", "beta", "bias"] { _ = try call.requiredFloat(name) }
     let size = try call.requiredInt("size")
@@ -24,7 +26,7 @@ public struct LRN: Operator {
     return [ValueFacts(call.elementType(0), call.shape(0))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     Broadcasting.relate(call, operands: 0..<1, &relations)
     if call.int("size") != 1 {
       relations.pin(
@@ -32,9 +34,9 @@ public struct LRN: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     _ = try resolve(call, on: operands)
@@ -62,14 +64,14 @@ public struct LRN: Operator {
     return [Tensor(rounding: y, to: x.elementType, shape: x.shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension LRN: KernelOperator {
   /// No kernel counts a wider window.
   private static let largestSize = 1 << 16
 
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     let size = try call.requiredInt("size")
     guard size <= Self.largestSize else { return nil }
     return .localResponse(

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// LayerNormalization (ONNX opset 17 to 28, before that onnxruntime's): `Y = (X - Mean) * InvStdDev * Scale + B` with
 /// `Mean` and `InvStdDev = 1 / sqrt(variance + epsilon)` over the axes from `axis` on, kept with
 /// extent one; `X`, `Y [d0 ... dn]`, `Mean`, `InvStdDev [d0 ... d(axis-1), 1 ... 1]`, of the type
@@ -5,14 +8,14 @@
 ///
 /// Channels: every axis of X is that of Y, and of Scale and B where they are not stretched. A single
 /// normalised axis may be cut; the statistics are then over what stays, and nothing else changes.
-public struct LayerNormalization: Operator {
-  public let signature = Signature(
+package struct LayerNormalization: Operator {
+  package let signature = Signature(
     "LayerNormalization", operands: 2...3, results: 1...3,
     attributes: ["axis": .int(-1), "epsilon": .float(1e-5), "stash_type": .int(1)])
 
-  public init() {}
+  package init() {}
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1, 2)
     _ = try call.requiredFloat("epsilon")
     let stash = Int32(exactly: try call.requiredInt("stash_type")).flatMap(ElementType.init)
@@ -29,7 +32,7 @@ public struct LayerNormalization: Operator {
     return call.forResults([ValueFacts(call.elementType(0), shape), statistics, statistics])
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     TrailingNormalization.relate(call, operands: 0..<(call.operand(2) == nil ? 2 : 3), &relations)
     guard call.hasAllRanks, let rank = call.shape(0)?.count, let given = call.int("axis") else {
       return
@@ -41,9 +44,9 @@ public struct LayerNormalization: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
@@ -81,11 +84,11 @@ public struct LayerNormalization: Operator {
       }
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension LayerNormalization: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     guard call.results.count == 1 else { return nil }
     let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: call.shape(0)!.count)
     return .normalization(

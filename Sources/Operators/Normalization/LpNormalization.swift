@@ -1,16 +1,19 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// LpNormalization (ONNX opset 7 to 28): `Y = X / norm`, with the norm of the lane along `axis`,
 /// the sum of absolute values for `p` 1, the root of the sum of squares for `p` 2; zero where the
 /// norm is zero. `X`, `Y [d0 ... dn]`.
 ///
 /// Channels: every axis of X is that of Y. The normalised axis may be cut, since zeros add nothing
 /// to the norm and stay zero.
-public struct LpNormalization: Operator {
-  public let signature = Signature(
+package struct LpNormalization: Operator {
+  package let signature = Signature(
     "LpNormalization", operands: 1...1, attributes: ["axis": .int(-1), "p": .int(2)])
 
-  public init() {}
+  package init() {}
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0)
     let p = try call.requiredInt("p")
     guard p == 1 || p == 2 else { throw call.malformed("p is \(p)") }
@@ -19,15 +22,15 @@ public struct LpNormalization: Operator {
     return [ValueFacts(call.elementType(0), call.shape(0))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let rank = call.shape(0)?.count, let axis = call.int("axis") else { return }
     Broadcasting.relate(call, operands: 0..<1, &relations)
     relations.sum(over: .operand(0, axis: axis < 0 ? axis + rank : axis))
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     _ = try resolve(call, on: operands)
@@ -49,5 +52,5 @@ public struct LpNormalization: Operator {
     return [Tensor(rounding: y, to: x.elementType, shape: x.shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// MeanVarianceNormalization (ONNX opset 9 to 28): `Y = (X - mean) / (sqrt(variance) + 1e-9)`, the
 /// statistics being those over `axes`, taken together; `X`, `Y [d0 ... dn]`.
 ///

@@ -1,11 +1,14 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// RMSNormalization (ONNX opset 23 to 28): `Y = X / sqrt(mean of X^2 + epsilon) * Scale`, the mean
 /// over the axes from `axis` on; `X`, `Y [d0 ... dn]`, and `Scale` broadcasts to X. onnxruntime has it in all
 /// opsets as SimplifiedLayerNormalization, with `1 / sqrt(mean of X^2 + epsilon)` as a second result.
 ///
 /// Channels: every axis of X is that of Y, and of Scale where it is not stretched. A single
 /// normalised axis may be cut; the mean is then over what stays.
-public struct RMSNormalization: Operator {
-  public let signature: Signature
+package struct RMSNormalization: Operator {
+  package let signature: Signature
 
   private init(_ type: String, opsets: ClosedRange<Int>, results: ClosedRange<Int>) {
     signature = Signature(
@@ -14,12 +17,12 @@ public struct RMSNormalization: Operator {
   }
 
   /// The operator under both of its names.
-  public static let all = [
+  package static let all = [
     RMSNormalization("RMSNormalization", opsets: 23...28, results: 1...1),
     RMSNormalization("SimplifiedLayerNormalization", opsets: 7...28, results: 1...2),
   ]
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, 1)
     _ = try call.requiredFloat("epsilon")
     // Y has the type of Scale, which may differ from that of X.
@@ -34,7 +37,7 @@ public struct RMSNormalization: Operator {
     ])
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     TrailingNormalization.relate(call, operands: 0..<2, &relations)
     guard call.results.count > 1, let factors = call.results[1].shape, call.hasAllRanks,
       let given = call.int("axis")
@@ -44,9 +47,9 @@ public struct RMSNormalization: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
@@ -73,11 +76,11 @@ public struct RMSNormalization: Operator {
       + resolved.results.dropFirst().map { Tensor(factors, shape: $0.fixedShape!) }
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension RMSNormalization: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     guard call.results.count == 1 else { return nil }
     let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: call.shape(0)!.count)
     return .normalization(

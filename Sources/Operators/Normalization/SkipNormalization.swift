@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The normalisations of a sum, onnxruntime's own: SkipLayerNormalization and, without means and shifts,
 /// SkipSimplifiedLayerNormalization. With `S = X + skip + bias`,
 ///

@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// The functions that turn the elements along an axis into shares of one: Softmax
 /// `Y = exp(X) / sum of exp(X)`, LogSoftmax, its logarithm, and Hardmax, one at the first greatest
@@ -9,8 +11,8 @@ import Glibc
 ///
 /// Channels: the axes of Y are those of X. An axis that the sum runs over may be cut: the shares are
 /// then of what stays, as when the rest is minus infinity.
-public struct Softmax: Operator {
-  public let signature: Signature
+package struct Softmax: Operator {
+  package let signature: Signature
   /// Replaces one run of elements by its shares.
   private let formula: @Sendable (UnsafeMutableBufferPointer<Float>) -> Void
 
@@ -23,7 +25,7 @@ public struct Softmax: Operator {
   }
 
   /// One operator for each formula.
-  public static let all: [Softmax] = [
+  package static let all: [Softmax] = [
     Softmax("Hardmax") { run in
       guard let greatest = run.max() else { return }
       let first = run.firstIndex(of: greatest)
@@ -59,13 +61,13 @@ public struct Softmax: Operator {
     return axis..<(call.opset >= 13 ? axis + 1 : rank)
   }
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0)
     if let rank = call.shape(0)?.count { _ = try axes(call, rank: rank) }
     return [ValueFacts(call.elementType(0), call.shape(0))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let rank = call.shape(0)?.count, let summed = try? axes(call, rank: rank) else { return }
     for axis in 0..<rank {
       relations.equal(.operand(0, axis: axis), .result(axis: axis))
@@ -75,9 +77,9 @@ public struct Softmax: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     _ = try resolve(call, on: operands)
@@ -100,11 +102,11 @@ public struct Softmax: Operator {
     return [Tensor(rounding: y, to: x.elementType, shape: x.shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension Softmax: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     let shape = call.operand(0)!.fixedShape!
     let type = signature.operation.type
     let axes = try axes(call, rank: shape.count)

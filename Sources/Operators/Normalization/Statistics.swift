@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Mean and spread of a run of elements, as the normalisations compute them.
 struct Statistics {
   let mean: Double

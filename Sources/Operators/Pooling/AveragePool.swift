@@ -1,29 +1,32 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// AveragePool (ONNX opset 7 to 28): `Y[n, c, e...]` is the mean of the window at `e` in `X[n, c]`;
 /// `X [N, C, D1 ... Dn]`, `Y [N, C, E1 ... En]`. The mean is over the elements of X alone or, with
 /// `count_include_pad`, over those and the zeros of the padding; what a window covers beyond the
 /// padding, because `ceil_mode` rounds up, never counts.
 ///
 /// Channels: each is pooled by itself.
-public struct AveragePool: Operator {
-  public let signature = Signature(
+package struct AveragePool: Operator {
+  package let signature = Signature(
     "AveragePool", operands: 1...1,
     attributes: Pooling.attributes.merging(["count_include_pad": .int(0)]) { $1 })
 
-  public init() {}
+  package init() {}
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0)
     _ = try call.requiredInt("count_include_pad")
     return [ValueFacts(call.elementType(0), try Pooling.shape(call))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     Pooling.relate(call, &relations)
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
@@ -40,11 +43,11 @@ public struct AveragePool: Operator {
     return [Tensor(rounding: y, to: x.elementType, shape: shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension AveragePool: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     try Pooling.computation(
       call, .average(countsPadding: call.requiredInt("count_include_pad") != 0))
   }

@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// The poolings over whole planes: `Y[n, c]` is computed from all elements of `X[n, c]`;
 /// `X [N, C, D1 ... Dn]`, `Y [N, C, 1 ... 1]`. They differ in nothing but the formula.
@@ -7,8 +9,8 @@ import Glibc
 /// GlobalLpPool (`(sum of |x|^p)^(1/p)`).
 ///
 /// Channels: each is pooled by itself.
-public struct GlobalPooling: Operator {
-  public let signature: Signature
+package struct GlobalPooling: Operator {
+  package let signature: Signature
   /// The formula, given a plane and `p`.
   private let formula: @Sendable (UnsafeBufferPointer<Float>, Int) -> Float
 
@@ -24,7 +26,7 @@ public struct GlobalPooling: Operator {
   }
 
   /// One operator for each formula.
-  public static let all: [GlobalPooling] = [
+  package static let all: [GlobalPooling] = [
     GlobalPooling("GlobalAveragePool", .mean) { plane, _ in
       var sum = 0.0
       for element in plane { sum += Double(element) }
@@ -49,7 +51,7 @@ public struct GlobalPooling: Operator {
     return p
   }
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0)
     _ = try exponent(call)
     guard let input = call.shape(0) else { return [ValueFacts(call.elementType(0), nil)] }
@@ -58,13 +60,13 @@ public struct GlobalPooling: Operator {
     return [ValueFacts(call.elementType(0), input[..<2] + ones)]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     Pooling.relate(call, &relations)
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
@@ -80,11 +82,11 @@ public struct GlobalPooling: Operator {
     return [Tensor(rounding: y, to: x.elementType, shape: shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension GlobalPooling: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     reduction.map { .reduction($0, axes: Array(2..<call.shape(0)!.count)) }
   }
 }

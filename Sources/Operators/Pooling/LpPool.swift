@@ -1,29 +1,31 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// LpPool (ONNX opset 7 to 28): `Y[n, c, e...] = (sum of |x|^p)^(1/p)` over the elements x of the
 /// window at `e` in `X[n, c]`; `X [N, C, D1 ... Dn]`, `Y [N, C, E1 ... En]`.
 ///
 /// Channels: each is pooled by itself.
-public struct LpPool: Operator {
-  public let signature = Signature(
+package struct LpPool: Operator {
+  package let signature = Signature(
     "LpPool", operands: 1...1, attributes: Pooling.attributes.merging(["p": .int(2)]) { $1 })
 
-  public init() {}
+  package init() {}
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0)
     let p = try call.requiredInt("p")
     guard p >= 1 else { throw call.malformed("p is \(p)") }
     return [ValueFacts(call.elementType(0), try Pooling.shape(call))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     Pooling.relate(call, &relations)
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
@@ -38,5 +40,5 @@ public struct LpPool: Operator {
     return [Tensor(rounding: y, to: x.elementType, shape: shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }

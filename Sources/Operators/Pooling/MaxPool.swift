@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// MaxPool (ONNX opset 7 to 28): `Y[n, c, e...]` is the greatest element of the window at `e` in
 /// `X[n, c]`, padding left out; `X [N, C, D1 ... Dn]`, `Y [N, C, E1 ... En]`. `Indices`, of Y's
 /// shape (opset 8 on), are where these elements lie in the flattened X; with `storage_order` 1,
@@ -5,21 +8,21 @@
 ///
 /// Channels: each is pooled by itself. The indices count over all channels, so where they are asked
 /// for nothing may be cut.
-public struct MaxPool: Operator {
-  public let signature = Signature(
+package struct MaxPool: Operator {
+  package let signature = Signature(
     "MaxPool", operands: 1...1, results: 1...2,
     attributes: Pooling.attributes.merging(["storage_order": .int(0)]) { $1 })
 
-  public init() {}
+  package init() {}
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, or: [.int8, .uint8])
     _ = try call.requiredInt("storage_order")
     let shape = try Pooling.shape(call)
     return call.forResults([ValueFacts(call.elementType(0), shape), ValueFacts(.int64, shape)])
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     Pooling.relate(call, &relations)
     guard call.results.count > 1 else { return }
     for axis in 0..<(call.shape(0)?.count ?? 0) {
@@ -28,9 +31,9 @@ public struct MaxPool: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
@@ -88,11 +91,11 @@ public struct MaxPool: Operator {
     return result
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension MaxPool: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     guard call.results.count == 1, call.elementType(0)!.isFloatingPoint else { return nil }
     return try Pooling.computation(call, .maximum)
   }

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// MaxUnpool (ONNX opset 9 to 28): `Y [N, C, E1 ... En]` of zeros, with the elements of
 /// `X [N, C, D1 ... Dn]` where `I`, of X's shape, says: offsets in the whole of Y, such as MaxPool gives.
 /// The extents are those that a pooling by kernel, strides and pads would take to X's, or those of the

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The windows of a pooling: for each element of an output plane, which elements of the input plane
 /// it is computed from. The same for all channels, so it is worked out once.
 struct PoolingWindows {

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// ConvInteger (ONNX opset 10 to 28): the convolution of 8-bit integers as Conv has it, each less its zero
 /// point, in 32 bits: `X [N, C, D1 ... Dn]`, `W [M, C/group, k1 ... kn]`, `Y [N, M, E1 ... En]`. Zero points
 /// are zero where they are left out; that of W may be one for each filter. Padding is X's zero point.

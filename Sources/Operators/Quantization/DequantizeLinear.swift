@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// DequantizeLinear (ONNX opset 10 to 28, and of onnxruntime's own operators): `y = (x - x_zero_point) * x_scale`, of any shape. Scale and zero
 /// point are those of the whole tensor, of each index of `axis` (since opset 13), or of each run of
 /// `block_size` indices along it (since opset 21). The result's type is `output_dtype`, or that of the

@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// DynamicQuantizeLinear (ONNX opset 11 to 28): `x` quantised to uint8 by a scale and a zero point of its
 /// own: with `least = min(0, min(x))` and `greatest = max(0, max(x))`, the scale is

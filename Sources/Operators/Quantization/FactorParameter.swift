@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// A scale or zero point of a factor of a matrix product: one for the whole factor, or one for each row of
 /// A or column of B, as a vector or with as many axes as the factor.
 struct FactorParameter {

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// How a scale or a zero point lies along the axes of the tensor that it belongs to.
 enum Granularity: Equatable {
   /// One for the whole tensor.

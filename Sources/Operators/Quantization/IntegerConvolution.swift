@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// What ConvInteger and QLinearConv share: the sums of products of integers, each less its zero point, and
 /// the channels of weights with a zero point.
 struct IntegerConvolution {

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// MatMulInteger (ONNX opset 10 to 28): the product of matrices of 8-bit integers as MatMul has it, each
 /// less its zero point: `Y = (A - a_zero_point) (B - b_zero_point)` in 32 bits, with `A [..., M, K]`,
 /// `B [..., K, N]`, `Y [..., M, N]`. Zero points are zero where they are left out; there is one for all, or

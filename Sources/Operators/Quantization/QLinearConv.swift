@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// QLinearConv (ONNX opset 10 to 28): the convolution of quantised tensors, quantised:
 /// `y = saturate(round((conv(x - x_zero_point, w - w_zero_point) + B) x_scale w_scale / y_scale) + y_zero_point)`
 /// with `x [N, C, D1 ... Dn]`, `w [M, C/group, k1 ... kn]`, `B [M]` in 32 bits, `y [N, M, E1 ... En]`. Scale and

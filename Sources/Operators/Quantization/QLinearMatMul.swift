@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// QLinearMatMul (ONNX opset 10 to 28): the product of quantised matrices, quantised:
 /// `Y = saturate(round((A - a_zero_point) (B - b_zero_point) a_scale b_scale / y_scale) + y_zero_point)`, with
 /// `A [..., M, K]`, `B [..., K, N]`, `Y [..., M, N]`. There is one scale and zero point for all of a factor,

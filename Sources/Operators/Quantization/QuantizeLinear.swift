@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// QuantizeLinear (ONNX opset 10 to 28, and of onnxruntime's own operators): `y = saturate(round(x / y_scale) + y_zero_point)`, rounding halves
 /// to even, of any shape. Scale and zero point are those of the whole tensor, of each index of `axis`

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Products of integers that stand for numbers, each less its zero point.
 enum ZeroPoints {
   /// The number that operand `index`, a zero point, is known to be everywhere; zero where it is left out.

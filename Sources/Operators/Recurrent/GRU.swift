@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// GRU (ONNX opset 7 to 28): gated recurrent units over sequences, with gates z, r, h:
 ///
 ///     z = f(X W_z' + H R_z' + b_z)        h = g(X W_h' + (r H) R_h' + b_h)

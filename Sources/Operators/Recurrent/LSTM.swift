@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// LSTM (ONNX opset 7 to 28): long short-term memory over sequences, with gates i, o, f, c:
 ///
 ///     i = f(X W_i' + H R_i' + P_i C + b_i)        C' = f_ C + i c     (f_ = 1 - i with `input_forget`)

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// RNN (ONNX opset 7 to 28): plain recurrent units over sequences, `H' = f(X W' + H R' + b)`. Shapes as
 /// `RecurrentLayer` says, with one gate. `clip` bounds the argument of f. Results after the end of a
 /// sequence are zero.

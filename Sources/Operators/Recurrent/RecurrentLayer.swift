@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// What LSTM, GRU and RNN have in common: everything but the formulas of a step.
 ///
 /// With `S` steps, `N` sequences, `D` directions (two if bidirectional), `G` gates and `H` hidden units:

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// ArgMax and ArgMin (ONNX opset 7 to 28): `Y`, int64, is the index along `axis` of the greatest or
 /// least element of X, the first of equal ones unless `select_last_index` is given (opset 12 on).
 /// `X [d0 ... dn]`; in Y the axis has extent one or, with `keepdims` 0, is gone. The two differ in
@@ -5,8 +8,8 @@
 ///
 /// Channels: the axis that is searched is pinned, since indices count along it; the others are
 /// those of Y.
-public struct ArgExtremum: Operator {
-  public let signature: Signature
+package struct ArgExtremum: Operator {
+  package let signature: Signature
   private let takesGreatest: Bool
 
   private init(_ type: String, takesGreatest: Bool) {
@@ -16,12 +19,12 @@ public struct ArgExtremum: Operator {
     self.takesGreatest = takesGreatest
   }
 
-  public static let all = [
+  package static let all = [
     ArgExtremum("ArgMax", takesGreatest: true),
     ArgExtremum("ArgMin", takesGreatest: false),
   ]
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     for name in ["axis", "keepdims", "select_last_index"] { _ = try call.requiredInt(name) }
     if let type = call.elementType(0), !type.isInteger { try call.requireFloatingPoint(0) }
     guard var shape = call.shape(0) else { return [ValueFacts(.int64, nil)] }
@@ -31,7 +34,7 @@ public struct ArgExtremum: Operator {
     return [ValueFacts(.int64, shape)]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let rank = call.shape(0)?.count, let given = call.int("axis") else { return }
     let axis = given < 0 ? given + rank : given
     let keeps = call.int("keepdims") != 0
@@ -43,9 +46,9 @@ public struct ArgExtremum: Operator {
       .operand(0, axis: axis), because: "\(signature.operation) gives indices along it")
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
@@ -72,5 +75,5 @@ public struct ArgExtremum: Operator {
     return [Tensor(indices, shape: shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }

@@ -1,14 +1,17 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// CumSum (ONNX opset 11 to 28): `Y[..., j, ...] = sum over i <= j of X[..., i, ...]` along `axis`,
 /// the second operand; i < j with `exclusive`, from the end with `reverse`. `X`, `Y [d0 ... dn]`.
 ///
 /// Channels: the axis summed along is pinned, since every element holds those before it; the others
 /// are those of Y.
-public struct CumSum: Operator {
-  public let signature = Signature(
+package struct CumSum: Operator {
+  package let signature = Signature(
     "CumSum", opsets: 11...28, operands: 2...2,
     attributes: ["exclusive": .int(0), "reverse": .int(0)])
 
-  public init() {}
+  package init() {}
 
   /// The axis, where it is known.
   private func axis(_ call: Invocation, rank: Int) throws(CompileError) -> Int? {
@@ -17,14 +20,14 @@ public struct CumSum: Operator {
     return try call.normalizedAxis(given[0], rank: rank)
   }
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     try call.requireFloatingPoint(0, or: .wideIntegers)
     for name in ["exclusive", "reverse"] { _ = try call.requiredInt(name) }
     if let rank = call.shape(0)?.count { _ = try axis(call, rank: rank) }
     return [ValueFacts(call.elementType(0), call.shape(0))]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let rank = call.shape(0)?.count, let axis = try? axis(call, rank: rank) else { return }
     for other in 0..<rank {
       relations.equal(.operand(0, axis: other), .result(axis: other))
@@ -32,9 +35,9 @@ public struct CumSum: Operator {
     relations.pin(.operand(0, axis: axis), because: "CumSum adds up along it")
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
@@ -67,5 +70,5 @@ public struct CumSum: Operator {
     return [Tensor(rounding: accumulate(x.doubles, 0, +), to: x.elementType, shape: x.shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// The reductions: `Y` is computed from all elements of `X` along some axes, which keep extent one
 /// or, with `keepdims` 0, go. They differ in nothing but the formula.
 ///
@@ -9,8 +12,8 @@
 /// Channels: the axes that are not reduced are those of Y. A reduced axis may be cut where there is
 /// something that adds nothing to the result: zero to a sum, the mean to a mean, infinity to an
 /// extremum. A product would need ones, so there it is pinned.
-public struct Reduce: Operator {
-  public let signature: Signature
+package struct Reduce: Operator {
+  package let signature: Signature
   private let formula: ReduceFormula
   /// The opset since which the axes are an operand.
   private let axesAreOperandSince: Int
@@ -24,7 +27,7 @@ public struct Reduce: Operator {
   }
 
   /// One operator for each formula.
-  public static let all: [Reduce] = [
+  package static let all: [Reduce] = [
     Reduce("ReduceL1", .l1),
     Reduce("ReduceL2", .l2),
     Reduce("ReduceLogSum", .logSum),
@@ -64,7 +67,7 @@ public struct Reduce: Operator {
     return reduced
   }
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     let type = call.elementType(0)
     try call.requireFloatingPoint(
       0, or: formula.isExtremum ? Set.wideIntegers.union([.int8, .uint8, .bool]) : .wideIntegers)
@@ -80,7 +83,7 @@ public struct Reduce: Operator {
     return [ValueFacts(type, result)]
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let rank = call.shape(0)?.count, let reduced = try? reducedAxes(call, rank: rank)
     else { return }
     let keeps = call.int("keepdims") != 0
@@ -101,9 +104,9 @@ public struct Reduce: Operator {
     }
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
@@ -124,11 +127,11 @@ public struct Reduce: Operator {
     return [Tensor(wrapping: y, to: x.elementType, shape: shape)]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }
 
 extension Reduce: KernelOperator {
-  public func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+  package func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     guard call.elementType(0)!.isFloatingPoint, let kind = formula.kernel,
       let reduced = try reducedAxes(call, rank: call.shape(0)!.count)
     else { return nil }

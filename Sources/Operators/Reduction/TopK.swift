@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// TopK (ONNX opset 7 to 28): the K greatest elements of X along `axis`, or with `largest` 0 the
 /// least, in order, and their indices; of equal elements the one with the lower index comes first.
@@ -7,12 +9,12 @@ import Glibc
 ///
 /// Channels: the axis searched is pinned, since indices count along it; the others are those of the
 /// results.
-public struct TopK: Operator {
-  public let signature = Signature(
+package struct TopK: Operator {
+  package let signature = Signature(
     "TopK", operands: 1...2, results: 1...2,
     attributes: ["axis": .int(-1), "k": nil, "largest": .int(1), "sorted": .int(1)])
 
-  public init() {}
+  package init() {}
 
   /// The extent of the results along the axis.
   private func extent(_ call: Invocation) throws(CompileError) -> Dimension {
@@ -22,7 +24,7 @@ public struct TopK: Operator {
     return Dimension(integers[0])
   }
 
-  public func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
+  package func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     let type = call.elementType(0)
     if let type, !type.isInteger { try call.requireFloatingPoint(0) }
     for name in ["axis", "largest", "sorted"] { _ = try call.requiredInt(name) }
@@ -39,7 +41,7 @@ public struct TopK: Operator {
     return call.forResults([ValueFacts(type, shape), ValueFacts(.int64, shape)])
   }
 
-  public func relate(_ call: Invocation, _ relations: inout Relations) {
+  package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let rank = call.shape(0)?.count, let given = call.int("axis") else { return }
     let axis = given < 0 ? given + rank : given
     for other in 0..<rank where other != axis {
@@ -50,9 +52,9 @@ public struct TopK: Operator {
     relations.pin(.operand(0, axis: axis), because: "TopK gives indices along it")
   }
 
-  public func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
+  package func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }
 
-  public func evaluate(
+  package func evaluate(
     _ call: Invocation, _ operands: [Tensor?]
   ) throws(CompileError) -> [Tensor] {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
@@ -91,5 +93,5 @@ public struct TopK: Operator {
     ]
   }
 
-  public func macs(_ call: Invocation) -> Int { 0 }
+  package func macs(_ call: Invocation) -> Int { 0 }
 }

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// AffineGrid (ONNX opset 20 to 28): the places at which to sample images of `size [N, C, d1 ... dr]`,
 /// r 2 or 3, for the affine maps `theta [N, r, r + 1]`: `grid [N, d1 ... dr, r]`, what GridSample takes.
 ///

@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// GridSample (ONNX opset 16 to 28): `X [N, C, d1 ... dr]` sampled at the places that
 /// `grid [N, e1 ... er, r]` gives, last axis first, each from -1 to 1: `Y [N, C, e1 ... er]`. `mode` says

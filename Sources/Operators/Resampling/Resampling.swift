@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// How tensors are resampled: which elements of the operand go into an element of the result, and how
 /// much each counts. Axes are resampled one after the other.

@@ -1,4 +1,6 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// Resize (ONNX opset 10 to 28): `X` resampled to `Y`, of as many axes. Either `scales` says how much
 /// longer each axis gets (the extent is rounded down) or, since opset 11, `sizes` says how long; since

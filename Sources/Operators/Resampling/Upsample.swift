@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Upsample (ONNX opset 7 to 9): `X` resampled to `Y`, whose extents are those of X times `scales`, an
 /// attribute before opset 9 and an operand since, rounded down. `mode` is nearest, which takes the
 /// element before, or linear; places are counted from the first element.

@@ -1,4 +1,10 @@
-import ONNXFormat
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecRuntime
+import PrunecSelection
+import PrunecSemantics
+import PrunecTensors
 
 /// Times of the parts of a graph on the user's own device: a command prints them for small models that are made of the parts.
 ///
@@ -6,10 +12,10 @@ import ONNXFormat
 /// channels, the fewest, and some between. Estimates for others follow from these. Whenever a whole model has been measured and the
 /// search goes on, its parts are measured as well, so that estimates get better where they are needed. What the command takes for
 /// next to nothing is taken off the time of every part.
-public final class CommandTimes: MeasuredTimes {
-  public let groupsOfPart: [[Int]]
-  public var device: TimingDevice { .command(command) }
-  public private(set) var warnings: [Diagnostic] = []
+package final class CommandTimes: MeasuredTimes {
+  package let groupsOfPart: [[Int]]
+  package var device: TimingDevice { .command(command) }
+  package private(set) var warnings: [Diagnostic] = []
 
   private let command: TimingCommand
   private let graph: Graph
@@ -42,7 +48,7 @@ public final class CommandTimes: MeasuredTimes {
   /// `progress` receives how much of the first measurements is done.
   ///
   /// Throws where the original cannot be written.
-  public init(
+  package init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis,
     _ selection: ChannelSelection, original: Graph, shapes: InputShapes, command: TimingCommand,
     progress: ((Double) -> Void)? = nil
@@ -73,7 +79,7 @@ public final class CommandTimes: MeasuredTimes {
 
   // MARK: Parts
 
-  public func seconds(of parts: [Int], keeping kept: [Int]) throws(CompileError) -> [Double] {
+  package func seconds(of parts: [Int], keeping kept: [Int]) throws(CompileError) -> [Double] {
     try calibrate()
     if kept == lastMeasured {
       lastMeasured = nil
@@ -274,7 +280,7 @@ public final class CommandTimes: MeasuredTimes {
   }
 
   /// Keeps what has been measured of parts for later runs.
-  public func save() {
+  package func save() {
     if let failure = table.save() { warnings.append(Diagnostic(.note, failure)) }
   }
 
@@ -288,7 +294,7 @@ public final class CommandTimes: MeasuredTimes {
     return graph.sized(by: shapes)
   }
 
-  public func measureWhole() throws(CompileError) -> Double {
+  package func measureWhole() throws(CompileError) -> Double {
     if let original { return original }
     let times = try wholeTimes([originalPath, originalPath, originalPath])
     original = Self.median(times)
@@ -299,7 +305,7 @@ public final class CommandTimes: MeasuredTimes {
   /// made.
   private static let (pairs, mostPairs, agreement) = (3, 7, 1.05)
 
-  public func measure(
+  package func measure(
     keeping kept: [Int]
   ) throws(CompileError) -> (before: Double, after: Double) {
     let cut = try cut(kept)

@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+
 /// A graph taken apart as runtimes fuse it: each layer with the operations behind it that keep the shape of its result, such
 /// as normalizations, activations and residual additions.
 ///

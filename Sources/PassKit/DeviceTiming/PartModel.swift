@@ -1,4 +1,8 @@
-import ONNXFormat
+import PrunecGraphIR
+import PrunecONNXFormat
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// A part of a graph as a model of its own, to be timed.
 ///

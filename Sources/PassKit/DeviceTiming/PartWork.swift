@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecSelection
+import PrunecSemantics
+
 /// Quantities that take time in the parts of a graph, as functions of the widths of its groups.
 struct PartWork {
   private struct Members {

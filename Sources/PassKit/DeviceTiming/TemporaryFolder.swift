@@ -1,4 +1,5 @@
 import Foundation
+import PrunecGraphIR
 
 /// Folder for files that nothing needs after this run; it goes with them when nobody holds it any more.
 final class TemporaryFolder {

@@ -1,4 +1,6 @@
 import Foundation
+import PrunecGraphIR
+import PrunecSelection
 
 extension TimingCommand {
   /// Seconds after which a command is killed: for the first model, and for each further one.

@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// DynamicQuantizeLinear as QuantizeLinear by a scale that is computed.
 extension ExpandedGraph {
   mutating func expandDynamicQuantizeLinear(_ node: NodeID) -> [ValueID?]? {

@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// A graph whose products of quantised numbers are spelled out in operators that have kernels.
 ///
 /// What becomes of each operator its own file says. An operator that takes a form with which that does not give the

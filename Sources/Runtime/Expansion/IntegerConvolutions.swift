@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// ConvInteger and QLinearConv as Conv.
 extension ExpandedGraph {
   mutating func expandConvInteger(_ node: NodeID, _ call: Invocation) -> [ValueID?]? {

@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// MatMulInteger and QLinearMatMul as MatMul.
 extension ExpandedGraph {
   mutating func expandMatMulInteger(_ node: NodeID, _ call: Invocation) -> [ValueID?]? {

@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// Sums of products of integers of 8 bits, each less its zero point, as float32 products.
 ///
 /// float32 holds every integer up to 2^24, so a product in which no sum can come to more is exact, in whatever order

@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// Products of matrices whose axes are several axes of the operands.
 extension Planner {
   mutating func lowerContraction(

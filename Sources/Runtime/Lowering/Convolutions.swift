@@ -1,4 +1,8 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// Convolutions over one or two spatial axes, and their transposes; those over three are in `Volumes`.
 extension Planner {

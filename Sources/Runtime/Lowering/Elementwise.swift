@@ -1,4 +1,7 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 
 /// Chains of element-wise operators: one pass over memory for all of them.
 extension Planner {

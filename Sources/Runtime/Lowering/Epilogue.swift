@@ -1,3 +1,8 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// What follows a product and is computed with it, while its result is still in registers: a batch normalization and
 /// other factors and addends for each channel, which go into the weights; an activation; the sum with
 /// another value.

@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// Local response normalization: squares, their means over neighbouring channels, and the quotient.
 extension Planner {
   mutating func lowerLocalResponse(

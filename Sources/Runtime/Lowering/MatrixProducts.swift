@@ -1,4 +1,8 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// Products of matrices, and of stacks of them.
 extension Planner {

@@ -1,4 +1,7 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 
 /// Padding and gathering.
 extension Planner {

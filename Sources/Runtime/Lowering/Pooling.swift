@@ -1,4 +1,7 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 
 /// Poolings over up to three spatial axes.
 extension Planner {

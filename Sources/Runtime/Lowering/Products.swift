@@ -1,4 +1,7 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecSemantics
+import PrunecTensors
 
 /// What convolutions and matrix products have in common: one kernel.
 extension Planner {

@@ -1,4 +1,8 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// Recurrent networks: one product for the inputs of all steps, and for each step a product with the state before and
 /// the formulas of the cell.

@@ -1,4 +1,7 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 
 /// Images, enlarged and reduced.
 extension Planner {

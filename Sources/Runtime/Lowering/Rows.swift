@@ -1,4 +1,8 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// Softmax, normalizations and reductions.
 extension Planner {

@@ -1,4 +1,8 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
 
 /// Views and concatenations: mostly no steps at all.
 extension Planner {

@@ -1,4 +1,7 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
 
 /// Convolutions over three spatial axes: sums of convolutions of images, one for each tap along the first of the axes.
 extension Planner {

@@ -1,4 +1,6 @@
-import CKernels
+import CPrunecKernels
+import PrunecGraphIR
+import PrunecTensors
 
 /// Convolutions of 3 x 3 taps by Winograd's F(2 x 2, 3 x 3): Lavin and Gray, Fast Algorithms for Convolutional Neural
 /// Networks, 2015, section 4.1. Tiles of 2 x 2 outputs take 16 multiplications for a channel instead of 36: the tiles

@@ -5,13 +5,13 @@ import Glibc
 /// Other programs make measured times longer, never shorter, and some of them by far. So a time is the least of several
 /// measurements with those of other parts between them, as many as it takes until the two least agree, and no more than
 /// could be expected. A time that a table gives counts if a measurement agrees with it.
-public final class CheckedTimes {
-  public struct Part {
-    public let signature: String
+package final class CheckedTimes {
+  package struct Part {
+    package let signature: String
     /// What takes longer than that, in seconds, is measured again.
-    public let expectedMost: Double
+    package let expectedMost: Double
 
-    public init(_ signature: String, expectedMost: Double) {
+    package init(_ signature: String, expectedMost: Double) {
       (self.signature, self.expectedMost) = (signature, expectedMost)
     }
   }
@@ -19,7 +19,7 @@ public final class CheckedTimes {
   private let table: LatencyTable
   private var isChecked: Set<String> = []
 
-  public init(_ table: LatencyTable) { self.table = table }
+  package init(_ table: LatencyTable) { self.table = table }
 
   /// How far apart times are that agree.
   private static let agreement = 1.15
@@ -33,7 +33,7 @@ public final class CheckedTimes {
 
   /// The times of `parts`, in seconds; `nil` where `measure` knows none. That measures the part of an index, shortly where
   /// only a time of the table is to be confirmed.
-  public func seconds(
+  package func seconds(
     of parts: [Part], measure: (_ part: Int, _ isConfirmation: Bool) -> Double?
   ) -> [Double?] {
     var measured: [String: [Double]] = [:]

@@ -1,17 +1,18 @@
 import Glibc
+import PrunecTensors
 
 /// Times of parts of models on a device, by their signatures, kept in a file from one run of prunec to the next.
 ///
 /// Text: a line that says of what the times are (processor, instruction set, threads, state of the cache, and the
 /// program itself: other kernels take other times; or a device and a command), then a line for each part: nanoseconds, a tab, the signature. A
 /// file of something else is replaced; one that cannot be written is no failure.
-public final class LatencyTable {
+package final class LatencyTable {
   private let path: String?
   private let title: String
   private var seconds: [String: Double] = [:]
   private var isChanged = false
   /// What is wrong with the file, if anything.
-  public private(set) var complaint: String?
+  package private(set) var complaint: String?
 
   /// What is no file at all is left alone.
   private var isReplaceable = true
@@ -20,7 +21,7 @@ public final class LatencyTable {
 
   /// The table in the user's cache folder (`$XDG_CACHE_HOME/prunec`, or `~/.cache/prunec`) for so many threads and that
   /// state of the cache.
-  public convenience init(threadCount: Int, evictsWeights: Bool) {
+  package convenience init(threadCount: Int, evictsWeights: Bool) {
     let state = evictsWeights ? "evicted" : "cached"
     let title =
       "prunec latency table 1: \(Self.processor), \(Session.instructionSet), \(threadCount) threads, "
@@ -31,7 +32,7 @@ public final class LatencyTable {
 
   /// The table in the user's cache folder for the times that `command` prints on the device of that name; on this
   /// machine's processor where there is none.
-  public convenience init(command: String, device: String?) {
+  package convenience init(command: String, device: String?) {
     let words = command.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     let place = (device ?? Self.processor).map { $0.isNewline ? " " : $0 }
     let title = "prunec latency table 1: device \(String(place)), command \(words)"
@@ -50,15 +51,15 @@ public final class LatencyTable {
   }
 
   /// The table in the file at `path`, if that bears the `title`; without a path it is kept in memory.
-  public init(path: String?, title: String) {
+  package init(path: String?, title: String) {
     self.path = path
     self.title = title
     read()
   }
 
-  public var count: Int { seconds.count }
+  package var count: Int { seconds.count }
 
-  public subscript(signature: String) -> Double? {
+  package subscript(signature: String) -> Double? {
     get { seconds[signature] }
     set {
       seconds[signature] = newValue
@@ -114,7 +115,7 @@ public final class LatencyTable {
 
   /// Writes the file, whole or not at all, if there is something new in the table. Returns what is wrong where that
   /// cannot be done.
-  @discardableResult public func save() -> String? {
+  @discardableResult package func save() -> String? {
     guard isChanged, isReplaceable, let path else { return nil }
     var text = title + "\n"
     for signature in seconds.keys.sorted() {

@@ -1,10 +1,12 @@
 import Glibc
+import PrunecGraphIR
+import PrunecTensors
 
 /// Times single parts of plans, on memory in the state in which a model would find it: what a part reads has just been
 /// written, and its weights have been pushed out of the cache by those of the other layers, if they do not all fit
 /// into it.
-public final class PartTimer {
-  public let threadCount: Int
+package final class PartTimer {
+  package let threadCount: Int
   private let pool: ThreadPool
   private let numbers = StandInNumbers()
   /// What pushes everything else out of the second-level cache of every thread's processor.
@@ -14,12 +16,12 @@ public final class PartTimer {
   private var arenaSize = 1 << 20
 
   /// In bytes, of one processor.
-  public static var cacheSize: Int {
+  package static var cacheSize: Int {
     let size = sysconf(Int32(_SC_LEVEL2_CACHE_SIZE))
     return size > 0 ? size : 1 << 20
   }
 
-  public init(threadCount: Int, evictsWeights: Bool) {
+  package init(threadCount: Int, evictsWeights: Bool) {
     pool = ThreadPool(threadCount: threadCount)
     self.threadCount = pool.threadCount
     arena = .allocate(byteCount: arenaSize, alignment: 64)
@@ -43,7 +45,7 @@ public final class PartTimer {
   }
 
   /// The parts of the plan of a graph whose inputs have fixed extents.
-  public func parts(of graph: Graph) throws(CompileError) -> PlanParts {
+  package func parts(of graph: Graph) throws(CompileError) -> PlanParts {
     try PlanParts(graph, threadCount: threadCount, numbers)
   }
 
@@ -54,7 +56,7 @@ public final class PartTimer {
 
   /// The shortest time of some runs, in seconds; `nil` for a part that is executed by its operator's reference.
   /// A confirmation of what is known makes fewer.
-  public func seconds(
+  package func seconds(
     of part: PlanParts.Part, in plan: PlanParts, isConfirmation: Bool = false
   ) -> Double? {
     guard let work = try? bind(part, plan) else { return nil }

@@ -1,23 +1,28 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecSemantics
+import PrunecTensors
+
 /// A plan taken apart for timing: no memory, and no weights but stand-ins.
 ///
 /// The steps of one node, with those that it takes in, are one part: a copy into another order and the convolution that
 /// reads it, the packing of a matrix and the product.
-public struct PlanParts {
-  public struct Part {
+package struct PlanParts {
+  package struct Part {
     /// The first node of the model that it computes.
-    public let node: NodeID
+    package let node: NodeID
     /// All nodes that it computes.
-    public let nodes: [NodeID]
+    package let nodes: [NodeID]
     /// All that its time depends on, but for the machine: kernels, operators with opset and attributes, and of every
     /// operand and result the type, the extents and the order of the axes in memory. How far apart the rows of a value
     /// lie that is a part of another is left out, but that it is one is not.
-    public let signature: String
+    package let signature: String
     /// The multiplications and additions, or the elements of the results where those are not known.
-    public let effort: Int
+    package let effort: Int
     let steps: [Step]
   }
 
-  public let parts: [Part]
+  package let parts: [Part]
   let buffers: [Buffer]
   let boxCount: Int
   let weights: WeightCache

@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// Numbers that stand in for the weights of models that are only timed: how long a kernel takes does not depend on
 /// what it computes with. All are of ordinary size; which of them a weight gets does not matter.
 final class StandInNumbers {

@@ -1,3 +1,5 @@
+import PrunecCalibration
+
 /// Root mean square of a channel's activations, as the layers behind read them (Polyak and Wolf, "Channel-Level Acceleration of
 /// Deep Face Representations", IEEE Access 2015; as the mean in Molchanov et al., "Pruning Convolutional Neural Networks for
 /// Resource Efficient Inference", ICLR 2017, section 2.2).

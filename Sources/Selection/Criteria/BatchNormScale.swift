@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Magnitude of the batch normalization's scale (Liu et al., "Learning Efficient Convolutional Networks
 /// through Network Slimming", ICCV 2017).
 public struct BatchNormScale: ChannelCriterion {

@@ -1,3 +1,5 @@
+import PrunecCalibration
+
 /// How much the layers that read a channel miss it, after they have made up for it as well as they can: `ChannelElimination` on
 /// their inputs' second moments.
 ///

@@ -1,3 +1,5 @@
+import PrunecCalibration
+
 /// How much a channel fluctuates about its mean, which the bias of the layer behind can stand in for, weighted with the weights that
 /// read it (An et al., "Fluctuation-based Adaptive Structured Pruning for Large Language Models", AAAI 2024, the weighted input
 /// feature variance):

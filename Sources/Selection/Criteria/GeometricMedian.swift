@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// Sum of Euclidean distances to all other rows of the layer: what lies near the geometric median can be
 /// spared (He et al., "Filter Pruning via Geometric Median", CVPR 2019, section 3.3; the relaxed form, which
 /// sums over the layer's own rows).

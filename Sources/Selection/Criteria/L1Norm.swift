@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// Sum of magnitudes of the row (Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017).
 public struct L1Norm: RowCriterion {
   public let name = "l1"

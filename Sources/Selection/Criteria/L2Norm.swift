@@ -1,3 +1,5 @@
+import PrunecTensors
+
 /// Euclidean norm of the row.
 public struct L2Norm: RowCriterion {
   public let name = "l2"

@@ -1,3 +1,5 @@
+import PrunecCalibration
+
 /// How soon a channel is taken up when the results of the layers behind are put together from few of them (He, Zhang and Sun,
 /// "Channel Pruning for Accelerating Very Deep Neural Networks", ICCV 2017, equations 2 and 3): the greatest lambda at which
 /// its factor differs from zero in

@@ -1,3 +1,7 @@
+import PrunecCoupling
+import PrunecGraphIR
+import PrunecTensors
+
 /// A seeded random number: the baseline that the others have to beat.
 public struct RandomScore: ChannelCriterion {
   public let name = "random"

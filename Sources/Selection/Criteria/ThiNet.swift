@@ -1,3 +1,5 @@
+import PrunecCalibration
+
 /// How much the results of the layers behind change when a channel goes, those before it gone already (Luo, Wu and Lin, "ThiNet: A
 /// Filter Level Pruning Method for Deep Neural Network Compression", ICCV 2017, equation 6 and algorithm 1).
 ///

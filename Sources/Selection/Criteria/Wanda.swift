@@ -1,3 +1,5 @@
+import PrunecCalibration
+
 /// Magnitudes of the weights that read a channel, each times the norm of what it is multiplied with (Sun et al., "A Simple and
 /// Effective Pruning Approach for Large Language Models", ICLR 2024, equation 1, there for single weights):
 ///

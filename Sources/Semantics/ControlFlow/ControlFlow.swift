@@ -1,9 +1,12 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// A node that runs graphs of its own: If, Loop and Scan of the standard operator set.
 ///
 /// These are no operators: an operator sees plain values, and what such a node computes is up to its
 /// graphs. They can be evaluated; for the coupling they are nodes that are not understood, and what crosses
 /// their border is pinned.
-public struct ControlFlow: Sendable {
+package struct ControlFlow: Sendable {
   enum Kind: Sendable {
     case conditional(then: Graph, otherwise: Graph)
     case loop(body: Graph)
@@ -15,7 +18,7 @@ public struct ControlFlow: Sendable {
   let location: Location
 
   /// `nil` for any other node, and for what is not understood of these.
-  public init?(_ id: NodeID, in graph: Graph) {
+  package init?(_ id: NodeID, in graph: Graph) {
     let node = graph[id]
     func body(_ name: String) -> Graph? {
       guard case .graph(let body)? = node.attribute(name)?.value else { return nil }
@@ -43,7 +46,7 @@ public struct ControlFlow: Sendable {
 
   /// The results for constant operands and captured values; an unsupported error where that takes more
   /// than about `effort` multiply-accumulate operations.
-  public func evaluate(
+  package func evaluate(
     _ operands: [Tensor?], captures: [Tensor], effort: Int
   ) throws(CompileError) -> [Tensor] {
     var effort = EvaluationEffort(limit: effort)

@@ -1,3 +1,7 @@
+import PrunecGraphIR
+import PrunecOperators
+import PrunecTensors
+
 /// What evaluation has done inside loops: a few bytes of a model could otherwise ask for any amount.
 struct EvaluationEffort {
   /// The effort of one node or iteration, in multiply-accumulate operations.

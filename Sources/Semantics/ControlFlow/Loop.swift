@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Loop (ONNX opset 7 to 28): runs `body` at most `M` times, while the condition that it makes holds. Each
 /// iteration takes its number, the condition and the carried values, and makes a condition, the next
 /// carried values, and slices; the results are the last carried values and the slices, stacked.

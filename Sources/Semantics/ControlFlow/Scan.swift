@@ -1,3 +1,6 @@
+import PrunecGraphIR
+import PrunecTensors
+
 /// Scan (ONNX opset 9 to 28): runs `body` on the slices of its last operands, one after the other. Each
 /// iteration takes the carried values and a slice of each, and makes the next carried values, and slices;
 /// the results are the last carried values and the slices, stacked. Axes and directions may be given.

@@ -1,0 +1,6 @@
+/// Standard output.
+public struct Screen {
+  public init() {}
+
+  public func show(_ line: String) { print(line) }
+}

@@ -1,2 +1,0 @@
-#include "kernels.h"
-#include "thread_pool.h"
