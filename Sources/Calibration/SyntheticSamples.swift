@@ -7,7 +7,7 @@ import PrunecTensors
 ///
 /// | input | samples |
 /// | --- | --- |
-/// | images: floats `[N, C, H, W]` or `[N, H, W, C]`, C from 1 to 4 | `DeadLeaves`, brought to the mean and deviation |
+/// | images: floats or bytes `[N, C, H, W]` or `[N, H, W, C]`, C from 1 to 4 | `DeadLeaves`, brought to the mean and deviation |
 /// | integers that pick rows of a constant table | rows drawn evenly |
 /// | other integers and booleans | zeros and ones |
 /// | other floats | normally distributed, of the mean and deviation |
@@ -26,6 +26,7 @@ public struct SyntheticSamples: CalibrationBatches {
     let type: ElementType
     let shape: [Int]
     let isImage: Bool
+    let distribution: Distribution
     /// Number of rows of the table that integers pick from.
     let rows: Int
   }
@@ -34,12 +35,12 @@ public struct SyntheticSamples: CalibrationBatches {
   private let samples: Int
   private let batchSize: Int
   private let seed: UInt64
-  private let distribution: Distribution
 
-  /// Samples of the extents that `shapes` gives. `nil` where an input takes no numbers.
+  /// Samples of the extents that `shapes` gives, of one distribution for all inputs or, without, of the one that the graph
+  /// suggests for each (`Distribution.guess`), else mean 0 and deviation 1. `nil` where an input takes no numbers.
   public init?(
     for graph: Graph, _ shapes: InputShapes, count: Int, batchSize: Int, seed: UInt64,
-    distribution: Distribution = Distribution()
+    distribution: Distribution? = nil
   ) {
     var inputs: [Input] = []
     var size = batchSize
@@ -52,14 +53,17 @@ public struct SyntheticSamples: CalibrationBatches {
       // What the model fixes, it fixes for all.
       if let first = whole.first, first != batchSize { size = max(1, first) }
       let isImage =
-        type.isFloatingPoint && whole.count == 4
+        (type.isFloatingPoint || type == .uint8) && whole.count == 4
         && ((1...4).contains(whole[1]) || (1...4).contains(whole[3]))
       inputs.append(
-        Input(type: type, shape: whole, isImage: isImage, rows: Self.rows(pickedBy: id, graph)))
+        Input(
+          type: type, shape: whole, isImage: isImage,
+          distribution: distribution ?? Distribution.guess(ofInput: id, in: graph)
+            ?? Distribution(), rows: Self.rows(pickedBy: id, graph)))
     }
     guard !inputs.isEmpty else { return nil }
     (self.inputs, samples, self.batchSize) = (inputs, count, size)
-    (self.seed, self.distribution) = (seed, distribution)
+    self.seed = seed
   }
 
   /// The least number of rows of a table of fixed shape from which the elements of an input pick; 2 where there is none.
@@ -90,7 +94,7 @@ public struct SyntheticSamples: CalibrationBatches {
       let count = input.shape.elementCount
       guard !input.type.isFloatingPoint else {
         let elements = (0..<count).map { _ in
-          distribution.mean + distribution.deviation * generator.nextNormal()
+          input.distribution.mean + input.distribution.deviation * generator.nextNormal()
         }
         return Tensor(rounding: elements, to: input.type, shape: input.shape)
       }
@@ -115,12 +119,17 @@ public struct SyntheticSamples: CalibrationBatches {
     let count = Double(max(1, elements.count))
     let mean = elements.reduce(0.0) { $0 + Double($1) } / count
     let variance = elements.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
-    let scale = distribution.deviation / Float(max(variance, 1e-12).squareRoot())
+    let scale = input.distribution.deviation / Float(max(variance, 1e-12).squareRoot())
     for index in elements.indices {
-      elements[index] = distribution.mean + (elements[index] - Float(mean)) * scale
+      elements[index] = input.distribution.mean + (elements[index] - Float(mean)) * scale
     }
     let shape = [input.shape[0], channels, height, width]
-    let images = Tensor(rounding: elements, to: input.type, shape: shape)
+    let images =
+      input.type.isFloatingPoint
+      ? Tensor(rounding: elements, to: input.type, shape: shape)
+      : Tensor(
+        wrapping: elements.map { Int(min(max($0, 0), 255).rounded()) }, to: input.type, shape: shape
+      )
     return isLast ? images.transposed([0, 2, 3, 1]) : images
   }
 }

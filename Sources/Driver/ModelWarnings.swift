@@ -1,3 +1,5 @@
+import Foundation
+import PrunecCalibration
 import PrunecGraphIR
 import PrunecOperators
 import PrunecSemantics
@@ -17,6 +19,20 @@ enum ModelWarnings {
       return Diagnostic(
         severity, because, at: graph.location(of: id),
         notes: severity == .error ? [] : ["what it touches is not pruned"])
+    }
+  }
+
+  /// Notes of the inputs whose usual mean and deviation are guessed.
+  static func guessedDistributions(of graph: Graph) -> [Diagnostic] {
+    graph.inputs.compactMap { input in
+      guard let guess = SyntheticSamples.Distribution.guess(ofInput: input, in: graph) else {
+        return nil
+      }
+      let figures = String(format: "mean %.3g and deviation %.3g", guess.mean, guess.deviation)
+      return Diagnostic(
+        .note,
+        "made-up samples of input '\(graph[input].name)' have \(figures), as what first reads it suggests",
+        notes: ["--input-stats MEAN,STD gives others"])
     }
   }
 

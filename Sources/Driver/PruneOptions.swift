@@ -39,8 +39,9 @@ public struct PruneOptions: Sendable {
   public var compensation: Compensation?
   /// Source of the samples on which the model is run to see what can go, and to make up for it.
   public var samples = SampleSource.none
-  /// Mean and deviation of the values that the model's inputs usually have, for samples that are made up.
-  public var inputDistribution = SyntheticSamples.Distribution()
+  /// Mean and deviation of the values that the model's inputs usually have, for samples that are made up; `nil` for what the
+  /// model's own normalization suggests.
+  public var inputDistribution: SyntheticSamples.Distribution?
   /// Amount spent on measuring what single groups do to the outputs.
   public var effort: Effort?
   public var guards = Guards()

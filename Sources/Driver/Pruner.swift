@@ -117,6 +117,9 @@ public struct Pruner: Sendable {
     if options.samples == .synthetic {
       context.calibration[SampleSource.synthetic.rawValue] = try options.syntheticSamples(
         for: graph, context.inputShapes)
+      if options.inputDistribution == nil {
+        context.warnings += ModelWarnings.guessedDistributions(of: graph)
+      }
     }
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings

@@ -121,7 +121,7 @@ struct BoundedPruning {
       [
         try pruner.pipelineText(for: file.model),
         "\(try pruner.options.inputs.inputShapes(for: file.model.graph).extents.sorted { $0.key < $1.key })",
-        "\(distribution.mean) \(distribution.deviation)",
+        distribution.map { "\($0.mean) \($0.deviation)" } ?? "",
       ]
     }
     return CandidateFile.Key(

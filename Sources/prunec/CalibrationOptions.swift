@@ -24,7 +24,7 @@ struct CalibrationOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       Mean and deviation of what the model's inputs usually hold, for samples that are made up without --calibration; \
-      0,1 by default.
+      by default what the model's own normalization suggests, else 0,1.
       """, valueName: "mean,std"))
   var inputStats: NumberList?
 

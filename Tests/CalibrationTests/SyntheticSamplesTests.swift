@@ -9,7 +9,7 @@ import Testing
   private func samples(
     _ signature: String, _ nodes: String = "y = Identity (x)", count: Int = 64, size: Int = 16,
     seed: UInt64 = 1,
-    distribution: SyntheticSamples.Distribution = .init()
+    distribution: SyntheticSamples.Distribution? = nil
   ) throws -> SyntheticSamples? {
     let graph = try parseModel(
       "main (\(signature)) => (float[] y) \(nodes.hasPrefix("<") ? nodes : "{ \(nodes) }")"
@@ -117,5 +117,51 @@ import Testing
   @Test func scalarsAndSingleElements() throws {
     let found = try #require(try samples("float[N,3,16,16] x, float scale", "y = Mul (x, scale)"))
     #expect(try found.tensors(ofBatch: 0)[1].shape == [])
+  }
+
+  @Test(arguments: [
+    ("d = Sub (x, mean) z = Div (d, std)", Float(0.45), Float(0.25)),
+    ("d = Mul (x, scale) z = Add (d, shift)", 127.5, 127.5),
+    ("z = Mul (x, scale)", 0.45 * 127.5, 0.25 * 127.5),
+    ("d = Sub (shift, x) z = Identity (d)", -1, 1),
+    ("z = BatchNormalization (x, gamma, beta, running, variance)", 3, 2),
+    ("d = Mul (x, half) z = BatchNormalization (d, gamma, beta, running, variance)", 6, 4),
+  ])
+  func theFirstNormalizationTellsTheDistribution(
+    _ nodes: String, _ mean: Float, _ deviation: Float
+  ) throws {
+    let graph = try parseModel(
+      """
+      <ir_version: 8, opset_import: ["" : 17]>
+      main (float[N,3,16,16] x) => (float[N,3,16,16] y)
+      <float[3,1,1] mean = {0.4, 0.45, 0.5}, float[3,1,1] std = {0.2, 0.25, 0.3}, float scale = {0.00784313725},
+       float shift = {-1}, float half = {0.5}, float[3] gamma = {1, 2, 3}, float[3] beta = {0, 0, 0},
+       float[3] running = {2, 3, 4}, float[3] variance = {4, 4, 4}>
+      { \(nodes) y = Relu (z) }
+      """
+    ).graph
+    let guess = try #require(
+      SyntheticSamples.Distribution.guess(ofInput: graph.inputs[0], in: graph))
+    #expect(abs(guess.mean - mean) < 1e-3 * max(1, abs(mean)))
+    #expect(abs(guess.deviation - deviation) < 1e-3 * deviation)
+    let batches = try #require(
+      SyntheticSamples(for: graph, InputShapes(for: graph), count: 64, batchSize: 16, seed: 1))
+    let found = moments(try all(batches))
+    #expect(abs(found.mean - Double(mean)) < 0.02 * Double(deviation))
+    #expect(abs(found.deviation - Double(deviation)) < 0.02 * Double(deviation))
+  }
+
+  @Test func bytesOfImagesArePixels() throws {
+    let nodes = "d = Cast <to = 1> (x) y = Relu (d)"
+    let found = moments(try all(#require(try samples("uint8[N,16,16,3] x", nodes))))
+    #expect(abs(found.mean - 115) < 4)
+    #expect(abs(found.deviation - 64) < 4)
+  }
+
+  @Test func nothingIsGuessedFromALayer() throws {
+    let graph = try parseModel(
+      "main (float[N,4] x) => (float[N,2] y) <float[4,2] w = {1, 2, 3, 4, 5, 6, 7, 8}> { y = MatMul (x, w) }"
+    ).graph
+    #expect(SyntheticSamples.Distribution.guess(ofInput: graph.inputs[0], in: graph) == nil)
   }
 }
