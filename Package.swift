@@ -78,7 +78,9 @@ let package = Package(
     .target(name: "PassKit", dependencies: layers(below: "PassKit") + ["ONNXFormat"]),
     .target(
       name: "Passes", dependencies: layers(below: "Passes") + ["LinearAlgebra"], path: "Passes"),
-    .target(name: "Driver", dependencies: layers(below: "Driver") + ["DataSets"]),
+    .target(
+      name: "Driver",
+      dependencies: layers(below: "Driver") + ["ArrayFiles", "DataSets", "ONNXFormat"]),
     .target(
       name: "CommandLineSupport",
       dependencies: layers(below: "CommandLineSupport") + [

@@ -2,7 +2,7 @@ import PassKit
 
 /// Measures what cutting each group alone does to the outputs, for `mask-channels{scope=individual}`.
 ///
-/// The graph stays as it is; the table goes to the context. See `DamageMeasurement`.
+/// The graph stays as it is; the table goes to the context. See `DamageMeasurement`. With `stats` it is one that was measured before.
 public struct MeasureDamage: Pass {
   public static let name = "measure-damage"
   public static let summary = "measure what cutting each group alone does to the outputs"
@@ -11,17 +11,28 @@ public struct MeasureDamage: Pass {
   public static let effort = PassOption(
     "effort", OptionSyntax<Effort>.choice, default: .normal,
     help: "How many samples and widths are tried: quick, normal or thorough.")
-  public static let options: [any PassOptionDescription] = [CalibrationSets.option, Self.effort]
+  public static let options: [any PassOptionDescription] = [
+    CalibrationSets.option, StoredStatistics.option, Self.effort,
+  ]
 
   private let data: String
+  private let stored: String?
   private let effort: Effort
 
   public init(options: inout OptionReader) throws(CompileError) {
     data = try options.value(CalibrationSets.option)
+    stored = try options.value(StoredStatistics.option)
     effort = try options.value(Self.effort)
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    if let stored {
+      guard let damage = try context.stored(stored, for: Self.name).damage else {
+        throw CompileError(.usage, "the stored statistics hold no damage")
+      }
+      context.damage = try damage.table(try context.coupling(of: graph))
+      return
+    }
     let batches = try context.calibration.batches(named: data, for: Self.name)
     guard let scores = context.scores, let statistics = context.statistics else {
       preconditionFailure("no scores or statistics")

@@ -53,6 +53,21 @@ public struct AttentionHeads: Sendable {
     mixings = candidates.compactMap(\.mixing)
   }
 
+  /// All heads of a graph whose inputs have `types`; one sample of them is looked at, or all where the model takes only so many at
+  /// once.
+  public init(in graph: Graph, inputTypes types: [TensorType]) throws(CompileError) {
+    let single = types.map { type in
+      let shape = type.fixedShape ?? []
+      return TensorType(
+        type.elementType ?? .float32, fixed: shape.isEmpty ? [] : [1] + shape.dropFirst())
+    }
+    if let facts = try? GraphFacts(of: graph.withInputs(single)) {
+      self.init(in: graph, facts)
+    } else {
+      self.init(in: graph, try GraphFacts(of: graph))
+    }
+  }
+
   private struct Channel: Hashable {
     let layer: NodeID
     let index: Int

@@ -7,6 +7,9 @@ public struct DamageTable: Sendable {
     /// Numbers of channels kept, decreasing, and the divergence of the outputs from the original's at each.
     public private(set) var points: [(kept: Int, divergence: Double)] = []
 
+    /// The divergences as they were measured, without that of all channels.
+    public private(set) var measured: [(kept: Int, divergence: Double)] = []
+
     /// `count` channels do no damage.
     public init(count: Int) { points = [(count, 0)] }
 
@@ -14,6 +17,7 @@ public struct DamageTable: Sendable {
     /// numbers are infinitely far away.
     public mutating func add(kept: Int, divergence: Double) {
       let number = divergence.isNaN ? .infinity : divergence
+      measured.append((kept, number))
       points.append((kept, max(number, points.last!.divergence)))
     }
 

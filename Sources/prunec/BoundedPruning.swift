@@ -103,6 +103,7 @@ struct BoundedPruning {
           try samples.batches.fingerprint()
         })
     }
+    if let stored = pruner.stored { data.add(stored.fingerprint) }
     if let evaluation {
       data.add(
         try LocatedError.at(evaluation.data) { () throws(CompileError) in

@@ -90,6 +90,8 @@ struct Prune: ParsableCommand {
         try ModelFile(model, allowAbsentExternalData: true)
       }
       options.inputs = try inputs.inputs(of: file.model.graph)
+      try calibration.settle(
+        &options, try calibration.batches(for: file.model.graph, seed: UInt64(choice.seed)))
       print(try Pipeline(Pruner(options).pipelineText(for: file.model)))
       return
     }
@@ -104,7 +106,9 @@ struct Prune: ParsableCommand {
     options.inputs = try inputs.inputs(of: file.model.graph)
 
     let samples = try calibration.batches(for: file.model.graph, seed: UInt64(choice.seed))
+    let (stored, notes) = try calibration.settle(&options, samples)
     var pruner = Pruner(options)
+    pruner.stored = stored
     (pruner.calibration, pruner.heldBack) = (samples?.fit, samples?.heldBack)
     pruner.managerOptions = passes.managerOptions
     pruner.print = PassOptions.printGraph
@@ -115,7 +119,7 @@ struct Prune: ParsableCommand {
         try pruner.forecast(file.model)
       }
       progress.finish()
-      let warnings = file.warnings + (samples?.warnings ?? []) + forecast.warnings
+      let warnings = file.warnings + (samples?.warnings ?? []) + notes + forecast.warnings
       ExitStatus.writeError(warnings.map { $0.rendered(file: model) })
       print(outputs.json ? try OutputText.json(forecast) : ForecastTable(forecast).text)
       return
@@ -125,8 +129,9 @@ struct Prune: ParsableCommand {
     result.setSizes(before: file.byteCount, after: written)
     progress.finish()
     ExitStatus.writeError(
-      (file.warnings + (samples?.warnings ?? []) + result.warnings).map { $0.rendered(file: model) }
-    )
+      (file.warnings + (samples?.warnings ?? []) + notes + result.warnings).map {
+        $0.rendered(file: model)
+      })
     if passes.timePasses {
       PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })
     }
@@ -144,7 +149,8 @@ struct Prune: ParsableCommand {
     let graph = file.model.graph
     let evaluation = try evaluation.measurement(
       of: model, graph, calibration.data, seed: UInt64(choice.seed), quiet: outputs.quiet)
-    let shared = try evaluation?.overlap(with: samples?.fit.batches) ?? 0
+    let shared =
+      try evaluation?.overlap(with: samples?.fit.batches, pruner.stored?.sums.samples ?? []) ?? 0
     let before = try evaluation?.result(of: Session(graph))
     var (result, after): (Pruner.Result, MetricResult?)
     if bounds.isGiven {
@@ -208,8 +214,9 @@ struct Prune: ParsableCommand {
       let advice = path == output ? "; say --in-place if that is meant" : ""
       throw LocatedError(CompileError(.usage, "the output is the input\(advice)"), in: path)
     }
+    let read = calibration.statistics.compactMap { FileIdentity(path: $0) }
     for path in others + [output] {
-      try inputs.refuseToReplace([], by: path, option: "the output")
+      try inputs.refuseToReplace(read, by: path, option: "the output")
     }
     var targets: Set<String> = []
     for path in others + [output] {
