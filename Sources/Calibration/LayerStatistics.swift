@@ -49,6 +49,9 @@ public struct LayerStatistics: Sendable {
       let enough = min(rowLimit, max(Self.fewestRows, Self.rowsPerUnknown * layer.form.rowLength))
       let chooser = SamplePositions(
         limit: max(1, enough / max(1, sampleCount)), seed: seed &+ UInt64(index) &* 0x9E37)
+      let length = layer.form.rowLength
+      try MemoryLimit.ask(
+        8 * length * length, for: "statistics", at: graph.location(of: node))
       var moments = Moments(inputs: layer.form.rowLength, outputs: 0)
       let axis = axes.axis(of: layer.layer.result)
       for batch in 0..<run.batchCount {

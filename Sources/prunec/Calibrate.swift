@@ -37,6 +37,9 @@ struct Calibrate: ParsableCommand {
   @OptionGroup(title: "Inputs")
   var inputs: GivenInputOptions
 
+  @OptionGroup(title: "Memory")
+  var memory: MemoryOptions
+
   func validate() throws {
     guard calibration.path != nil else { throw ValidationError("say the samples: --calibration") }
     guard printPipeline || output?.isEmpty == false else {

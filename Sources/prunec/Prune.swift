@@ -51,6 +51,9 @@ struct Prune: ParsableCommand {
   @OptionGroup(title: "Passes")
   var passes: PassOptions
 
+  @OptionGroup(title: "Memory")
+  var memory: MemoryOptions
+
   func validate() throws {
     guard choice.iterations == 1 || outputs.emitMasked == nil else {
       throw ValidationError(

@@ -34,6 +34,9 @@ struct SensitivityCommand: ParsableCommand {
   @OptionGroup(title: "Inputs")
   var inputs: GivenInputOptions
 
+  @OptionGroup(title: "Memory")
+  var memory: MemoryOptions
+
   func run() throws {
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
     if let html { try inputs.refuseToReplace(file.sourceFiles, by: html, option: "--html") }
