@@ -30,11 +30,17 @@ public enum MemoryLimit {
   public static var available: Int {
     let (virtual, resident) = inUse
     var limit = rlimit()
+    // What is not asked for needs some, too.
+    let usable = bytes - bytes / reserve
     guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0,
       limit.rlim_cur < rlim_t(Int.max)
-    else { return max(0, bytes - resident) }
-    return max(0, min(bytes - resident, Int(limit.rlim_cur) - virtual))
+    else { return max(0, usable - resident) }
+    let space = Int(limit.rlim_cur)
+    return max(0, min(usable - resident, space - space / reserve - virtual))
   }
+
+  /// One part in so many of the limit is left for allocations that are too small to be asked for.
+  private static let reserve = 8
 
   /// Allocations of fewer bytes are not asked for.
   public static let smallest = 8 << 20
