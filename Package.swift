@@ -113,16 +113,16 @@ let package = Package(
     module(
       "Driver",
       uses: [
-        "PrunecTensors", "PrunecGraphIR", "PrunecOperators", "PrunecSemantics", "PrunecDataSets",
-        "PrunecRuntime", "PrunecCoupling", "PrunecCalibration", "PrunecSelection", "PrunecPassKit",
-        "PrunecPasses",
+        "PrunecTensors", "PrunecGraphIR", "PrunecArrayFiles", "PrunecONNXFormat", "PrunecOperators",
+        "PrunecSemantics", "PrunecDataSets", "PrunecRuntime", "PrunecCoupling", "PrunecCalibration",
+        "PrunecSelection", "PrunecPassKit", "PrunecPasses",
       ]),
     module(
       "CommandLineSupport",
       uses: [
         argumentParser, "CPrunecMalloc", "PrunecTensors", "PrunecGraphIR", "PrunecArrayFiles",
-        "PrunecONNXText", "PrunecONNXFormat", "PrunecSemantics", "PrunecDataSets", "PrunecPassKit",
-        "PrunecPasses",
+        "PrunecONNXText", "PrunecONNXFormat", "PrunecSemantics", "PrunecDataSets",
+        "PrunecSelection", "PrunecPassKit", "PrunecPasses",
       ]),
     // What the library product offers, by one import.
     .target(
@@ -158,7 +158,9 @@ let package = Package(
     tests("CKernelsTests", uses: ["CPrunecKernelChecks", "CPrunecKernels"]),
     tests("TensorsTests", uses: ["PrunecTensors"]),
     tests("LinearAlgebraTests", uses: ["PrunecLinearAlgebra"]),
-    tests("GraphIRTests", uses: ["PrunecTensors", "PrunecGraphIR"]),
+    tests(
+      "GraphIRTests",
+      uses: ["PrunecTensors", "PrunecGraphIR", "PrunecONNXText"]),
     tests(
       "ONNXTextTests",
       uses: ["PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecTestSupport"]),

@@ -14,13 +14,14 @@ public let allPasses = PassRegistry(
     EliminateDeadNodes.self,
     FoldBatchNorm.self,
     CoupleChannels.self,
-    RotateHeads.self,
     CollectStatistics.self,
+    RotateHeads.self,
     ScoreChannels.self,
     MeasureDamage.self,
     MaskChannels.self,
     MergeNeurons.self,
     ReconstructLayers.self,
+    RefitLayers.self,
     ShrinkChannels.self,
     MergeEqualVectors.self,
     LowerMasks.self,
@@ -28,6 +29,12 @@ public let allPasses = PassRegistry(
   rules: [
     PassRegistry.OrderingRule(
       "mask-channels", requires: "score-channels", because: "it removes what scores least"),
+    PassRegistry.OrderingRule(
+      "rotate-heads", requires: "collect-statistics",
+      because: "it turns heads by what they match and mix on samples"),
+    PassRegistry.OrderingRule(
+      "refit-layers", requires: "collect-statistics",
+      because: "it fits layers to what they read on samples"),
     PassRegistry.OrderingRule(
       "measure-damage", requires: "score-channels", because: "it cuts what scores least"),
     PassRegistry.OrderingRule(

@@ -69,13 +69,13 @@ package struct FoldConstants: Pass {
     // A weight that stays for other nodes would be there twice, and no longer be tied to itself.
     let isTied = constants.contains { !own.contains($0) && graph[$0].constant!.rank >= 2 }
     let outputs = node.outputs.compactMap { $0 }
-    func fits(_ limit: Int) -> Bool {
+    func fits(_ limit: Int, orIsUnknown admitsUnknown: Bool = false) -> Bool {
       outputs.allSatisfy { output in
         let type = facts[output].type
         let bytes = type?.fixedShape?.checkedElementCount.flatMap {
           type?.elementType?.byteCount(of: $0)
         }
-        return bytes.map { $0 <= limit } ?? false
+        return bytes.map { $0 <= limit && MemoryLimit.admits($0) } ?? admitsUnknown
       }
     }
     let isDequantization = node.operation.type == "DequantizeLinear"
@@ -90,7 +90,8 @@ package struct FoldConstants: Pass {
 
     let operands = node.inputs.map { $0.flatMap { graph[$0].constant } }
     guard zip(node.inputs, operands).allSatisfy({ $0 == nil || $1?.hasData == true }),
-      foldsAll || fits(max(Self.freeBytes, ownBytes)), found.macs(call) <= Self.macLimit
+      fits(foldsAll ? .max : max(Self.freeBytes, ownBytes), orIsUnknown: foldsAll),
+      found.macs(call) <= Self.macLimit
     else { return nil }
     // What cannot be evaluated stays a node; running it is the runtime's business.
     guard let tensors = try? found.evaluate(call, operands) else { return nil }

@@ -63,6 +63,8 @@ package struct ReconstructLayers: Pass {
   }
 
   package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    // Sums over what the original reads take memory, and have been used.
+    context.statistics = nil
     guard let reference = context.unmaskedGraph else { return }
     let batches = try context.calibration.batches(named: data, for: Self.name)
     let facts = try context.facts(of: graph)
@@ -102,8 +104,8 @@ extension ReconstructLayers {
 }
 
 extension Reconstruction.Change {
-  /// Makes the change, which is about the small network, in the masked one.
-  fileprivate func perform(on graph: inout Graph, _ facts: GraphFacts, _ kept: [Axis: [Int]]) {
+  /// Makes the change, which is about the small network with all but `kept` taken out, in the masked one.
+  func perform(on graph: inout Graph, _ facts: GraphFacts, _ kept: [Axis: [Int]]) {
     switch self {
     case .constant(let value, let tensor):
       let whole = graph[value].constant!

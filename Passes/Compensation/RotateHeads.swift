@@ -29,40 +29,28 @@ import PrunecTensors
 ///    embeddings or normalized queries and keys stay as they are;
 /// 2. nothing else reads what is turned;
 /// 3. weights and biases are constants of single precision that only their layer uses.
+///
+/// The sums over samples are those of `collect-statistics`, which are turned along.
 package struct RotateHeads: Pass {
   package static let name = "rotate-heads"
   package static let summary = "order the dimensions of attention heads by what they matter on data"
   package static let effect = Effect.preserving(tolerance: 1e-3)
 
-  package static let options: [any PassOptionDescription] = [CalibrationSets.option]
-
-  private let data: String
-
-  package init(options: inout OptionReader) throws(CompileError) {
-    data = try options.value(CalibrationSets.option)
-  }
+  package init(options: inout OptionReader) throws(CompileError) {}
 
   package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
-    let batches = try context.calibration.batches(named: data, for: Self.name)
-    let types = try batches.tensors(ofBatch: 0).map {
-      TensorType($0.elementType, fixed: Self.single($0.shape))
+    guard let (moments, revision) = context.headMoments, revision == graph.revision else {
+      throw CompileError(
+        .usage, "\(Self.name) needs sums over what heads match and mix in the graph as it is",
+        notes: ["collect-statistics{heads=true} right before it gives them"])
     }
-    // A model that takes so many samples at once and no other number is looked at with them all.
-    let asked = try context.facts(of: graph)
-    let heads = AttentionHeads(in: graph, (try? GraphFacts(of: graph.withInputs(types))) ?? asked)
-    guard !heads.matchings.isEmpty || !heads.mixings.isEmpty else { return }
-    var moments = HeadMoments(heads)
-    try moments.collect(graph, batches, context.progress)
-    for (index, matching) in heads.matchings.enumerated() {
+    for (index, matching) in moments.heads.matchings.enumerated() {
       perform(matching, moments.queries[index], moments.keys[index], &graph, &context)
     }
-    for (index, mixing) in heads.mixings.enumerated() {
+    for (index, mixing) in moments.heads.mixings.enumerated() {
       perform(mixing, moments.mixed[index], &graph, &context)
     }
-  }
-
-  private static func single(_ shape: [Int]) -> [Int] {
-    shape.isEmpty ? [] : [1] + shape.dropFirst()
+    context.headMoments = nil
   }
 
   // MARK: Perform
@@ -122,7 +110,11 @@ package struct RotateHeads: Pass {
       // Rows of V^T C^1/2 are what the old columns are made of.
       let back = LinearAlgebra.product(turn.vectors, root.root, m: size, k: size, n: size)
       Self.turnOutputs(of: mixing.value, values, by: toValue, &graph)
-      for output in outputs { Self.turnInputs(of: mixing.output, output.inputs, by: back, &graph) }
+      for output in outputs {
+        Self.turnInputs(of: mixing.output, output.inputs, by: back, &graph)
+        // What the projection reads has been turned with the values.
+        context.statistics?.turnInputs(of: mixing.output.layer.node, output.inputs, by: toValue)
+      }
       scores.append(turn.values)
     }
     Self.note(scores, mixing.value, mixing.heads.map(\.values), &context)
@@ -138,7 +130,12 @@ package struct RotateHeads: Pass {
     let order = (0..<size).reversed()
     let values = order.map { max(0, eigen.values[$0]) }
     let sum = max(values.reduce(0, +), .leastNormalMagnitude)
-    let vectors = order.flatMap { eigen.vectors[($0 * size)..<(($0 + 1) * size)] }
+    // Which of two opposite vectors is found must not hang on rounding.
+    let vectors = order.flatMap { row -> [Double] in
+      let vector = eigen.vectors[(row * size)..<((row + 1) * size)]
+      let largest = vector.max { abs($0) < abs($1) } ?? 0
+      return vector.map { largest < 0 ? -$0 : $0 }
+    }
     return (vectors, values.map { $0 / sum })
   }
 

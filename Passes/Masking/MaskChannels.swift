@@ -178,8 +178,8 @@ package struct MaskChannels: Pass {
         notes: ["say --calibration FILE"])
     }
     let removed = try removed(graph, facts, coupling, selection, &context)
-    // What has been measured is about the graph without masks, and takes memory.
-    (context.statistics, context.damage) = (nil, nil)
+    // What has been measured is about the graph without masks.
+    context.damage = nil
     let kept = coupling.keptIndices(removing: removed)
     let places = MaskPlace.all(in: graph, facts, kept)
     context.unmaskedGraph = context.unmaskedGraph ?? graph

@@ -1,12 +1,10 @@
 import CPrunecLibZip
 import Foundation
 import PrunecGraphIR
+import PrunecTensors
 
 /// Reading and writing zip archives by libzip.
 enum ZipArchive {
-  /// No array of more bytes is taken out of an archive: few bytes can stand for any number.
-  private static let limit = 1 << 34
-
   /// An entry, or the bytes that it begins with.
   struct Entry {
     let name: String
@@ -48,6 +46,13 @@ enum ZipArchive {
           .malformed, "entry '\(name)' cannot be read: \(String(cString: zip_strerror(archive)))")
       }
       defer { zip_fclose(file) }
+      if status.valid & UInt64(ZIP_STAT_SIZE) != 0 {
+        let size = min(prefix, Int(clamping: status.size))
+        try CompileError.about("entry '\(name)'") { () throws(CompileError) in
+          // The bytes, and the array that is made of them.
+          try MemoryLimit.ask(min(size, .max / 2) * 2, for: "its elements")
+        }
+      }
       let data = try contents(of: file, name: name, prefix: prefix)
       let size = status.valid & UInt64(ZIP_STAT_SIZE) == 0 ? UInt64(data.count) : status.size
       entries.append(Entry(name: name, data: data, byteCount: Int(clamping: size)))
@@ -64,10 +69,12 @@ enum ZipArchive {
       let count = zip_fread(file, &buffer, UInt64(min(buffer.count, prefix - data.count)))
       guard count >= 0 else { throw CompileError(.malformed, "entry '\(name)' cannot be read") }
       if count == 0 { return data }
-      data.append(contentsOf: buffer[..<Int(count)])
-      guard data.count <= limit else {
-        throw CompileError(.malformed, "entry '\(name)' has more than \(limit) bytes")
+      // Few bytes of an archive can stand for any number, whatever it says of its size.
+      let grown = data.count + Int(count)
+      if grown >> 26 > data.count >> 26 {
+        try MemoryLimit.ask(grown, for: "entry '\(name)'")
       }
+      data.append(contentsOf: buffer[..<Int(count)])
     }
   }
 

@@ -2,6 +2,7 @@ import PrunecCoupling
 import PrunecGraphIR
 import PrunecOperators
 import PrunecSemantics
+import PrunecTensors
 
 /// The heads of an attention block that is spelled out in products: which channels of which layers are the queries, keys and
 /// values of each, and which inputs of the output projection.
@@ -56,6 +57,21 @@ package struct AttentionHeads: Sendable {
     } while candidates.count < count
     matchings = candidates.compactMap(\.matching)
     mixings = candidates.compactMap(\.mixing)
+  }
+
+  /// All heads of a graph whose inputs have `types`; one sample of them is looked at, or all where the model takes only so many at
+  /// once.
+  package init(in graph: Graph, inputTypes types: [TensorType]) throws(CompileError) {
+    let single = types.map { type in
+      let shape = type.fixedShape ?? []
+      return TensorType(
+        type.elementType ?? .float32, fixed: shape.isEmpty ? [] : [1] + shape.dropFirst())
+    }
+    if let facts = try? GraphFacts(of: graph.withInputs(single)) {
+      self.init(in: graph, facts)
+    } else {
+      self.init(in: graph, try GraphFacts(of: graph))
+    }
   }
 
   private struct Channel: Hashable {

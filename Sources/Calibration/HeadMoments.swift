@@ -3,7 +3,7 @@ import PrunecTensors
 
 /// Second moments of what attention heads match and mix, on samples.
 package struct HeadMoments: Sendable {
-  private let heads: AttentionHeads
+  package let heads: AttentionHeads
   /// For each matching, for each head of keys: of each head of queries that meets it.
   package private(set) var queries: [[[Moments]]]
   /// For each matching, for each head: of the keys, less their mean over the positions of a sample.
@@ -26,11 +26,52 @@ package struct HeadMoments: Sendable {
     }
   }
 
+  /// Takes sums that have been collected before.
+  ///
+  /// Throws a malformed error where they are about other heads.
+  package init(_ heads: AttentionHeads, _ stored: StatisticsSums) throws(CompileError) {
+    self.init(heads)
+    for (name, moments) in sums {
+      guard let found = stored.moments[name], found.inputs == moments.inputs else {
+        throw CompileError(.malformed, "has no statistics of the model's attention heads")
+      }
+      let path = name.split(separator: "/").compactMap { Int($0) }
+      switch name.prefix(1) {
+      case "q": queries[path[0]][path[1]][path[2]] = found
+      case "k": keys[path[0]][path[1]] = found
+      default: mixed[path[0]][path[1]] = found
+      }
+    }
+  }
+
+  /// The sums by name, as `StatisticsSums` has them: `queries/I/J/K`, `keys/I/J`, `mixed/I/J`, by the indices of the arrays.
+  package var sums: [String: Moments] {
+    var named: [String: Moments] = [:]
+    for (index, heads) in queries.enumerated() {
+      for (head, parts) in heads.enumerated() {
+        for (part, moments) in parts.enumerated() {
+          named["queries/\(index)/\(head)/\(part)"] = moments
+        }
+      }
+    }
+    for (kind, lists) in [("keys", keys), ("mixed", mixed)] {
+      for (index, heads) in lists.enumerated() {
+        for (head, moments) in heads.enumerated() {
+          named["\(kind)/\(index)/\(head)"] = moments
+        }
+      }
+    }
+    return named
+  }
+
   /// Runs `graph` on all batches.
   package mutating func collect(
     _ graph: Graph, _ batches: some CalibrationBatches, _ progress: ((Double) -> Void)?
   ) throws(CompileError) {
     let run = try StagedRun(graph, batches)
+    let extents = (0..<run.batchCount).map { batch in
+      graph.inputs.first.flatMap { run.tensor($0, ofBatch: batch)?.shape.first } ?? 1
+    }
     let nodes = Array(graph.nodes)
     let products = RowProducts()
     for (place, node) in nodes.enumerated() {
@@ -44,21 +85,33 @@ package struct HeadMoments: Sendable {
       progress?(Double(place) / Double(nodes.count))
       try run.advance(past: node)
       for batch in 0..<run.batchCount {
-        for index in matching { try add(matching: index, results, run, batch, products) }
-        for index in mixing { try add(mixing: index, run, batch, products) }
+        // What fills up a batch of fixed size does not count.
+        let share = (batches.sampleCount(ofBatch: batch), extents[batch])
+        for index in matching { try add(matching: index, results, run, batch, share, products) }
+        for index in mixing { try add(mixing: index, run, batch, share, products) }
       }
     }
   }
 
+  /// Number of samples of a batch that count, and of all that are in it.
+  private typealias Share = (samples: Int, extent: Int)
+
+  /// The part of `count` rows that belongs to samples that count: they come first.
+  private static func counted(_ count: Int, _ share: Share) -> Int {
+    guard share.samples < share.extent, count % share.extent == 0 else { return count }
+    return count / share.extent * share.samples
+  }
+
   private mutating func add(
-    matching index: Int, _ results: Set<ValueID>, _ run: StagedRun, _ batch: Int,
+    matching index: Int, _ results: Set<ValueID>, _ run: StagedRun, _ batch: Int, _ share: Share,
     _ products: RowProducts
   ) throws(CompileError) {
     let matching = heads.matchings[index]
     if results.contains(matching.query.result),
       let tensor = run.tensor(matching.query.result, ofBatch: batch)
     {
-      let positions = Array(0..<matching.query.form.positionCount(ofResult: tensor.shape))
+      let count = matching.query.form.positionCount(ofResult: tensor.shape)
+      let positions = Array(0..<Self.counted(count, share))
       for (head, (_, lists)) in matching.heads.enumerated() {
         for (place, channels) in lists.enumerated() {
           let rows = matching.query.form.results(of: tensor, at: positions, channels: channels)
@@ -74,7 +127,7 @@ package struct HeadMoments: Sendable {
       // Positions of one sample lie together where there is an axis of samples before that of positions.
       let samples = tensor.rank >= 3 ? tensor.shape[0] : 1
       let length = count / max(1, samples)
-      for sample in 0..<samples {
+      for sample in 0..<Self.counted(samples, share) {
         let positions = Array((sample * length)..<((sample + 1) * length))
         for (head, (channels, _)) in matching.heads.enumerated() {
           let rows = form.results(of: tensor, at: positions, channels: channels)
@@ -86,7 +139,7 @@ package struct HeadMoments: Sendable {
   }
 
   private mutating func add(
-    mixing index: Int, _ run: StagedRun, _ batch: Int, _ products: RowProducts
+    mixing index: Int, _ run: StagedRun, _ batch: Int, _ share: Share, _ products: RowProducts
   ) throws(CompileError) {
     let mixing = heads.mixings[index]
     guard let tensor = run.tensor(mixing.result, ofBatch: batch), tensor.rank >= 2 else { return }
@@ -94,7 +147,8 @@ package struct HeadMoments: Sendable {
     let perSample = max(1, mixing.heads.reduce(0) { $0 + $1.outputs.count })
     let elements = tensor.floats
     let size = rows * width
-    for sample in 0..<(tensor.count / max(1, size * perSample)) {
+    let samples = tensor.count / max(1, size * perSample)
+    for sample in 0..<Self.counted(samples, share) {
       for (head, (_, outputs)) in mixing.heads.enumerated() {
         for output in outputs {
           let start = (sample * perSample + output.place) * size

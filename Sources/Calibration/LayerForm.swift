@@ -22,6 +22,9 @@ package struct LayerForm: Sendable {
   /// Whether a matrix product's weight is `[K, N]` rather than `[N, K]`.
   private let isColumnMajor: Bool
 
+  /// Whether results have the channels along axis 1, not the last.
+  var isConvolution: Bool { convolution != nil }
+
   /// Length of a row.
   package var rowLength: Int { inputs * taps }
 

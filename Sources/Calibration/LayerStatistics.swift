@@ -2,43 +2,70 @@ import PrunecCoupling
 import PrunecGraphIR
 import PrunecOperators
 import PrunecSemantics
+import PrunecTensors
 
 /// Statistics of the inputs of a graph's layers on samples: sums over their rows.
 package struct LayerStatistics: Sendable {
   /// For each layer's node.
   private var sums: [NodeID: Moments] = [:]
   private var layers: [NodeID: FittableLayer] = [:]
+  /// A number for each sample (`SampleFingerprints`).
+  package let samples: [UInt64]
+  /// The types of the inputs of the first batch.
+  package let inputTypes: [TensorType]
 
   /// Positions of a layer's result that are looked at, by default.
   package static let rowLimit = 60_000
+  /// Number of samples that these positions are shared out among, by default.
+  package static let expectedSampleCount = 256
   /// Rows that are enough for a layer, for each element of a row, and at least: many more rows than unknowns tell nothing more.
   private static let (rowsPerUnknown, fewestRows) = (12, 20_000)
   /// Longest row whose moments are kept.
-  private static let lengthLimit = 8192
+  package static let lengthLimit = 8192
 
   /// Runs `graph` on all batches and looks at the layers for which `isWanted` holds. `progress` gets the share that is done.
+  ///
+  /// The samples are `sampleCount` or a part of as many: each gives its share of `rowLimit` positions, which depends on nothing else.
   package init(
-    of graph: Graph, _ batches: some CalibrationBatches, rowLimit: Int = rowLimit, seed: UInt64 = 0,
+    of graph: Graph, _ batches: some CalibrationBatches, rowLimit: Int = rowLimit,
+    sampleCount: Int = expectedSampleCount, seed: UInt64 = 0,
     where isWanted: (FittableLayer) -> Bool, progress: ((Double) -> Void)? = nil
   ) throws(CompileError) {
     let run = try StagedRun(graph, batches)
+    let numbers = (0..<run.batchCount).map { batch in
+      SampleFingerprints.all(
+        of: graph.inputs.compactMap { run.tensor($0, ofBatch: batch) },
+        count: batches.sampleCount(ofBatch: batch))
+    }
+    samples = numbers.flatMap { $0 }
+    inputTypes = graph.inputs.compactMap { input in
+      run.tensor(input, ofBatch: 0).map { TensorType($0.elementType, fixed: $0.shape) }
+    }
+    let extents = (0..<run.batchCount).map { batch in
+      graph.inputs.first.flatMap { run.tensor($0, ofBatch: batch)?.shape.first } ?? 1
+    }
+    let axes = SampleAxes(graph, inputTypes, run.facts)
     let nodes = Array(graph.nodes)
     let products = RowProducts()
     for (index, node) in nodes.enumerated() {
       progress?(Double(index) / Double(nodes.count))
-      let found = LinearLayer.layers(of: node, graph, run.facts)
-      guard found.count == 1, let layer = FittableLayer(found[0], graph, run.facts),
-        layer.form.groups == 1, layer.form.rowLength <= Self.lengthLimit, isWanted(layer)
-      else { continue }
+      guard let layer = Self.layer(of: node, graph, run.facts), isWanted(layer) else { continue }
       try run.advance(before: node)
-      let limit = max(1, Self.rowCount(layer.form, limit: rowLimit) / run.batchCount)
+      let enough = Self.rowCount(layer.form, limit: rowLimit)
+      let chooser = SamplePositions(
+        limit: max(1, enough / max(1, sampleCount)), seed: seed &+ UInt64(index) &* 0x9E37)
+      let length = layer.form.rowLength
+      try MemoryLimit.ask(
+        8 * length * length, for: "statistics", at: graph.location(of: node))
       var moments = Moments(inputs: layer.form.rowLength, outputs: 0)
-      var chooser = Positions(seed: seed &+ UInt64(node.rawValue))
+      let axis = axes.axis(of: layer.layer.result)
       for batch in 0..<run.batchCount {
         guard let data = run.tensor(layer.layer.data, ofBatch: batch),
           let shape = run.facts(ofBatch: batch)[layer.layer.result].fixedShape
         else { continue }
-        let positions = chooser.choose(limit, of: layer.form.positionCount(ofResult: shape))
+        let positions = chooser.choose(
+          of: layer.form.layout(ofResult: shape, samplesAlong: axis), samples: numbers[batch],
+          extent: extents[batch])
         let rows = layer.form.rows(of: data, at: positions, result: shape, group: 0)
         try moments.add(rows, [], count: positions.count, products)
       }
@@ -52,12 +79,63 @@ package struct LayerStatistics: Sendable {
     min(limit, max(fewestRows, rowsPerUnknown * form.rowLength))
   }
 
+  /// Takes sums that have been collected before for `graph`.
+  ///
+  /// Throws a malformed error where they are about other layers.
+  package init(of graph: Graph, _ stored: StatisticsSums) throws(CompileError) {
+    (samples, inputTypes) = (stored.samples, stored.inputTypes)
+    guard inputTypes.count == graph.inputs.count else {
+      throw CompileError(.malformed, "has statistics of a model with other inputs")
+    }
+    let facts = try GraphFacts(of: graph.withInputs(inputTypes))
+    for (place, node) in graph.nodes.enumerated() {
+      guard let moments = stored.moments[StatisticsSums.name(ofLayerAt: place)] else { continue }
+      guard let layer = Self.layer(of: node, graph, facts), layer.form.rowLength == moments.inputs
+      else {
+        throw CompileError(
+          .malformed, "has statistics that do not fit the layer", at: graph.location(of: node))
+      }
+      sums[node] = moments
+      layers[node] = layer
+    }
+  }
+
+  /// The layer that a node is, where its moments can be kept.
+  private static func layer(of node: NodeID, _ graph: Graph, _ facts: GraphFacts) -> FittableLayer?
+  {
+    let found = LinearLayer.layers(of: node, graph, facts)
+    guard found.count == 1, let layer = FittableLayer(found[0], graph, facts),
+      layer.form.groups == 1, layer.form.rowLength <= lengthLimit
+    else { return nil }
+    return layer
+  }
+
+  /// The sums by name, as `StatisticsSums` has them.
+  package func sums(in graph: Graph) -> [String: Moments] {
+    var named: [String: Moments] = [:]
+    for (place, node) in graph.nodes.enumerated() {
+      if let moments = sums[node] { named[StatisticsSums.name(ofLayerAt: place)] = moments }
+    }
+    return named
+  }
+
+  /// Layers and the sums over what they read, in the order of their nodes.
+  package var entries: [(layer: FittableLayer, moments: Moments)] {
+    layers.keys.sorted().compactMap { node in
+      sums[node].flatMap { $0.count > 0 ? (layers[node]!, $0) : nil }
+    }
+  }
+
+  /// Follows a change of the graph: the elements `indices` of what a layer of one tap reads have been multiplied with `matrix [n, n]`.
+  package mutating func turnInputs(of node: NodeID, _ indices: [Int], by matrix: [Double]) {
+    if let moments = sums[node] { sums[node] = moments.turned(indices, by: matrix) }
+  }
+
   /// The consumers of a group's channels whose inputs are known.
   package func consumers(of group: ChannelGroup, _ graph: Graph) -> [ChannelConsumer] {
     let members = Dictionary(uniqueKeysWithValues: group.members.map { ($0.axis, $0) })
-    return layers.keys.sorted().compactMap { node in
-      guard let layer = layers[node], let moments = sums[node], moments.count > 0,
-        let axis = layer.layer.inputAxis, let member = members[Axis(layer.layer.weight, axis)],
+    return entries.compactMap { layer, moments in
+      guard let axis = layer.layer.inputAxis, let member = members[Axis(layer.layer.weight, axis)],
         let weight = graph[layer.layer.weight].constant
       else { return nil }
       let taps = layer.form.taps
@@ -70,5 +148,15 @@ package struct LayerStatistics: Sendable {
           }
         })
     }
+  }
+}
+
+extension LayerForm {
+  /// Arrangement of samples among the positions of a result; `axis` is the result's axis that they lie along.
+  func layout(ofResult shape: [Int], samplesAlong axis: Int?) -> SamplePositions.Layout {
+    let axes =
+      isConvolution ? [0] + Array(shape.indices.dropFirst(2)) : Array(shape.indices.dropLast())
+    return SamplePositions.Layout(
+      extents: axes.map { shape[$0] }, axis: axis.flatMap { axes.firstIndex(of: $0) })
   }
 }

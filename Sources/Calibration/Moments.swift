@@ -6,12 +6,12 @@ import PrunecGraphIR
 package struct Moments: Sendable {
   /// Length K of a row and M of a target.
   package let inputs, outputs: Int
-  package private(set) var count = 0
+  package internal(set) var count = 0
   /// `sum of x x^T [K, K]`, of which the upper triangle is filled.
-  package private(set) var second: [Double]
+  package internal(set) var second: [Double]
   /// `sum of y x^T [M, K]`.
   package private(set) var cross: [Double]
-  package private(set) var inputSum: [Double]
+  package internal(set) var inputSum: [Double]
   package private(set) var outputSum: [Double]
   /// `sum of y^2 [M]`.
   package private(set) var outputSquares: [Double]
@@ -25,16 +25,18 @@ package struct Moments: Sendable {
     outputSquares = [Double](repeating: 0, count: outputs)
   }
 
-  /// Rows that are multiplied in single precision before they are added in double.
-  private static let blockLength = 4096
+  /// Rows that are multiplied in single precision before they are added in double. The fewer, the less depends on which rows come
+  /// together; adding the products of long rows takes its time.
+  private static func blockLength(forRowsOf length: Int) -> Int { length <= 1024 ? 512 : 4096 }
 
   /// Adds rows `x [count, K]` and their targets `y [count, M]`. Throws where there is no memory for their products.
   package mutating func add(
     _ x: [Float], _ y: [Float], count rows: Int, _ products: RowProducts
   ) throws(CompileError) {
     precondition(x.count == rows * inputs && y.count == rows * outputs)
-    for start in stride(from: 0, to: rows, by: Self.blockLength) {
-      let end = min(start + Self.blockLength, rows)
+    let blockLength = Self.blockLength(forRowsOf: inputs)
+    for start in stride(from: 0, to: rows, by: blockLength) {
+      let end = min(start + blockLength, rows)
       let isWhole = end - start == rows
       let block = isWhole ? x : Array(x[(start * inputs)..<(end * inputs)])
       let targets = isWhole ? y : Array(y[(start * outputs)..<(end * outputs)])

@@ -75,10 +75,10 @@ extension Pruner {
     var steps: [Forecast.Step] = []
     for record in cut.manager.records {
       switch record.pass {
-      case CollectStatistics.name:
+      case CollectStatistics.name where !options.stored.statistics:
         steps.append(
           step(record.pass, before * Double(samples), record.seconds, isEstimate: false))
-      case MeasureDamage.name:
+      case MeasureDamage.name where !options.stored.damage:
         steps.append(
           step(record.pass, before * measuredRuns(damage), record.seconds, isEstimate: false))
       default: break

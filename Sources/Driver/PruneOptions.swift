@@ -26,6 +26,16 @@ public enum SampleSource: String, Sendable, CaseIterable {
   case synthetic
 }
 
+/// Parts of what samples tell that may have been collected before.
+public struct StoredParts: Sendable, Hashable {
+  public var statistics = false
+  public var damage = false
+
+  public init(statistics: Bool = false, damage: Bool = false) {
+    (self.statistics, self.damage) = (statistics, damage)
+  }
+}
+
 /// What a user can ask of pruning.
 public struct PruneOptions: Sendable {
   public var budget: Budget = .macs(Budget.standardFraction)
@@ -39,6 +49,10 @@ public struct PruneOptions: Sendable {
   public var compensation: Compensation?
   /// Source of the samples on which the model is run to see what can go, and to make up for it.
   public var samples = SampleSource.none
+  /// Parts of what samples tell that were collected before (`Pruner.stored`), and are taken in place of running the original.
+  public var stored = StoredParts()
+  /// Number of samples that the positions which are looked at are shared out among.
+  public var sampleCount = CollectStatistics.samples.defaultValue
   /// Mean and deviation of the values that the model's inputs usually have, for samples that are made up; `nil` for what the
   /// model's own normalization suggests.
   public var inputDistribution: SyntheticSamples.Distribution?
@@ -106,7 +120,8 @@ extension PruneOptions {
       ]
     }
     var plain = PruneOptions()
-    (plain.seed, plain.samples) = (seed, samples)
+    (plain.seed, plain.samples, plain.stored) = (seed, samples, stored)
+    plain.sampleCount = sampleCount
     guard try measurement() + cutting() == plain.measurement() + plain.cutting() else {
       throw CompileError(
         .usage, "a pipeline says all that is done",
@@ -120,8 +135,13 @@ extension PruneOptions {
   /// The steps that choose channels, take them out, and make up for them, as often as there are iterations.
   private func cutting() throws(CompileError) -> [String] {
     var steps: [String] = []
+    guard iterations == 1 || samples != .none || !stored.statistics else {
+      throw CompileError(
+        .usage, "stored statistics are about the whole model: several iterations need samples",
+        notes: ["say --calibration"])
+    }
     for iteration in 1...max(1, iterations) {
-      if iteration > 1 { steps += measuringChannels() }
+      if iteration > 1 { steps += measuringChannels(isFirst: false) }
       steps += cut(to: try budget(ofIteration: iteration))
     }
     return steps + [MergeEqualVectors.name, LowerMasks.name]
@@ -153,9 +173,10 @@ extension PruneOptions {
     var guards = guards
     guards.ratios = guards.ratios.map { ($0.pattern, ratioOfOneCut($0.ratio)) }
     var steps = [MaskChannels.text(MaskChannels.settings(budget, usedScope, guards))]
-    switch compensation ?? (samples != .none ? .reconstruct : .merge) {
+    switch compensation ?? (knowsSamples ? .reconstruct : .merge) {
     case .nothing: break
     case .merge: steps.append(MergeNeurons.name)
+    case .reconstruct where samples == .none && stored.statistics: steps.append(RefitLayers.name)
     case .reconstruct:
       // Another criterion that was asked for has the last word.
       let choice =
@@ -169,31 +190,64 @@ extension PruneOptions {
 
   /// The steps of the pipeline that look at the model, before any that chooses what is removed.
   func measurement() throws(CompileError) -> [String] {
-    let fold = "fold-batch-norm,eliminate-dead-nodes"
     var steps = [Self.preparation]
     steps.append(CoupleChannels.text(CoupleChannels.direction.settings(try splitDirection())))
     if usedCriterion.measuresNormalizations { steps.append(scoring) }
-    steps.append(fold)
-    if usedCriterion.needsStatistics { steps.append(RotateHeads.text(data)) }
-    return steps + measuringChannels()
+    steps.append(Self.folding)
+    return steps + measuringChannels(isFirst: true)
   }
 
-  /// The steps that measure channels as they are now. What normalizations say has been read before they were folded.
-  private func measuringChannels() -> [String] {
+  /// The steps that measure channels as they are now. What normalizations say has been read before they were folded, and what is
+  /// stored is about the whole model.
+  private func measuringChannels(isFirst: Bool) -> [String] {
     let criterion = usedCriterion
+    let turnsHeads = isFirst && criterion.needsStatistics
     var steps: [String] = []
     if criterion.needsStatistics || usedScope == .individual {
-      steps.append(CollectStatistics.text(data + CollectStatistics.seed.settings(seed)))
+      steps.append(collecting(withHeads: turnsHeads, isStored: isFirst && stored.statistics))
+      if turnsHeads { steps.append(RotateHeads.name) }
     }
     if !criterion.measuresNormalizations { steps.append(scoring) }
     if usedScope == .individual {
-      steps.append(MeasureDamage.text(data + MeasureDamage.effort.settings(usedEffort)))
+      steps.append(
+        MeasureDamage.text(
+          isFirst && stored.damage
+            ? storedData : data + MeasureDamage.effort.settings(usedEffort)))
     }
     return steps
   }
 
-  private var usedCriterion: any ChannelCriterion {
-    criterion ?? (samples != .none ? .obs : .l2)
+  private func collecting(withHeads hasHeads: Bool, isStored: Bool) -> String {
+    let source =
+      isStored
+      ? storedData
+      : data + settingsUnlessDefault(CollectStatistics.samples, sampleCount)
+        + CollectStatistics.seed.settings(seed)
+    return CollectStatistics.text(source + settingsUnlessDefault(CollectStatistics.heads, hasHeads))
+  }
+
+  private func settingsUnlessDefault<Value: Equatable>(
+    _ option: PassOption<Value>, _ value: Value
+  ) -> [PassSetting] {
+    value == option.defaultValue ? [] : option.settings(value)
+  }
+
+  /// The steps that bring a model into the form in which statistics are collected, and collect them.
+  func collection() throws(CompileError) -> [String] {
+    [
+      Self.preparation,
+      CoupleChannels.text(CoupleChannels.direction.settings(try splitDirection())),
+      Self.folding, collecting(withHeads: true, isStored: false),
+    ]
+  }
+
+  private static let folding = "fold-batch-norm,eliminate-dead-nodes"
+
+  /// Whether anything is known of samples.
+  private var knowsSamples: Bool { samples != .none || stored.statistics }
+
+  var usedCriterion: any ChannelCriterion {
+    criterion ?? (knowsSamples ? .obs : .l2)
   }
 
   private var scoring: String {
@@ -206,15 +260,19 @@ extension PruneOptions {
     CalibrationSets.option.settings((samples == .none ? .given : samples).rawValue)
   }
 
+  private var storedData: [PassSetting] {
+    StoredStatistics.option.settings(StoredStatistics.given)
+  }
+
   /// A ratio has no use for what single groups do to the outputs.
-  private var usedScope: Scope {
+  var usedScope: Scope {
     if let scope { return scope }
     if case .ratio = budget { return .global }
-    return samples == .none ? .global : .individual
+    return samples == .none && !stored.damage ? .global : .individual
   }
 
   /// Samples that are made up are not worth as much as real ones.
-  private var usedEffort: Effort { effort ?? (samples == .synthetic ? .quick : .normal) }
+  var usedEffort: Effort { effort ?? (samples == .synthetic ? .quick : .normal) }
 
   /// Multiply-accumulate operations after which pruning without data had better leave out running the model: about a minute.
   private static let syntheticLimit = 2.4e12

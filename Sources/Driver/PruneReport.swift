@@ -87,6 +87,8 @@ public struct PruneReport: Sendable, Encodable {
   public var after: Size
   /// Closeness of the result to the original on samples, where there are any.
   public internal(set) var agreement: AgreementReport?
+  /// Statistics that were collected before, where they are given.
+  public internal(set) var statistics: StatisticsReport?
   /// Accuracy before and after, where labelled samples are given.
   public internal(set) var accuracy: AccuracyReport?
   /// The search for the budget, where the loss is bounded.
@@ -104,8 +106,8 @@ public struct PruneReport: Sendable, Encodable {
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
     case inputShapes = "input_shapes"
-    case pipeline, before, after, agreement, accuracy, bound, memory, latency, groups, layers,
-      check, passes, warnings
+    case pipeline, before, after, agreement, statistics, accuracy, bound, memory, latency, groups,
+      layers, check, passes, warnings
   }
 
   init(

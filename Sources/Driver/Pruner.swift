@@ -16,6 +16,8 @@ public struct Pruner: Sendable {
   public var calibration: (any CalibrationBatches)?
   /// Samples that no pass looks at, on which the result is held against the original.
   public var heldBack: (any CalibrationBatches)?
+  /// Statistics that were collected before, for `options.stored`.
+  package var stored: StoredStatistics?
   /// Receives the name of each step before it starts.
   public var progress: (@Sendable (String) -> Void)?
   /// Receives how far the pass that runs has come, from 0 to 1.
@@ -112,6 +114,7 @@ public struct Pruner: Sendable {
           .warning, "weights listed among the inputs are taken as constants and no longer listed"))
     }
     context.calibration[CalibrationSets.calibration] = calibration
+    context.stored[StoredStatistics.given] = stored
     context.inputShapes = try options.inputs.inputShapes(for: graph)
     context.progress = passProgress
     if options.samples == .synthetic {
@@ -200,6 +203,7 @@ public struct Pruner: Sendable {
     var report = try PruneReport(
       original: model.graph, pruned: graph, cut.pipeline, context, cut.manager.records, check)
     report.agreement = try agreement(of: cut)
+    report.statistics = stored.map { StatisticsReport($0, cut.pipeline) }
     var prunedModel = model
     prunedModel.graph = graph
     dropDanglingNames(&prunedModel, &context)

@@ -57,13 +57,19 @@ public struct Sensitivity: Sendable, Encodable {
   ///
   /// Throws a malformed-model error where the model breaks a rule of its operators, a usage error for samples and inputs that do
   /// not fit it, and an unsupported error where it cannot be run.
-  public init(
+  package init(
     of model: Model, _ options: PruneOptions, calibration: (any CalibrationBatches)?,
+    stored: StoredStatistics? = nil,
     progress: (@Sendable (String) -> Void)? = nil,
     passProgress: (@Sendable (Double) -> Void)? = nil
   ) throws(CompileError) {
     var options = options
-    options.samples = calibration == nil ? .synthetic : .given
+    if stored != nil, stored?.damage == nil, calibration == nil {
+      throw CompileError(
+        .usage, "the stored statistics hold no damage, and there are no samples to measure it on",
+        notes: ["say --calibration"])
+    }
+    options.samples = calibration == nil ? (stored == nil ? .synthetic : .none) : .given
     options.criterion = BrainSurgeon()
     options.scope = .individual
     let pipeline = try Pipeline(options.measurement().joined(separator: ","))
@@ -79,11 +85,12 @@ public struct Sensitivity: Sendable, Encodable {
     context.warnings += ModelWarnings.cost(of: graph, facts, context.inputShapes)
     macs = Cost(of: graph, facts, context.inputShapes).macs
     context.calibration[options.samples.rawValue] = calibration
-    if calibration == nil {
+    context.stored[StoredStatistics.given] = stored
+    if options.samples == .synthetic {
       context.calibration[options.samples.rawValue] = try options.syntheticSamples(
         for: graph, context.inputShapes)
     }
-    source = calibration == nil ? .synthetic : .calibration
+    source = options.samples == .synthetic ? .synthetic : .calibration
 
     var manager = try PassManager(pipeline, registry: allPasses)
     manager.progress = progress

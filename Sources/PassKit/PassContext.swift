@@ -19,6 +19,10 @@ public struct PassContext: Sendable {
   public var progress: (@Sendable (Double) -> Void)?
   /// Sums over the inputs of layers on samples, before any channel is masked.
   package var statistics: LayerStatistics?
+  /// Sums over what attention heads match and mix, and the revision of the graph that they are about.
+  package var headMoments: (moments: HeadMoments, revision: UInt64)?
+  /// Statistics that were collected before, by the keys that pipelines call them by.
+  package var stored: [String: StoredStatistics] = [:]
   /// For axes of weights that make turned heads, by index the share that a dimension has of its head's power.
   package var rotatedPowers: [Axis: [Int: Float]] = [:]
   /// Effect of cutting single groups on the outputs.
@@ -47,6 +51,7 @@ public struct PassContext: Sendable {
 
   /// Follows a cut: what is known of axes is known of the indices that stay.
   package mutating func keep(_ kept: [Axis: [Int]]) {
+    statistics = nil
     scores?.keep(kept)
     if unmaskedGraph != nil { keptOfUnmasked = keptOfUnmasked.cut(to: kept) }
     for (axis, indices) in kept {

@@ -46,7 +46,11 @@ final class Plan {
       planner.steps.lazy.map(\.copiedByteCount).max() ?? 0)
     let size = memoryPlan.size + copied
     guard size <= memoryLimit else {
-      throw CompileError(.unsupported, "needs \(size >> 20) MiB of memory for activations")
+      throw CompileError(
+        .unsupported,
+        "needs \(size >> 20) MiB of memory for activations, and \(memoryLimit >> 20) MiB are left",
+        at: Self.largest(in: graph, facts),
+        notes: ["--memory sets the limit, which the machine bounds"])
     }
     let memory = Memory(
       planner.buffers, offsets: memoryPlan.offsets, arenaSize: memoryPlan.size,
@@ -63,6 +67,15 @@ final class Plan {
     self.graph = graph
     self.inputs = inputs
     self.outputs = outputs
+  }
+
+  /// The node whose results take most memory.
+  private static func largest(in graph: Graph, _ facts: GraphFacts) -> Location? {
+    func size(_ id: NodeID) -> Int {
+      graph[id].outputs.compactMap { $0 }.map { facts[$0].fixedShape?.checkedElementCount ?? 0 }
+        .max() ?? 0
+    }
+    return graph.nodes.max { size($0) < size($1) }.map { graph.location(of: $0) }
   }
 
   /// Executes the graph on tensors of the planned types. `observe` gets the index of each step after it is done.

@@ -41,10 +41,8 @@ public final class Session {
   /// The instruction set that the kernels use on this processor.
   public static var instructionSet: String { Kernels.name }
 
-  /// In bytes, half of what the machine has.
-  public static var defaultMemoryLimit: Int {
-    sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE))
-  }
+  /// In bytes, what can still be taken (`MemoryLimit`).
+  public static var defaultMemoryLimit: Int { MemoryLimit.available }
 
   /// Prepares `graph` for execution on `threadCount` threads, the caller's among them. What needs more bytes for
   /// its activations than `memoryLimit` is not run.

@@ -9,6 +9,9 @@ package struct DamageTable: Sendable {
     /// Numbers of channels kept, decreasing, and the divergence of the outputs from the original's at each.
     package private(set) var points: [(kept: Int, divergence: Double)] = []
 
+    /// The divergences as they were measured, without that of all channels.
+    package private(set) var measured: [(kept: Int, divergence: Double)] = []
+
     /// `count` channels do no damage.
     package init(count: Int) { points = [(count, 0)] }
 
@@ -16,6 +19,7 @@ package struct DamageTable: Sendable {
     /// numbers are infinitely far away.
     package mutating func add(kept: Int, divergence: Double) {
       let number = divergence.isNaN ? .infinity : divergence
+      measured.append((kept, number))
       points.append((kept, max(number, points.last!.divergence)))
     }
 

@@ -82,6 +82,12 @@ public struct ReferenceEvaluator: Sendable {
     guard found.macs(call) <= Self.macLimit else {
       throw CompileError(.unsupported, "takes too long to evaluate", at: call.location)
     }
+    for result in call.results {
+      guard let count = result.fixedShape?.checkedElementCount,
+        let bytes = result.elementType?.byteCount(of: count)
+      else { continue }
+      try MemoryLimit.ask(bytes, for: "a result", at: call.location)
+    }
     if isBody {
       try effort.spend(on: call.results, macs: found.macs(call), at: call.location)
     }

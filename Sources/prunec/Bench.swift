@@ -33,6 +33,9 @@ struct Bench: ParsableCommand {
   @Option(help: "Write a trace for chrome://tracing to this file.")
   var profile: String?
 
+  @OptionGroup(title: "Memory")
+  var memory: MemoryOptions
+
   func validate() throws {
     guard (1...1_000_000).contains(runs) else {
       throw ValidationError("--runs must be between 1 and 1000000")

@@ -4,6 +4,7 @@ import PrunecCommandLineSupport
 import PrunecDataSets
 import PrunecDriver
 import PrunecGraphIR
+import PrunecPassKit
 import PrunecRuntime
 import PrunecSelection
 import PrunecSemantics
@@ -110,6 +111,7 @@ struct BoundedPruning {
           try samples.batches.fingerprint()
         })
     }
+    if let stored = pruner.stored { data.add(stored.fingerprint) }
     if let evaluation {
       data.add(
         try LocatedError.at(evaluation.data) { () throws(CompileError) in

@@ -42,6 +42,9 @@ struct Evaluate: ParsableCommand {
   @Flag(help: "Print JSON instead of text.")
   var json = false
 
+  @OptionGroup(title: "Memory")
+  var memory: MemoryOptions
+
   func validate() throws {
     guard (1...65536).contains(batch) else {
       throw ValidationError("--batch must be between 1 and 65536")

@@ -31,11 +31,12 @@ struct EvaluationOptions: ParsableArguments {
 }
 
 extension MetricMeasurement {
-  /// Number of the samples that are among those of `calibration`, too.
-  func overlap(with calibration: SampleBatches?) throws -> Int {
-    guard let calibration else { return 0 }
+  /// Number of the samples that are among those of `calibration` or have the numbers `others`, too.
+  func overlap(with calibration: SampleBatches?, _ others: [UInt64] = []) throws -> Int {
+    guard calibration != nil || !others.isEmpty else { return 0 }
     return try LocatedError.at(data) { () throws(CompileError) in
-      try batches.fingerprints().intersection(calibration.fingerprints()).count
+      let known = try calibration?.fingerprints() ?? []
+      return try batches.fingerprints().intersection(known.union(others)).count
     }
   }
 }

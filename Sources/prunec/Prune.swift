@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import PrunecCalibration
 import PrunecCommandLineSupport
 import PrunecDriver
 import PrunecGraphIR
@@ -56,6 +57,9 @@ struct Prune: ParsableCommand {
   @OptionGroup(title: "Passes")
   var passes: PassOptions
 
+  @OptionGroup(title: "Memory")
+  var memory: MemoryOptions
+
   func validate() throws {
     guard choice.iterations == 1 || outputs.emitMasked == nil else {
       throw ValidationError(
@@ -95,6 +99,8 @@ struct Prune: ParsableCommand {
         try ModelFile(model, allowAbsentExternalData: true)
       }
       options.inputs = try inputs.inputs(of: file.model.graph)
+      try calibration.settle(
+        &options, try calibration.batches(for: file.model.graph, seed: UInt64(choice.seed)))
       print(try Pipeline(Pruner(options).pipelineText(for: file.model)))
       return
     }
@@ -109,7 +115,9 @@ struct Prune: ParsableCommand {
     options.inputs = try inputs.inputs(of: file.model.graph)
 
     let samples = try calibration.batches(for: file.model.graph, seed: UInt64(choice.seed))
+    let (stored, notes) = try calibration.settle(&options, samples)
     var pruner = Pruner(options)
+    pruner.stored = stored
     (pruner.calibration, pruner.heldBack) = (samples?.fit, samples?.heldBack)
     pruner.managerOptions = passes.managerOptions
     pruner.print = PassOptions.printGraph
@@ -120,7 +128,7 @@ struct Prune: ParsableCommand {
         try pruner.forecast(file.model)
       }
       progress.finish()
-      let warnings = file.warnings + (samples?.warnings ?? []) + forecast.warnings
+      let warnings = file.warnings + (samples?.warnings ?? []) + notes + forecast.warnings
       ExitStatus.writeError(warnings.map { $0.rendered(file: model) })
       print(outputs.json ? try OutputText.json(forecast) : ForecastTable(forecast).text)
       return
@@ -130,8 +138,9 @@ struct Prune: ParsableCommand {
     result.setSizes(before: file.byteCount, after: written)
     progress.finish()
     ExitStatus.writeError(
-      (file.warnings + (samples?.warnings ?? []) + result.warnings).map { $0.rendered(file: model) }
-    )
+      (file.warnings + (samples?.warnings ?? []) + notes + result.warnings).map {
+        $0.rendered(file: model)
+      })
     if passes.timePasses {
       PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })
     }
@@ -149,7 +158,8 @@ struct Prune: ParsableCommand {
     let graph = file.model.graph
     let evaluation = try evaluation.measurement(
       of: model, graph, calibration.data, seed: UInt64(choice.seed), quiet: outputs.quiet)
-    let shared = try evaluation?.overlap(with: samples?.fit.batches) ?? 0
+    let shared =
+      try evaluation?.overlap(with: samples?.fit.batches, pruner.stored?.sums.samples ?? []) ?? 0
     let before = try evaluation?.result(of: Session(graph))
     var (result, after): (Pruner.Result, MetricResult?)
     if bounds.isGiven {
@@ -213,8 +223,9 @@ struct Prune: ParsableCommand {
       let advice = path == output ? "; say --in-place if that is meant" : ""
       throw LocatedError(CompileError(.usage, "the output is the input\(advice)"), in: path)
     }
+    let read = calibration.statistics.compactMap { FileIdentity(path: $0) }
     for path in others + [output] {
-      try inputs.refuseToReplace([], by: path, option: "the output")
+      try inputs.refuseToReplace(read, by: path, option: "the output")
     }
     var targets: Set<String> = []
     for path in others + [output] {

@@ -11,6 +11,7 @@ struct Prunec: ParsableCommand {
       prunec MODEL -o OUT [--macs F | --params F | --ratio R | --max-drop P --eval SET] [options]
       prunec inspect MODEL [--json]
       prunec sensitivity MODEL [--calibration SET] [--html FILE]
+      prunec calibrate MODEL --calibration SET [--stats FILE...] -o OUT.stats
       prunec run MODEL [--input NAME=FILE.npy] [-o OUT.npz]
       prunec bench MODEL [--per-layer]
       prunec verify MODEL MODEL
@@ -18,8 +19,8 @@ struct Prunec: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Prune.self, Inspect.self, SensitivityCommand.self, Run.self, Bench.self, Verify.self,
-      Evaluate.self,
+      Prune.self, Inspect.self, SensitivityCommand.self, Calibrate.self, Run.self, Bench.self,
+      Verify.self, Evaluate.self,
     ],
     defaultSubcommand: Prune.self)
 

@@ -11,7 +11,9 @@ struct ReportTable {
   init(_ report: PruneReport) { self.report = report }
 
   var text: String {
-    [sizes, layers, target, check, agreement, accuracy, candidates].filter { !$0.isEmpty }.joined(
+    [sizes, layers, target, check, statistics, agreement, accuracy, candidates].filter {
+      !$0.isEmpty
+    }.joined(
       separator: "\n\n")
   }
 
@@ -109,6 +111,17 @@ struct ReportTable {
       ? "\nno real data was looked at: this is no accuracy; say --calibration, and measure with evaluate"
       : ""
     return "compared with the original on \(samples): \(measures)\(advice)"
+  }
+
+  /// Use of statistics that were collected before.
+  private var statistics: String {
+    guard let statistics = report.statistics else { return "" }
+    let fit =
+      statistics.fitIsSymmetric
+      ? "\nlayers are fitted to what they read in the original, not to what the small network makes of it; --calibration does that"
+      : ""
+    return "stored statistics of \(OutputText.counted(statistics.samples, "sample")) in "
+      + OutputText.counted(statistics.parts, "file") + fit
   }
 
   private var accuracy: String {

@@ -26,6 +26,9 @@ struct Run: ParsableCommand {
   @OptionGroup(title: "Execution")
   var execution: ExecutionOptions
 
+  @OptionGroup(title: "Memory")
+  var memory: MemoryOptions
+
   func validate() throws {
     guard let output else { return }
     guard output.hasSuffix(".npz") || output.hasSuffix(".npy") else {

@@ -6,6 +6,7 @@ import PrunecDriver
 import PrunecGraphIR
 import PrunecONNXFormat
 import PrunecPasses
+import PrunecSelection
 
 /// `prunec sensitivity MODEL`: what cutting each group of channels alone does to the outputs.
 struct SensitivityCommand: ParsableCommand {
@@ -40,6 +41,9 @@ struct SensitivityCommand: ParsableCommand {
   @OptionGroup(title: "Inputs")
   var inputs: GivenInputOptions
 
+  @OptionGroup(title: "Memory")
+  var memory: MemoryOptions
+
   func run() throws {
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
     if let html { try inputs.refuseToReplace(file.sourceFiles, by: html, option: "--html") }
@@ -48,15 +52,17 @@ struct SensitivityCommand: ParsableCommand {
     (options.direction, options.seed) = (direction, seed)
     options.inputs = try inputs.inputs(of: file.model.graph)
     let samples = try calibration.batches(for: file.model.graph, seed: UInt64(seed))
+    options.scope = .individual
+    let (stored, notes) = try calibration.settle(&options, samples)
     let progress = Progress(isQuiet: quiet)
     defer { progress.finish() }
     let sensitivity = try LocatedError.at(model) { () throws(CompileError) in
       try Sensitivity(
-        of: file.model, options, calibration: samples?.fit, progress: progress.show,
+        of: file.model, options, calibration: samples?.fit, stored: stored, progress: progress.show,
         passProgress: progress.advance)
     }
     progress.finish()
-    let warnings = file.warnings + (samples?.warnings ?? []) + sensitivity.warnings
+    let warnings = file.warnings + (samples?.warnings ?? []) + notes + sensitivity.warnings
     ExitStatus.writeError(warnings.map { $0.rendered(file: model) })
     if let html {
       let page = SensitivityPage(sensitivity, title: file.model.graph.name).text

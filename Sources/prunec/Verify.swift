@@ -30,6 +30,9 @@ struct Verify: ParsableCommand {
   @Flag(help: "Print JSON instead of a table.")
   var json = false
 
+  @OptionGroup(title: "Memory")
+  var memory: MemoryOptions
+
   func validate() throws {
     guard tolerance.isFinite, tolerance >= 0 else {
       throw ValidationError("--tolerance must be a number that is not negative")

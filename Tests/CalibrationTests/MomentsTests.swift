@@ -101,4 +101,33 @@ import Testing
       }
     }
   }
+
+  @Test func packedSumsAreUnpacked() throws {
+    let (x, _) = rows(50, seed: 4)
+    var sums = Moments(inputs: 3, outputs: 0)
+    try sums.add(x, [], count: 50, RowProducts())
+    #expect(sums.packedSecond.count == 6)
+    let again = Moments(
+      count: 50, second: Moments.unpacked(sums.packedSecond, length: 3), sum: sums.inputSum)
+    #expect(again.covariance() == sums.covariance())
+    #expect(again.inputMean == sums.inputMean)
+  }
+
+  /// Sums that are turned are those of rows that are turned.
+  @Test func turnedSums() throws {
+    let (x, _) = rows(200, seed: 5)
+    let turn = [0.5, -2, 1, 3]
+    var turned = x
+    for row in 0..<200 {
+      let (a, b) = (Double(x[3 * row + 2]), Double(x[3 * row]))
+      turned[3 * row + 2] = Float(turn[0] * a + turn[1] * b)
+      turned[3 * row] = Float(turn[2] * a + turn[3] * b)
+    }
+    var (before, after) = (Moments(inputs: 3, outputs: 0), Moments(inputs: 3, outputs: 0))
+    try before.add(x, [], count: 200, RowProducts())
+    try after.add(turned, [], count: 200, RowProducts())
+    let found = before.turned([2, 0], by: turn)
+    for (a, b) in zip(found.covariance(), after.covariance()) { #expect(abs(a - b) < 1e-4) }
+    for (a, b) in zip(found.inputMean, after.inputMean) { #expect(abs(a - b) < 1e-5) }
+  }
 }

@@ -119,14 +119,15 @@ import Testing
     #expect(try found.tensors(ofBatch: 0)[1].shape == [])
   }
 
-  @Test(arguments: [
-    ("d = Sub (x, mean) z = Div (d, std)", Float(0.45), Float(0.25)),
-    ("d = Mul (x, scale) z = Add (d, shift)", 127.5, 127.5),
-    ("z = Mul (x, scale)", 0.45 * 127.5, 0.25 * 127.5),
-    ("d = Sub (shift, x) z = Identity (d)", -1, 1),
-    ("z = BatchNormalization (x, gamma, beta, running, variance)", 3, 2),
-    ("d = Mul (x, half) z = BatchNormalization (d, gamma, beta, running, variance)", 6, 4),
-  ])
+  @Test(
+    arguments: [
+      ("d = Sub (x, mean) z = Div (d, std)", 0.45, 0.25),
+      ("d = Mul (x, scale) z = Add (d, shift)", 127.5, 127.5),
+      ("z = Mul (x, scale)", 0.45 * 127.5, 0.25 * 127.5),
+      ("d = Sub (shift, x) z = Identity (d)", -1, 1),
+      ("z = BatchNormalization (x, gamma, beta, running, variance)", 3, 2),
+      ("d = Mul (x, half) z = BatchNormalization (d, gamma, beta, running, variance)", 6, 4),
+    ] as [(String, Float, Float)])
   func theFirstNormalizationTellsTheDistribution(
     _ nodes: String, _ mean: Float, _ deviation: Float
   ) throws {

@@ -3,6 +3,7 @@ import PrunecCoupling
 import PrunecGraphIR
 import PrunecONNXText
 import PrunecPassKit
+import PrunecPasses
 import PrunecSemantics
 import PrunecTensors
 import PrunecTestSupport
@@ -69,8 +70,8 @@ import Testing
   }
 
   @Test func positionsAreLimited() throws {
-    let (run, _) = try run("{rows=20 seed=1}")
-    #expect(try consumers(run, "a")[0].moments.count == 20)
+    let (run, samples) = try run("{rows=20 samples=10 seed=1}")
+    #expect(try consumers(run, "a")[0].moments.count == 2 * samples.sampleCount)
   }
 
   /// Of convolutions in groups, and of weights that more than one layer uses, nothing is known.
@@ -83,6 +84,39 @@ import Testing
         """)
     #expect(try consumers(run, "a").isEmpty)
     #expect(try consumers(run, "b").count == 1)
+  }
+
+  @Test func storedStatisticsAreThoseThatWereCollected() throws {
+    let (run, samples) = try run()
+    let statistics = try #require(run.context.statistics)
+    let heads = try #require(run.context.headMoments?.moments)
+    let sums = statistics.sums(in: run.graph).merging(heads.sums) { one, _ in one }
+    var stored = StoredStatistics(
+      model: run.graph.fingerprint,
+      settings: .init(direction: .inner, rows: 60_000, samples: 256, seed: 0),
+      sums: StatisticsSums(
+        moments: sums, samples: statistics.samples, inputTypes: statistics.inputTypes))
+    func take(_ text: String, _ stored: StoredStatistics) throws -> LayerStatistics? {
+      var graph = try parseModel(text).graph
+      var context = PassContext(original: graph)
+      context.stored["here"] = stored
+      var manager = try PassManager(
+        Pipeline("collect-statistics{stats=here}"), registry: allPasses)
+      try manager.run(on: &graph, &context)
+      return context.statistics
+    }
+    let taken = try #require(try take(Self.network, stored))
+    #expect(taken.samples.count == samples.sampleCount)
+    let found = taken.sums(in: run.graph)
+    #expect(found.count == 2)
+    for (name, moments) in statistics.sums(in: run.graph) {
+      #expect(found[name]?.packedSecond == moments.packedSecond)
+      #expect(found[name]?.inputSum == moments.inputSum)
+    }
+    let other = Self.network.replacing("Relu", with: "Abs")
+    #expect(compileError { _ = try take(other, stored) }?.kind == .usage)
+    stored.sums.moments["layers/2"] = Moments(inputs: 3, outputs: 0)
+    #expect(compileError { _ = try take(Self.network, stored) }?.kind == .malformed)
   }
 
   @Test func samplesAreNeeded() {

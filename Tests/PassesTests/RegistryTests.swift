@@ -46,6 +46,7 @@ import Testing
     "collect-statistics": "the graph stays as it is; its tests compare the sums",
     "measure-damage": "the graph stays as it is; its tests compare the table",
     "rotate-heads": "numbers follow from data; its tests compare what graphs compute",
+    "refit-layers": "numbers follow from data; its tests compare what graphs compute",
     "reconstruct-layers": "numbers follow from data; its tests compare what graphs compute",
   ]
 
@@ -85,7 +86,7 @@ import Testing
   /// A value for each option that has no default.
   private static let values = [
     "macs": "0.3", "params": "0.3", "ratio": "0.3", "latency": "4ms", "peak-memory": "24MiB",
-    "only": "conv",
+    "only": "conv", "stats": "stored",
     "keep": "a b", "ratio-for": "a=b=0.5", "threads": "2",
     "measure": "time {model}", "device": "a phone",
   ]

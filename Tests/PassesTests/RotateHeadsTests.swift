@@ -12,7 +12,7 @@ import Testing
   private func run(_ attention: AttentionText) throws -> PassRun {
     let model = try parseModel(attention.text)
     return try PassRun(
-      "rotate-heads", on: model,
+      "collect-statistics,rotate-heads", on: model,
       calibration: HeldBatches(seeded: model.graph, shapes: ["x": [6, 5, 8]]))
   }
 
@@ -73,7 +73,7 @@ import Testing
       }
       return divergence.mean
     }
-    let turned = try error("rotate-heads,collect-statistics,score-channels{criterion=obs},")
+    let turned = try error("collect-statistics,rotate-heads,score-channels{criterion=obs},")
     let plain = try error("score-channels,")
     #expect(turned < 0.7 * plain, "\(turned) is not far less than \(plain)")
   }
@@ -107,7 +107,8 @@ import Testing
     var text = attention.text
     text = text.replacing("s = MatMul (qh, kh) ", with: "")
     let model = try parseModel(text)
-    let run = try PassRun("rotate-heads", on: model, calibration: HeldBatches(seeded: model.graph))
+    let run = try PassRun(
+      "collect-statistics,rotate-heads", on: model, calibration: HeldBatches(seeded: model.graph))
     #expect(changed(run) == ["wv", "wo"])
   }
 
@@ -156,15 +157,39 @@ import Testing
   }
 
   @Test func samplesAreNeeded() {
-    let error = compileError { _ = try PassRun("rotate-heads", on: AttentionText.separate.text) }
-    #expect(error?.kind == .usage)
-    #expect(error?.description.contains("rotate-heads needs samples") == true)
+    for pipeline in ["rotate-heads", "collect-statistics{heads=false},rotate-heads"] {
+      let error = compileError {
+        let model = try parseModel(AttentionText.separate.text)
+        _ = try PassRun(pipeline, on: model, calibration: HeldBatches(seeded: model.graph))
+      }
+      #expect(error?.kind == .usage)
+    }
   }
 
   /// Samples that are all the same, and zeros.
   @Test(arguments: [0, 1] as [Float])
   func constantSamples(_ value: Float) throws {
     let samples = HeldBatches([[Tensor([Float](repeating: value, count: 40), shape: [1, 5, 8])]])
-    _ = try PassRun("rotate-heads", on: AttentionText.separate.text, calibration: samples)
+    _ = try PassRun(
+      "collect-statistics,rotate-heads", on: AttentionText.separate.text, calibration: samples)
+  }
+
+  /// Sums that are turned with the heads are those that the turned graph would give.
+  @Test(arguments: [AttentionText.separate, .shared])
+  func sumsFollow(_ attention: AttentionText) throws {
+    let model = try parseModel(attention.text)
+    let samples = try HeldBatches(seeded: model.graph, shapes: ["x": [6, 5, 8]])
+    let run = try PassRun("collect-statistics,rotate-heads", on: model, calibration: samples)
+    let again = try LayerStatistics(of: run.graph, samples, where: { _ in true })
+    let turned = try #require(run.context.statistics)
+    let expected = again.sums(in: run.graph)
+    let found = turned.sums(in: run.graph)
+    #expect(!found.isEmpty)
+    for (name, moments) in found {
+      let other = try #require(expected[name])
+      #expect(moments.count == other.count)
+      for (a, b) in zip(moments.covariance(), other.covariance()) { #expect(abs(a - b) < 1e-4) }
+      for (a, b) in zip(moments.inputMean, other.inputMean) { #expect(abs(a - b) < 1e-4) }
+    }
   }
 }

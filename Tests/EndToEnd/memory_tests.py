@@ -1,0 +1,92 @@
+"""Limits of memory: what is too large is refused before it is allocated.
+
+usage: PRUNEC=path/to/prunec python -m unittest memory_tests
+"""
+
+import os
+import pathlib
+import resource
+import struct
+import subprocess
+import tempfile
+import unittest
+import zipfile
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+def prunec(*arguments, address_space=None):
+    def limit():
+        if address_space:
+            resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+    return subprocess.run([os.environ["PRUNEC"], *map(str, arguments)], preexec_fn=limit,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+class MemoryTests(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def padding(self, count):
+        """A model of about a hundred bytes that pads to `count` elements."""
+        pads = numpy_helper.from_array(np.array([0, 0, 0, count], np.int64), "p")
+        graph = helper.make_graph(
+            [helper.make_node("Pad", ["x", "p"], ["y"], name="padding")], "pad",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], [pads])
+        path = self.folder / "pad.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        return path
+
+    def identity(self):
+        graph = helper.make_graph(
+            [helper.make_node("Relu", ["x"], ["y"])], "relu",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1024])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 1024])])
+        path = self.folder / "relu.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        return path
+
+    def archive(self, rows):
+        """A small archive of `rows` times 4 KiB of zeros."""
+        header = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 1024), }" % rows
+        header += " " * (63 - (10 + len(header)) % 64) + "\n"
+        path = self.folder / "zeros.npz"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            with file.open(zipfile.ZipInfo("x.npy"), "w", force_zip64=True) as entry:
+                entry.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
+                for _ in range(rows // 256):
+                    entry.write(bytes(256 * 4096))
+        return path
+
+    def test_a_small_model_that_makes_much(self):
+        model = self.padding(10**8)
+        for options, limit in [(["--memory", "500MiB"], None), ([], 1 << 30)]:
+            result = prunec("run", model, *options, address_space=limit)
+            self.assertEqual(result.returncode, 4, result.stderr)
+            self.assertIn("Pad", result.stderr)
+            self.assertIn("MiB of memory", result.stderr)
+        self.assertEqual(prunec("run", self.padding(1000), "--memory", "500MiB").returncode, 0)
+
+    def test_a_small_archive_that_holds_much(self):
+        model, arrays = self.identity(), self.archive(256 * 512)
+        result = prunec("run", model, "--input", arrays, "--memory", "400MiB")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertGreater(result.returncode, 0)
+        self.assertIn("zeros.npz", result.stderr)
+        self.assertIn("'x.npy' takes", result.stderr)
+        self.assertEqual(prunec("run", model, "--input", self.archive(256), "--memory", "400MiB").returncode, 0)
+
+    def test_sizes(self):
+        model = self.identity()
+        for text in ("0", "0.5", "much", "-1GiB"):
+            result = prunec("run", model, f"--memory={text}")
+            self.assertEqual(result.returncode, 2, text)
+
+
+if __name__ == "__main__":
+    unittest.main()
