@@ -114,11 +114,14 @@ extension Reconstruction.Change {
     case .operand(let index, let node, let name, let tensor, let channels):
       // The number of a layer's results is that of its weight.
       guard let count = facts[channels.value].shape?[channels.index].fixedExtent else { return }
-      var elements = [Float](repeating: 0, count: count)
-      for (channel, element) in zip(kept[channels] ?? Array(0..<count), tensor.floats) {
-        elements[channel] = element
-      }
-      let bias = Tensor(rounding: elements, to: tensor.elementType, shape: [elements.count])
+      let own = kept[channels] ?? Array(0..<count)
+      let last = tensor.rank - 1
+      let blocks = tensor.shape[last] / max(1, own.count)
+      var indices = tensor.shape.map { Array(0..<$0) }
+      indices[last] = BiasForm.indices(of: own, count: count, blocks: blocks)
+      let whole = Tensor(
+        zeros: tensor.elementType, shape: tensor.shape.dropLast() + [blocks * count])
+      let bias = whole.replacing(indices, by: tensor)
       let added = graph.build(before: node, stem: name) { $0.addConstant(bias) }
       graph.setInput(index, of: node, to: added)
     }

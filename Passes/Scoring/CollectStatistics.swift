@@ -37,7 +37,7 @@ package struct CollectStatistics: Pass {
     context.statistics = try LayerStatistics(
       of: graph, batches, rowLimit: rowLimit, seed: UInt64(seed),
       where: { layer in
-        layer.layer.inputAxis.map { coupling.isCuttable(Axis(layer.layer.weight, $0)) } ?? false
+        layer.form.inputAxes.contains { coupling.isCuttable(Axis(layer.layer.weight, $0)) }
       }, progress: context.progress)
   }
 }

@@ -2,6 +2,7 @@ import PrunecCoupling
 import PrunecGraphIR
 import PrunecOperators
 import PrunecSemantics
+import PrunecTensors
 
 /// Statistics of the inputs of a graph's layers on samples: sums over their rows.
 package struct LayerStatistics: Sendable {
@@ -26,9 +27,8 @@ package struct LayerStatistics: Sendable {
     let products = RowProducts()
     for (index, node) in nodes.enumerated() {
       progress?(Double(index) / Double(nodes.count))
-      let found = LinearLayer.layers(of: node, graph, run.facts)
-      guard found.count == 1, let layer = FittableLayer(found[0], graph, run.facts),
-        layer.form.groups == 1, layer.form.rowLength <= Self.lengthLimit, isWanted(layer)
+      guard let layer = FittableLayer(node, graph, run.facts), layer.form.groups == 1,
+        layer.form.rowLength <= Self.lengthLimit, isWanted(layer)
       else { continue }
       try run.advance(before: node)
       let limit = max(1, Self.rowCount(layer.form, limit: rowLimit) / run.batchCount)
@@ -38,7 +38,8 @@ package struct LayerStatistics: Sendable {
         guard let data = run.tensor(layer.layer.data, ofBatch: batch),
           let shape = run.facts(ofBatch: batch)[layer.layer.result].fixedShape
         else { continue }
-        let positions = chooser.choose(limit, of: layer.form.positionCount(ofResult: shape))
+        let positions = chooser.choose(
+          limit, of: layer.form.positionCount(data: data.shape, result: shape))
         let rows = layer.form.rows(of: data, at: positions, result: shape, group: 0)
         try moments.add(rows, [], count: positions.count, products)
       }
@@ -57,17 +58,17 @@ package struct LayerStatistics: Sendable {
     let members = Dictionary(uniqueKeysWithValues: group.members.map { ($0.axis, $0) })
     return layers.keys.sorted().compactMap { node in
       guard let layer = layers[node], let moments = sums[node], moments.count > 0,
-        let axis = layer.layer.inputAxis, let member = members[Axis(layer.layer.weight, axis)],
+        let axis = layer.form.inputAxes.first(where: {
+          members[Axis(layer.layer.weight, $0)] != nil
+        }), let member = members[Axis(layer.layer.weight, axis)],
         let weight = graph[layer.layer.weight].constant
       else { return nil }
-      let taps = layer.form.taps
+      let elements = layer.form.rowElements(alongInput: axis)
       return ChannelConsumer(
         layer: layer, moments: moments,
         matrix: layer.form.matrix(of: weight, group: 0).map(Double.init),
         places: (0..<group.count).map { channel in
-          member.indices(ofChannel: channel).flatMap { index in
-            (0..<taps).map { Int(index) * taps + $0 }
-          }
+          member.indices(ofChannel: channel).flatMap { elements[Int($0)] }
         })
     }
   }
