@@ -22,6 +22,7 @@ struct LayerTarget {
   /// `kept` is what the small network has of the original's axes. `nil` where the original's layer is not known.
   init?(of fittable: FittableLayer, _ original: StagedRun, _ kept: [Axis: [Int]]) {
     let axes = fittable.form.outputAxes
+    guard axes.allSatisfy({ original.graph.value($0.value) != nil }) else { return nil }
     let shapes = axes.map { original.facts[$0.value].fixedShape }
     guard shapes.allSatisfy({ $0 != nil }) else { return nil }
     let outputs = zip(axes, shapes).reduce([0]) { indices, part in

@@ -34,12 +34,19 @@ package struct Reconstruction {
   private let seed: UInt64
   private let products = RowProducts()
   private var changes: [Change] = []
+  /// For constants that stand for quantised ones in `now`, those.
+  private let quantized: [ValueID: QuantizedConstant]
+  /// For each weight that has been quantised anew its name, and the change that rounding makes of the layer's results on the samples,
+  /// relatively.
+  package private(set) var roundings: [(name: String, error: Double)] = []
 
   /// `small` has been made from `original` by taking out all but `kept`.
   package init(
     original: Graph, small: Graph, kept: [Axis: [Int]], _ batches: some CalibrationBatches,
     rowLimit: Int, seed: UInt64
   ) throws(CompileError) {
+    var small = small
+    quantized = QuantizedConstant.unpack(in: &small)
     self.original = try StagedRun(original, batches)
     now = try StagedRun(small, batches)
     (self.kept, self.rowLimit, self.seed) = (kept, rowLimit, seed)
@@ -76,9 +83,9 @@ package struct Reconstruction {
     guard let target = LayerTarget(of: fittable, original, kept) else { return }
     let form = fittable.form
     let weight = now.graph[fittable.layer.weight].constant!
-    let biases = fittable.biasElements(now.graph)
+    let biases = takesBias(fittable) ? fittable.biasElements(now.graph) : nil
     var elements = weight.floats
-    var newBiases = biases ?? []
+    var newBiases = biases
     let sums = try moments(fittable, target, skip: skip)
     for (group, sums) in sums.enumerated() {
       let rows = (group * form.outputs)..<((group + 1) * form.outputs)
@@ -94,12 +101,34 @@ package struct Reconstruction {
       // What single precision cannot express is left as it was.
       guard matrix.allSatisfy(\.isFinite), bias?.allSatisfy(\.isFinite) ?? true else { continue }
       form.put(matrix, group: group, into: &elements)
-      if let bias { newBiases.replaceSubrange(rows, with: bias) }
+      if let bias { newBiases?.replaceSubrange(rows, with: bias) }
     }
-    set(
-      fittable.layer.weight,
-      to: Tensor(rounding: elements, to: weight.elementType, shape: weight.shape))
-    setBias(of: fittable, to: newBiases, weight.elementType)
+    let fitted = Tensor(rounding: elements, to: weight.elementType, shape: weight.shape)
+    guard let quantized = quantized[fittable.layer.weight] else {
+      set(fittable.layer.weight, to: fitted)
+      if let newBiases { setBias(of: fittable, to: newBiases, weight.elementType) }
+      return
+    }
+    guard let rounding = quantized.rounding(elements) else { return }
+    let all = sums.map { $0.fit + $0.validation }
+    // Rounding may take away all that has been gained.
+    guard
+      isSelecting
+        || form.error(of: rounding.tensor, newBiases, on: all)
+          < form.error(of: weight, biases, on: all)
+    else { return }
+    roundings.append(
+      (quantized.name, form.relativeChange(of: fitted, to: rounding.tensor, on: all)))
+    store(rounding, as: fittable.layer.weight)
+    if let newBiases {
+      setBias(
+        of: fittable, to: newBiases, weight.elementType, scaleFactors: rounding.scaleFactors)
+    }
+  }
+
+  /// Whether a layer may have a bias: one that runtimes compute in integers is not given one in floating point.
+  private func takesBias(_ fittable: FittableLayer) -> Bool {
+    if case .absent = fittable.bias { quantized[fittable.layer.weight] == nil } else { true }
   }
 
   /// The fit of a layer whose inputs are chosen anew, zero for those that go.
@@ -275,13 +304,28 @@ package struct Reconstruction {
     changes.append(.constant(value, tensor))
   }
 
+  private mutating func store(_ rounding: QuantizedConstant.Rounding, as value: ValueID) {
+    now.setTensor(of: value, to: rounding.tensor)
+    changes += rounding.constants.map { .constant($0.value, $0.tensor) }
+  }
+
   private mutating func setBias(
-    of fittable: FittableLayer, to elements: [Float], _ type: ElementType
+    of fittable: FittableLayer, to elements: [Float], _ type: ElementType,
+    scaleFactors: [Float] = [1]
   ) {
     switch fittable.bias {
     case .impossible: break
     case .constant(let value):
-      set(value, to: fittable.bias(elements, replacing: now.graph[value].constant!))
+      let tensor = fittable.bias(elements, replacing: now.graph[value].constant!)
+      guard let quantized = quantized[value] else {
+        set(value, to: tensor)
+        return
+      }
+      let rounding =
+        quantized.isBias
+        ? quantized.rounding(tensor.floats, scaleFactors: scaleFactors)
+        : quantized.rounding(tensor.floats)
+      if let rounding { store(rounding, as: value) }
     case .absent(let operand):
       let name = now.graph[fittable.layer.weight].name + ".bias"
       let tensor = fittable.newBias(elements, type)
