@@ -1,3 +1,4 @@
+import Foundation
 import PrunecCalibration
 import PrunecCoupling
 import PrunecGraphIR
@@ -26,10 +27,14 @@ import PrunecTensors
 ///
 /// Both networks run in one pass, section by section, on all batches (`StagedRun`).
 ///
+/// Recurrent layers aim at what the original's weight makes of what the layer reads there (`LayerTarget`). Weights that are stored as
+/// integers are fitted as numbers, then rounded with scales of their own (`QuantizedConstant`), and a note says what rounding costs.
+///
 /// Legal (worth it: masked and shrunk graph stay equal in any case) where
-/// 1. the weight is a constant in floating point that only this layer uses (`FittableLayer`);
-/// 2. the layer is a convolution, transposed or not, or a matrix product, and not depthwise;
-/// 3. its result is there in the original, too.
+/// 1. the weight is a constant that only this layer uses (`FittableLayer`), in floating point or behind a DequantizeLinear;
+/// 2. the layer is a convolution, transposed or not, and not depthwise, a matrix product, an Einsum of an activation with the
+///    weight, or the part of an LSTM, GRU or RNN that reads its input, whose sequences are of equal length;
+/// 3. its result, or of recurrent layers what it reads, is there in the original, too.
 /// A fit that is no better than the old weights on samples that it has not seen is left out.
 package struct ReconstructLayers: Pass {
   package static let name = "reconstruct-layers"
@@ -85,6 +90,7 @@ package struct ReconstructLayers: Pass {
     for change in try reconstruction.run(context.progress) {
       change.perform(on: &graph, facts, plan.cut.kept)
     }
+    if let note = Self.note(on: reconstruction.roundings) { context.warnings.append(note) }
     for group in groups {
       group.keep(reconstruction.selections[group.consumer]!.kept, in: &graph)
     }
@@ -92,6 +98,17 @@ package struct ReconstructLayers: Pass {
 }
 
 extension ReconstructLayers {
+  /// The error that new integers of quantised weights make.
+  private static func note(on roundings: [(name: String, error: Double)]) -> Diagnostic? {
+    guard let worst = roundings.max(by: { $0.error < $1.error }) else { return nil }
+    func percent(_ error: Double) -> String { String(format: "%.2g %%", 100 * error) }
+    let mean = roundings.reduce(0) { $0 + $1.error } / Double(roundings.count)
+    return Diagnostic(
+      .note,
+      "\(roundings.count) fitted weights are quantised anew, with scales of their own: rounding changes their layers' results by "
+        + "\(percent(mean)) on average, and by \(percent(worst.error)) at most ('\(worst.name)')")
+  }
+
   /// The groups that can be chosen anew, where layers' extents are those of the first batch.
   private static func groups(
     of graph: Graph, _ coupling: CouplingAnalysis, _ batches: some CalibrationBatches
@@ -116,11 +133,14 @@ extension Reconstruction.Change {
     case .operand(let index, let node, let name, let tensor, let channels):
       // The number of a layer's results is that of its weight.
       guard let count = facts[channels.value].shape?[channels.index].fixedExtent else { return }
-      var elements = [Float](repeating: 0, count: count)
-      for (channel, element) in zip(kept[channels] ?? Array(0..<count), tensor.floats) {
-        elements[channel] = element
-      }
-      let bias = Tensor(rounding: elements, to: tensor.elementType, shape: [elements.count])
+      let own = kept[channels] ?? Array(0..<count)
+      let last = tensor.rank - 1
+      let blocks = tensor.shape[last] / max(1, own.count)
+      var indices = tensor.shape.map { Array(0..<$0) }
+      indices[last] = BiasForm.indices(of: own, count: count, blocks: blocks)
+      let whole = Tensor(
+        zeros: tensor.elementType, shape: tensor.shape.dropLast() + [blocks * count])
+      let bias = whole.replacing(indices, by: tensor)
       let added = graph.build(before: node, stem: name) { $0.addConstant(bias) }
       graph.setInput(index, of: node, to: added)
     }

@@ -53,7 +53,7 @@ package struct CollectStatistics: Pass {
     let statistics = try LayerStatistics(
       of: graph, batches, rowLimit: rowLimit, sampleCount: sampleCount, seed: UInt64(seed),
       where: { layer in
-        layer.layer.inputAxis.map { coupling.isCuttable(Axis(layer.layer.weight, $0)) } ?? false
+        layer.form.inputAxes.contains { coupling.isCuttable(Axis(layer.layer.weight, $0)) }
       }, progress: context.progress)
     context.statistics = statistics
     guard hasHeads else { return }

@@ -37,7 +37,7 @@ package struct AttentionHeads: Sendable {
     let layers = graph.nodes.flatMap { node -> [FittableLayer] in
       let found = LinearLayer.layers(of: node, graph, facts)
       return found.count == 1 ? found.compactMap { FittableLayer($0, graph, facts) } : []
-    }.filter { $0.form.groups == 1 && $0.form.taps == 1 }
+    }.filter { $0.form.groups == 1 && $0.form.taps == 1 && $0.form.isPlain }
     let search = Search(graph: graph, facts: facts, layers: layers)
     let products = graph.nodes.filter { search.isProductOfComputed($0) }
     var candidates = products.flatMap { search.candidates($0) }

@@ -7,135 +7,188 @@ import PrunecTensors
 
 /// A linear layer as products of rows with a matrix, for each of its groups
 ///
-///     result[position, group, output] = sum over (channel, tap) of row[position, group, channel, tap] W[group, output, channel, tap] + bias
+///     product[position, group, output] = sum over (channel, tap) of row[position, group, channel, tap] W[group, output, channel, tap] + bias
 ///
 /// A row holds what one position of the result depends on: a patch of `X [N, C, D1 ... Dn]` under a convolution, a patch with
-/// holes under a transposed one, and a row of `X [..., K]` under a matrix product, which has one tap.
+/// holes under a transposed one, and what is summed over, with one tap, under a matrix product, an Einsum, or a recurrent layer, whose
+/// gates' arguments are products and other terms (`ContractionForm`).
 package struct LayerForm: Sendable {
+  private enum Kind {
+    case convolution(ConvolutionComputation)
+    case contraction(ContractionForm)
+  }
+
   package let layer: LinearLayer
   package let groups: Int
   /// Channels that a group reads, and that it makes.
   package let inputs, outputs: Int
-  /// Elements of a kernel; 1 for matrix products.
+  /// Elements of a kernel; 1 for others than convolutions.
   package let taps: Int
-  private let convolution: ConvolutionComputation?
-  /// Whether a matrix product's weight is `[K, N]` rather than `[N, K]`.
-  private let isColumnMajor: Bool
-
-  /// Whether results have the channels along axis 1, not the last.
-  var isConvolution: Bool { convolution != nil }
+  /// The layer's bias, if it has one.
+  let bias: BiasForm
+  private let kind: Kind
 
   /// Length of a row.
   package var rowLength: Int { inputs * taps }
 
   /// `nil` where the layer is none of these, or computes more than the sum. `facts` have numbers for all extents.
   package init?(_ layer: LinearLayer, _ graph: Graph, _ facts: GraphFacts) {
-    guard layer.recurrent == nil, layer.weightOperand == 1,
-      let weight = facts[layer.weight].fixedShape,
-      let computation = try? facts.kernelComputation(of: layer.node)
-    else { return nil }
+    guard let weight = facts[layer.weight].fixedShape else { return nil }
     self.layer = layer
-    switch computation {
-    case .convolution(let form) where form.activation == .identity:
+    if layer.recurrent == nil, layer.weightOperand == 1,
+      case .convolution(let form)? = try? facts.kernelComputation(of: layer.node),
+      form.activation == .identity
+    {
       groups = form.groups
       taps = form.kernel.reduce(1, *)
       inputs = form.isTransposed ? weight[0] / form.groups : weight[1]
       outputs = form.isTransposed ? weight[1] : weight[0] / form.groups
-      (convolution, isColumnMajor) = (form, false)
-    case .matrixProduct(let form):
-      guard weight.count == 2, !form.transposesA, form.alpha == 1, form.beta == 1,
-        facts[layer.data].rank ?? 0 >= 2
-      else { return nil }
-      groups = 1
-      taps = 1
-      inputs = form.transposesB ? weight[1] : weight[0]
-      outputs = form.transposesB ? weight[0] : weight[1]
-      (convolution, isColumnMajor) = (nil, !form.transposesB)
-    default: return nil
+      bias = .vector(groups * outputs)
+      kind = .convolution(form)
+    } else if let form = ContractionForm(layer, graph, facts) {
+      (groups, taps) = (1, 1)
+      (inputs, outputs) = (form.inputOffsets.count, form.outputOffsets.count)
+      bias = form.resultAxes == nil ? .recurrent(weight) : .vector(outputs)
+      kind = .contraction(form)
+    } else {
+      return nil
     }
+  }
+
+  /// Whether the products are the layer's result; of recurrent layers they are but a part of what makes it.
+  package var makesResult: Bool {
+    if case .contraction(let form) = kind { form.resultAxes != nil } else { true }
+  }
+
+  /// Whether it is a convolution, or sums over the data's last axis and makes the result's last.
+  package var isPlain: Bool {
+    if case .contraction(let form) = kind { form.isMatrixProduct } else { true }
+  }
+
+  /// The operand that takes a bias, where the operator has one.
+  var biasOperand: Int? {
+    if case .contraction(let form) = kind { form.biasOperand } else { 2 }
+  }
+
+  /// The extents of the outputs' axes where those are the result's last, so that a tensor of theirs can be added.
+  var trailingExtents: [Int]? {
+    if case .contraction(let form) = kind { form.trailingExtents } else { nil }
+  }
+
+  /// The axes along which outputs lie, of the result or, where that is more than the products, of the weight.
+  package var outputAxes: [Axis] {
+    guard case .contraction(let form) = kind else { return [Axis(layer.result, layer.resultAxis)] }
+    return form.resultAxes?.outputs.map { Axis(layer.result, $0) }
+      ?? form.weightOutputs.map { Axis(layer.weight, $0) }
   }
 
   // MARK: Weights
 
+  /// The weight's axes that are summed over, where all groups have them in common.
+  package var inputAxes: [Int] {
+    if case .contraction(let form) = kind { return form.weightInputs }
+    return layer.inputAxis.map { [$0] } ?? []
+  }
+
+  /// For each index of one of `inputAxes` the elements of a row that meet it.
+  package func rowElements(alongInput axis: Int) -> [[Int]] {
+    if case .contraction(let form) = kind { return form.rowElements(alongInput: axis) }
+    return (0..<inputs).map { Array(($0 * taps)..<(($0 + 1) * taps)) }
+  }
+
   /// The matrix `[outputs, rowLength]` of a group.
   package func matrix(of weight: Tensor, group: Int) -> [Float] {
-    let elements = weight.floats
-    return (0..<(outputs * rowLength)).map { elements[place($0, group)] }
+    let places = places(ofGroup: group)
+    return weight.withFloats { $0.gathered(places.outputs, places.row) }
   }
 
   /// Puts the matrix of a group into the elements of a weight.
   package func put(_ matrix: [Float], group: Int, into elements: inout [Float]) {
-    for index in matrix.indices { elements[place(index, group)] = matrix[index] }
+    let places = places(ofGroup: group)
+    for (row, base) in places.outputs.enumerated() {
+      for (column, offset) in places.row.enumerated() {
+        elements[base + offset] = matrix[row * places.row.count + column]
+      }
+    }
   }
 
-  /// Where an element of a group's matrix lies in the weight.
-  private func place(_ index: Int, _ group: Int) -> Int {
-    let (output, rest) = index.quotientAndRemainder(dividingBy: rowLength)
-    if let convolution {
-      guard convolution.isTransposed else { return (group * outputs + output) * rowLength + rest }
-      let (input, tap) = rest.quotientAndRemainder(dividingBy: taps)
-      return ((group * inputs + input) * outputs + output) * taps + tap
+  /// Where a group's matrix lies in the weight: an element at the sum of a place of its output and one of its place in the row.
+  private func places(ofGroup group: Int) -> (outputs: [Int], row: [Int]) {
+    switch kind {
+    case .contraction(let form): return (form.outputOffsets, form.inputOffsets)
+    case .convolution(let form) where form.isTransposed:
+      let (first, size) = (group * inputs * outputs * taps, outputs * taps)
+      let row = (0..<inputs).flatMap { input in (0..<taps).map { input * size + $0 } }
+      return ((0..<outputs).map { first + $0 * taps }, row)
+    case .convolution:
+      return ((0..<outputs).map { (group * outputs + $0) * rowLength }, Array(0..<rowLength))
     }
-    return isColumnMajor ? rest * outputs + output : index
   }
 
   // MARK: Rows
 
-  /// Number of positions of a result.
+  /// Number of positions of a result, whose shape that of its products is.
   package func positionCount(ofResult shape: [Int]) -> Int {
-    convolution == nil
-      ? shape.dropLast().reduce(1, *) : shape[0] * shape[2...].reduce(1, *)
+    switch kind {
+    case .convolution: shape[0] * shape[2...].reduce(1, *)
+    case .contraction(let form):
+      form.resultAxes.map { $0.positions.reduce(1) { $0 * shape[$1] } }
+        ?? shape.dropLast().reduce(1, *)
+    }
+  }
+
+  /// Number of positions at which a layer that reads data of one shape makes a result of another.
+  package func positionCount(data: [Int], result: [Int]) -> Int {
+    layout(data: data, result: result, samplesAlong: nil).count
+  }
+
+  /// Arrangement of samples among the positions at which a layer that reads data of one shape makes a result of another;
+  /// `axis` is the data's axis that the samples lie along.
+  func layout(
+    data: [Int], result: [Int], samplesAlong axis: Int?
+  ) -> SamplePositions.Layout {
+    switch kind {
+    case .convolution:
+      SamplePositions.Layout(
+        extents: [result[0]] + result[2...], axis: axis.flatMap { $0 == 0 ? 0 : nil })
+    case .contraction(let form):
+      form.layout(ofData: data, samplesAlong: axis)
+    }
+  }
+
+  /// Whether there is a row in `data` for each of so many positions.
+  func hasRows(_ count: Int, inData shape: [Int]) -> Bool {
+    if case .contraction(let form) = kind { return form.positionCount(ofData: shape) == count }
+    return true
   }
 
   /// The rows `[positions, rowLength]` that a group's results at `positions` depend on. `result` is the result's shape.
   package func rows(
     of data: Tensor, at positions: [Int], result: [Int], group: Int
   ) -> [Float] {
-    guard let convolution else {
-      return data.withFloats { Self.pick(positions, of: $0, length: inputs) }
-    }
-    let patches = Patches(convolution, data: data.shape, result: result)
-    return data.withFloats { elements in
-      patches.rows(
-        of: elements, at: positions, channels: (group * inputs)..<((group + 1) * inputs))
+    switch kind {
+    case .contraction(let form): return form.rows(of: data, at: positions)
+    case .convolution(let form):
+      let patches = Patches(form, data: data.shape, result: result)
+      return data.withFloats { elements in
+        patches.rows(
+          of: elements, at: positions, channels: (group * inputs)..<((group + 1) * inputs))
+      }
     }
   }
 
-  /// The results `[positions, channels]` at some positions and channels of all groups.
+  /// The results `[positions, channels]` at some positions and channels of all groups, of a layer that makes its result.
   package func results(of result: Tensor, at positions: [Int], channels: [Int]) -> [Float] {
     let shape = result.shape
-    let width = convolution == nil ? shape.last! : shape[1]
-    let area = convolution == nil ? 1 : shape[2...].reduce(1, *)
-    return result.withFloats { elements in
-      let length = channels.count
-      return [Float](unsafeUninitializedCapacity: positions.count * length) { target, count in
-        nonisolated(unsafe) let (target, elements) = (target, elements)
-        concurrentParts(of: positions.count, grain: 1 + 100_000 / max(1, length)) { part in
-          var place = part.lowerBound * length
-          for position in positions[part] {
-            let (item, pixel) = position.quotientAndRemainder(dividingBy: area)
-            let base = item * width * area + pixel
-            for channel in channels {
-              target.initializeElement(at: place, to: elements[base + channel * area])
-              place += 1
-            }
-          }
-        }
-        count = positions.count * length
-      }
+    let (outputAxes, positionAxes): ([Int], [Int])
+    if case .contraction(let form) = kind, let axes = form.resultAxes {
+      (outputAxes, positionAxes) = (axes.outputs, axes.positions)
+    } else {
+      (outputAxes, positionAxes) = ([1], shape.indices.filter { $0 != 1 })
     }
-  }
-
-  private static func pick(
-    _ rows: [Int], of elements: UnsafeBufferPointer<Float>, length: Int
-  ) -> [Float] {
-    [Float](unsafeUninitializedCapacity: rows.count * length) { target, count in
-      for row in rows {
-        (target.baseAddress! + count).initialize(
-          from: elements.baseAddress! + row * length, count: length)
-        count += length
-      }
-    }
+    let bases = ContractionForm.offsets(of: positions, along: positionAxes, of: shape)
+    let offsets = ContractionForm.offsets(along: outputAxes, of: shape)
+    return result.withFloats { $0.gathered(bases, channels.map { offsets[$0] }) }
   }
 }
 

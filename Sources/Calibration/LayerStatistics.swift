@@ -58,14 +58,14 @@ package struct LayerStatistics: Sendable {
       try MemoryLimit.ask(
         8 * length * length, for: "statistics", at: graph.location(of: node))
       var moments = Moments(inputs: layer.form.rowLength, outputs: 0)
-      let axis = axes.axis(of: layer.layer.result)
+      let axis = axes.axis(of: layer.layer.data)
       for batch in 0..<run.batchCount {
         guard let data = run.tensor(layer.layer.data, ofBatch: batch),
           let shape = run.facts(ofBatch: batch)[layer.layer.result].fixedShape
         else { continue }
         let positions = chooser.choose(
-          of: layer.form.layout(ofResult: shape, samplesAlong: axis), samples: numbers[batch],
-          extent: extents[batch])
+          of: layer.form.layout(data: data.shape, result: shape, samplesAlong: axis),
+          samples: numbers[batch], extent: extents[batch])
         let rows = layer.form.rows(of: data, at: positions, result: shape, group: 0)
         try moments.add(rows, [], count: positions.count, products)
       }
@@ -103,9 +103,8 @@ package struct LayerStatistics: Sendable {
   /// The layer that a node is, where its moments can be kept.
   private static func layer(of node: NodeID, _ graph: Graph, _ facts: GraphFacts) -> FittableLayer?
   {
-    let found = LinearLayer.layers(of: node, graph, facts)
-    guard found.count == 1, let layer = FittableLayer(found[0], graph, facts),
-      layer.form.groups == 1, layer.form.rowLength <= lengthLimit
+    guard let layer = FittableLayer(node, graph, facts), layer.form.groups == 1,
+      layer.form.rowLength <= lengthLimit
     else { return nil }
     return layer
   }
@@ -135,28 +134,19 @@ package struct LayerStatistics: Sendable {
   package func consumers(of group: ChannelGroup, _ graph: Graph) -> [ChannelConsumer] {
     let members = Dictionary(uniqueKeysWithValues: group.members.map { ($0.axis, $0) })
     return entries.compactMap { layer, moments in
-      guard let axis = layer.layer.inputAxis, let member = members[Axis(layer.layer.weight, axis)],
+      guard
+        let axis = layer.form.inputAxes.first(where: {
+          members[Axis(layer.layer.weight, $0)] != nil
+        }), let member = members[Axis(layer.layer.weight, axis)],
         let weight = graph[layer.layer.weight].constant
       else { return nil }
-      let taps = layer.form.taps
+      let elements = layer.form.rowElements(alongInput: axis)
       return ChannelConsumer(
         layer: layer, moments: moments,
         matrix: layer.form.matrix(of: weight, group: 0).map(Double.init),
         places: (0..<group.count).map { channel in
-          member.indices(ofChannel: channel).flatMap { index in
-            (0..<taps).map { Int(index) * taps + $0 }
-          }
+          member.indices(ofChannel: channel).flatMap { elements[Int($0)] }
         })
     }
-  }
-}
-
-extension LayerForm {
-  /// Arrangement of samples among the positions of a result; `axis` is the result's axis that they lie along.
-  func layout(ofResult shape: [Int], samplesAlong axis: Int?) -> SamplePositions.Layout {
-    let axes =
-      isConvolution ? [0] + Array(shape.indices.dropFirst(2)) : Array(shape.indices.dropLast())
-    return SamplePositions.Layout(
-      extents: axes.map { shape[$0] }, axis: axis.flatMap { axes.firstIndex(of: $0) })
   }
 }

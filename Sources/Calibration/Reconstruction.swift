@@ -8,7 +8,8 @@ package struct Reconstruction {
   /// Change of a constant of the small network.
   package enum Change: Sendable {
     case constant(ValueID, Tensor)
-    /// A new constant as an operand of a node, one element for each index that stays of `channels`, the axis of its result.
+    /// A new constant as an operand of a node, along whose last axis lies, once or several times in a row, an element for each index
+    /// that stays of `channels`.
     case operand(Int, of: NodeID, named: String, Tensor, channels: Axis)
   }
 
@@ -33,12 +34,19 @@ package struct Reconstruction {
   private let seed: UInt64
   private let products = RowProducts()
   private var changes: [Change] = []
+  /// For constants that stand for quantised ones in `now`, those.
+  private let quantized: [ValueID: QuantizedConstant]
+  /// For each weight that has been quantised anew its name, and the change that rounding makes of the layer's results on the samples,
+  /// relatively.
+  package private(set) var roundings: [(name: String, error: Double)] = []
 
   /// `small` has been made from `original` by taking out all but `kept`.
   package init(
     original: Graph, small: Graph, kept: [Axis: [Int]], _ batches: some CalibrationBatches,
     rowLimit: Int, seed: UInt64
   ) throws(CompileError) {
+    var small = small
+    quantized = QuantizedConstant.unpack(in: &small)
     self.original = try StagedRun(original, batches)
     now = try StagedRun(small, batches)
     (self.kept, self.rowLimit, self.seed) = (kept, rowLimit, seed)
@@ -52,10 +60,8 @@ package struct Reconstruction {
     for (index, node) in nodes.enumerated() {
       progress?(Double(index) / Double(nodes.count))
       guard original.graph.node(node) != nil else { continue }
-      let layers = LinearLayer.layers(of: node, now.graph, now.facts)
-      if let layer = layers.first {
-        guard layers.count == 1, let fittable = FittableLayer(layer, now.graph, now.facts),
-          fittable.form.rowLength > 1, fittable.form.inputs > 1
+      if !LinearLayer.layers(of: node, now.graph, now.facts).isEmpty {
+        guard let fittable = FittableLayer(node, now.graph, now.facts), fittable.form.inputs > 1
         else { continue }
         try fit(fittable)
       } else if let normalization = FittableNormalization(node, now.graph, now.facts) {
@@ -71,17 +77,16 @@ package struct Reconstruction {
     try now.advance(before: fittable.layer.node)
     try original.advance(before: fittable.layer.node)
     let readsWhatItDid = !hasChanged(fittable.layer.data)
-    let skip = skip(behind: fittable.result)
+    let skip = fittable.form.makesResult ? skip(behind: fittable.result) : nil
     let isSelecting = selections[fittable.layer.node] != nil
     if !isSelecting, readsWhatItDid, !(skip.map(hasChanged) ?? false) { return }
+    guard let target = LayerTarget(of: fittable, original, kept) else { return }
     let form = fittable.form
     let weight = now.graph[fittable.layer.weight].constant!
-    let channels = form.groups * form.outputs
-    let places = kept[Axis(fittable.layer.result, fittable.layer.resultAxis)]
-    let biases = fittable.biasElements(now.graph)
+    let biases = takesBias(fittable) ? fittable.biasElements(now.graph) : nil
     var elements = weight.floats
-    var newBiases = biases ?? []
-    let sums = try moments(fittable, places ?? Array(0..<channels), skip: skip)
+    var newBiases = biases
+    let sums = try moments(fittable, target, skip: skip)
     for (group, sums) in sums.enumerated() {
       let rows = (group * form.outputs)..<((group + 1) * form.outputs)
       let prior = LinearFit(
@@ -96,12 +101,34 @@ package struct Reconstruction {
       // What single precision cannot express is left as it was.
       guard matrix.allSatisfy(\.isFinite), bias?.allSatisfy(\.isFinite) ?? true else { continue }
       form.put(matrix, group: group, into: &elements)
-      if let bias { newBiases.replaceSubrange(rows, with: bias) }
+      if let bias { newBiases?.replaceSubrange(rows, with: bias) }
     }
-    set(
-      fittable.layer.weight,
-      to: Tensor(rounding: elements, to: weight.elementType, shape: weight.shape))
-    setBias(of: fittable, to: newBiases, weight.elementType)
+    let fitted = Tensor(rounding: elements, to: weight.elementType, shape: weight.shape)
+    guard let quantized = quantized[fittable.layer.weight] else {
+      set(fittable.layer.weight, to: fitted)
+      if let newBiases { setBias(of: fittable, to: newBiases, weight.elementType) }
+      return
+    }
+    guard let rounding = quantized.rounding(elements) else { return }
+    let all = sums.map { $0.fit + $0.validation }
+    // Rounding may take away all that has been gained.
+    guard
+      isSelecting
+        || form.error(of: rounding.tensor, newBiases, on: all)
+          < form.error(of: weight, biases, on: all)
+    else { return }
+    roundings.append(
+      (quantized.name, form.relativeChange(of: fitted, to: rounding.tensor, on: all)))
+    store(rounding, as: fittable.layer.weight)
+    if let newBiases {
+      setBias(
+        of: fittable, to: newBiases, weight.elementType, scaleFactors: rounding.scaleFactors)
+    }
+  }
+
+  /// Whether a layer may have a bias: one that runtimes compute in integers is not given one in floating point.
+  private func takesBias(_ fittable: FittableLayer) -> Bool {
+    if case .absent = fittable.bias { quantized[fittable.layer.weight] == nil } else { true }
   }
 
   /// The fit of a layer whose inputs are chosen anew, zero for those that go.
@@ -109,10 +136,9 @@ package struct Reconstruction {
     _ fittable: FittableLayer, _ prior: LinearFit, _ sums: (fit: Moments, validation: Moments)
   ) -> LinearFit {
     let node = fittable.layer.node
-    let (length, taps) = (fittable.form.rowLength, fittable.form.taps)
-    let places = selections[node]!.indices.map { indices in
-      indices.flatMap { index in (0..<taps).map { index * taps + $0 } }
-    }
+    let length = fittable.form.rowLength
+    let elements = fittable.form.rowElements(alongInput: fittable.form.inputAxes[0])
+    let places = selections[node]!.indices.map { $0.flatMap { elements[$0] } }
     let count = selections[node]!.kept.count
     // Weights that suit the layer's present inputs make up for the channels that go.
     let both = sums.fit + sums.validation
@@ -141,7 +167,7 @@ package struct Reconstruction {
 
   /// The sums of rows and targets of every group: of most batches, and of those that the fit is judged on.
   private func moments(
-    _ fittable: FittableLayer, _ channels: [Int], skip: ValueID?
+    _ fittable: FittableLayer, _ target: LayerTarget, skip: ValueID?
   ) throws(CompileError) -> [(fit: Moments, validation: Moments)] {
     let form = fittable.form
     let none = Moments(inputs: form.rowLength, outputs: form.outputs)
@@ -152,19 +178,22 @@ package struct Reconstruction {
     let limit = max(1, enough / now.batchCount)
     // The original, which does not depend on the fit, goes on until nothing reads the result any more.
     let end = original.lastReader(of: fittable.result, from: fittable.last, notBeyond: isFitted)
-    try original.advance(past: end, observing: [fittable.result] + (skip.map { [$0] } ?? [])) {
+    try original.advance(past: end, observing: [target.value] + (skip.map { [$0] } ?? [])) {
       (batch, tensors) throws(CompileError) in
       guard let data = now.tensor(fittable.layer.data, ofBatch: batch),
-        let target = tensors[fittable.result]
+        let tensor = tensors[target.value] ?? original.graph[target.value].constant
       else { return }
-      let shape = target.shape
-      let positions = chooser.choose(limit, of: form.positionCount(ofResult: shape))
-      var targets = form.results(of: target, at: positions, channels: channels)
+      let shape = tensor.shape
+      let count = target.positionCount(shape)
+      guard form.hasRows(count, inData: data.shape) else { return }
+      let positions = chooser.choose(limit, of: count)
+      var targets = target.targets(of: tensor, at: positions)
       if let skip, let before = tensors[skip],
         let after = now.tensor(skip, ofBatch: batch), before.shape == shape
       {
-        let missing = form.results(of: before, at: positions, channels: channels)
-        let there = form.results(of: after, at: positions, channels: Array(channels.indices))
+        let missing = target.targets(of: before, at: positions)
+        let there = form.results(
+          of: after, at: positions, channels: Array(0..<(form.groups * form.outputs)))
         for index in targets.indices { targets[index] += missing[index] - there[index] }
       }
       for group in 0..<form.groups {
@@ -173,7 +202,7 @@ package struct Reconstruction {
           form.groups == 1
           ? targets
           : positions.indices.flatMap { position in
-            let start = position * channels.count + group * form.outputs
+            let start = (position * form.groups + group) * form.outputs
             return targets[start..<(start + form.outputs)]
           }
         if now.batchCount < Self.validationStep {
@@ -275,22 +304,36 @@ package struct Reconstruction {
     changes.append(.constant(value, tensor))
   }
 
+  private mutating func store(_ rounding: QuantizedConstant.Rounding, as value: ValueID) {
+    now.setTensor(of: value, to: rounding.tensor)
+    changes += rounding.constants.map { .constant($0.value, $0.tensor) }
+  }
+
   private mutating func setBias(
-    of fittable: FittableLayer, to elements: [Float], _ type: ElementType
+    of fittable: FittableLayer, to elements: [Float], _ type: ElementType,
+    scaleFactors: [Float] = [1]
   ) {
     switch fittable.bias {
     case .impossible: break
     case .constant(let value):
-      let old = now.graph[value].constant!
-      set(value, to: Tensor(rounding: elements, to: old.elementType, shape: old.shape))
+      let tensor = fittable.bias(elements, replacing: now.graph[value].constant!)
+      guard let quantized = quantized[value] else {
+        set(value, to: tensor)
+        return
+      }
+      let rounding =
+        quantized.isBias
+        ? quantized.rounding(tensor.floats, scaleFactors: scaleFactors)
+        : quantized.rounding(tensor.floats)
+      if let rounding { store(rounding, as: value) }
     case .absent(let operand):
       let name = now.graph[fittable.layer.weight].name + ".bias"
-      let tensor = Tensor(rounding: elements, to: type, shape: [elements.count])
+      let tensor = fittable.newBias(elements, type)
       now.setOperand(operand, of: fittable.layer.node, named: name, to: tensor)
       changes.append(
         .operand(
           operand, of: fittable.layer.node, named: name, tensor,
-          channels: Axis(fittable.layer.result, fittable.layer.resultAxis)))
+          channels: fittable.biasChannels))
     }
   }
 }

@@ -15,18 +15,20 @@ package enum SymmetricFit {
     of graph: Graph, keeping kept: [Axis: [Int]], _ statistics: LayerStatistics
   ) -> [Reconstruction.Change] {
     statistics.entries.flatMap { layer, moments -> [Reconstruction.Change] in
-      guard let axis = layer.layer.inputAxis, let stays = kept[Axis(layer.layer.weight, axis)],
-        stays.count < layer.form.inputs,
+      guard
+        let axis = layer.form.inputAxes.first(where: {
+          kept[Axis(layer.layer.weight, $0)] != nil
+        }), let stays = kept[Axis(layer.layer.weight, axis)],
         let weight = graph.value(layer.layer.weight)?.constant
       else { return [] }
       let form = layer.form
+      let places = form.rowElements(alongInput: axis)
+      guard stays.count < places.count else { return [] }
       let consumer = ChannelConsumer(
         layer: layer, moments: moments, matrix: form.matrix(of: weight, group: 0).map(Double.init),
-        places: (0..<form.inputs).map { index in
-          (0..<form.taps).map { index * form.taps + $0 }
-        })
+        places: places)
       let staying = Set(stays)
-      let ranking = (0..<form.inputs).filter { !staying.contains($0) } + stays
+      let ranking = places.indices.filter { !staying.contains($0) } + stays
       guard let matrix = NestedFit(consumer, ranking: ranking)?.matrix(keeping: stays.count) else {
         return []
       }
@@ -56,17 +58,14 @@ package enum SymmetricFit {
     switch layer.bias {
     case .impossible: return [new]
     case .constant(let value):
-      let old = graph[value].constant!
-      return [
-        new, .constant(value, Tensor(rounding: biases, to: old.elementType, shape: old.shape)),
-      ]
+      return [new, .constant(value, layer.bias(biases, replacing: graph[value].constant!))]
     case .absent(let operand):
-      let tensor = Tensor(rounding: biases, to: weight.elementType, shape: [biases.count])
+      let tensor = layer.newBias(biases, weight.elementType)
       return [
         new,
         .operand(
           operand, of: layer.layer.node, named: graph[layer.layer.weight].name + ".bias", tensor,
-          channels: Axis(layer.layer.result, layer.layer.resultAxis)),
+          channels: layer.biasChannels),
       ]
     }
   }

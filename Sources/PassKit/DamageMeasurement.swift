@@ -198,14 +198,19 @@ package struct DamageMeasurement: Sendable {
     }
     change.perform(on: &cut)
     for bias in newBiases {
-      let axis = Axis(bias.layer.layer.weight, bias.layer.layer.outputAxis)
-      let elements = kept[axis].map { $0.map { bias.elements[$0] } } ?? bias.elements
-      let (node, weight) = (bias.layer.layer.node, bias.layer.layer.weight)
-      let type = graph[weight].constant!.elementType
-      let added = cut.build(before: node, stem: cut[weight].name) {
-        $0.addConstant(Tensor(rounding: elements, to: type, shape: [elements.count]), "bias")
+      let layer = bias.layer.layer
+      let axis = Axis(layer.weight, layer.outputAxis)
+      var tensor = bias.tensor
+      if let own = kept[axis], let count = graph[layer.weight].constant?.shape[axis.index] {
+        let last = tensor.rank - 1
+        let blocks = tensor.shape[last] / max(1, count)
+        tensor = tensor.keeping(
+          BiasForm.indices(of: own, count: count, blocks: blocks), alongAxis: last)
       }
-      cut.setInput(bias.operand, of: node, to: added)
+      let added = cut.build(before: layer.node, stem: cut[layer.weight].name) {
+        $0.addConstant(tensor, "bias")
+      }
+      cut.setInput(bias.operand, of: layer.node, to: added)
     }
     return cut
   }
@@ -214,7 +219,7 @@ package struct DamageMeasurement: Sendable {
   private struct NewBias {
     let layer: FittableLayer
     let operand: Int
-    let elements: [Float]
+    let tensor: Tensor
   }
 
   /// Replaces the weights of a layer, and its bias where it has one; else gives the bias that it needs.
@@ -241,11 +246,11 @@ package struct DamageMeasurement: Sendable {
     }
     switch layer.bias {
     case .constant(let value):
-      let old = graph[value].constant!
-      graph.setTensor(
-        of: value, to: Tensor(rounding: biases, to: old.elementType, shape: old.shape))
+      graph.setTensor(of: value, to: layer.bias(biases, replacing: graph[value].constant!))
       return nil
-    case .absent(let operand): return NewBias(layer: layer, operand: operand, elements: biases)
+    case .absent(let operand):
+      return NewBias(
+        layer: layer, operand: operand, tensor: layer.newBias(biases, weight.elementType))
     case .impossible: return nil
     }
   }

@@ -82,10 +82,11 @@ package struct ReselectableGroup: Sendable {
   private static func layer(
     _ node: NodeID, reading mask: MaskNode, _ graph: Graph, _ facts: GraphFacts
   ) -> FittableLayer? {
-    let layers = LinearLayer.layers(of: node, graph, facts)
-    guard layers.count == 1, layers[0].data == graph[mask.node].outputs[0],
-      let layer = FittableLayer(layers[0], graph, facts), layer.form.rowLength <= lengthLimit,
-      layer.form.groups == 1 || layer.form.inputs == 1
+    guard let layer = FittableLayer(node, graph, facts),
+      layer.layer.data == graph[mask.node].outputs[0], layer.form.rowLength <= lengthLimit,
+      layer.form.inputs == 1
+        || layer.form.groups == 1 && layer.form.inputAxes.count == 1
+          && layer.layer.dataAxis == mask.axis.index
     else { return nil }
     return layer
   }

@@ -3,6 +3,7 @@ import PrunecCoupling
 import PrunecGraphIR
 import PrunecONNXText
 import PrunecSemantics
+import PrunecTensors
 import Testing
 
 @Suite struct FittableLayerTests {
@@ -40,6 +41,26 @@ import Testing
     }
     #expect(operand == 2)
     #expect(layer.map { graph[$0.result].name } == "h")
+  }
+
+  /// The gates' bias is the first half of each direction's row; a missing one may be given.
+  @Test func theBiasOfARecurrentLayer() throws {
+    let text =
+      "main (float[5,N,3] x) => (float[] y) <float[1,6,3] w = {...}, float[1,6,6] r = {...}"
+    let (graph, given) = try layer(
+      text.replacing("N", with: "2")
+        + ", float[1,12] b = {1,2,3,4,5,6,7,8,9,10,11,12}> { y = RNN (x, w, r, b) }")
+    let known = try #require(given)
+    #expect(known.biasElements(graph) == [1, 2, 3, 4, 5, 6])
+    let value = try #require(graph.value(named: "b"))
+    let changed = known.bias([0, 0, 0, 0, 0, 1], replacing: graph[value].constant!)
+    #expect(changed.floats == [0, 0, 0, 0, 0, 1, 7, 8, 9, 10, 11, 12])
+    let missing = try layer(text.replacing("N", with: "2") + "> { y = RNN (x, w, r) }").layer
+    guard case .absent(operand: 3)? = missing?.bias else {
+      Issue.record("no place for a bias")
+      return
+    }
+    #expect(missing?.newBias([1, 2, 3, 4, 5, 6], .float32).shape == [1, 12])
   }
 
   @Test(arguments: [

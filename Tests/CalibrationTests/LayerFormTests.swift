@@ -1,3 +1,4 @@
+import Foundation
 import PrunecCalibration
 import PrunecCoupling
 import PrunecGraphIR
@@ -15,6 +16,16 @@ import Testing
       "float[7,6] x) => (float[N,4] y) <float[4,6] w = {...}, float[4] b = {...}",
     "h = MatMul (x, w) y = Add (b, h)":
       "float[2,5,6] x) => (float[N,M,4] y) <float[6,4] w = {...}, float[1,4] b = {...}",
+    "y = Einsum <equation = \"btd,df->btf\"> (x, w)":
+      "float[2,5,6] x) => (float[] y) <float[6,4] w = {...}",
+    "y = Einsum <equation = \"btd,dhk->bhtk\"> (x, w)":
+      "float[2,5,6] x) => (float[] y) <float[6,4,3] w = {...}",
+    "y = Einsum <equation = \"khd,bdth->tkb\"> (w, x)":
+      "float[2,3,5,4] x) => (float[] y) <float[2,4,3] w = {...}",
+    "y = Einsum <equation = \"bdt,hdk->tkhb\"> (x, w)":
+      "float[2,3,5] x) => (float[] y) <float[2,3,4] w = {...}",
+    "h = Einsum <equation = \"bthd,hdmn->btmn\"> (x, w) y = Add (h, b)":
+      "float[2,5,4,3] x) => (float[] y) <float[4,3,2,5] w = {...}, float[2,5] b = {...}",
   ]
 
   /// Convolutions of every kind, made at random: `dimensions`, seed.
@@ -87,9 +98,8 @@ import Testing
   @Test(arguments: 0..<10)
   func matricesThatArePutBackAreTheWeight(seed: Int) throws {
     for text in [
-      Self.convolution(2, transposed: seed % 2 == 0, seed: UInt64(seed)),
-      "main (\(Self.products["y = MatMul (x, w)"]!)> { y = MatMul (x, w) }",
-    ] {
+      Self.convolution(2, transposed: seed % 2 == 0, seed: UInt64(seed))
+    ] + Self.products.map({ "main (\($0.value)> { \($0.key) }" }) + Self.recurrent {
       let layer = try LayerCase(text)
       var elements = [Float](repeating: .nan, count: layer.weight.count)
       for group in 0..<layer.form.groups {
@@ -100,7 +110,36 @@ import Testing
     }
   }
 
+  private static let recurrent = [
+    "main (float[5,2,3] x) => (float[] y) <float[1,6,3] w = {...}, float[1,6,6] r = {...}, float[1,12] b = {...}> { y = RNN (x, w, r, b) }",
+    "main (float[5,2,3] x) => (float[] y) <float[2,12,3] w = {...}, float[2,12,3] r = {...}> { y = LSTM <direction = \"bidirectional\"> (x, w, r) }",
+  ]
+
+  /// Without a state from before, a plain recurrent layer's first step is a function of the products.
+  @Test func rowsOfARecurrentLayerMakeItsGatesArguments() throws {
+    let layer = try LayerCase(Self.recurrent[0])
+    let other = layer.graph[try #require(layer.graph.value(named: "b"))].constant!.floats[6...]
+    let count = layer.form.positionCount(data: layer.data.shape, result: layer.result.shape)
+    #expect(count == 10 && layer.form.outputs == 6)
+    let products = layer.product(at: [0, 1])
+    let results = products.enumerated().map { tanh($1 + other[6 + $0 % 6]) }
+    #expect(areClose(Array(layer.result.floats[0..<12]), results))
+  }
+
+  @Test func elementsOfARowThatMeetAnInput() throws {
+    let layer = try LayerCase(
+      """
+      main (float[2,5,2,3] x) => (float[] y) <float[2,3,4] w = {...}>
+      { y = Einsum <equation = "bthd,hdm->btm"> (x, w) }
+      """)
+    #expect(layer.form.inputAxes == [0, 1])
+    #expect(layer.form.rowElements(alongInput: 0) == [[0, 1, 2], [3, 4, 5]])
+    #expect(layer.form.rowElements(alongInput: 1) == [[0, 3], [1, 4], [2, 5]])
+  }
+
   @Test(arguments: [
+    "float[2,5,6] x) => (float[] y) <float[2,6,4] w = {...}> { y = Einsum <equation = \"btd,bdf->btf\"> (x, w)",
+    "float[5,2,3] x) => (float[] y) <float[1,6,3] w = {...}, float[1,6,6] r = {...}, int32[2] n = {5, 3}> { y = RNN (x, w, r, , n)",
     "float[6,7] x) => (float[] y) <float[6,4] w = {...}> { y = Gemm <transA = 1> (x, w)",
     "float[7,6] x) => (float[] y) <float[6,4] w = {...}> { y = Gemm <alpha = 2.0> (x, w)",
     "float[6] x) => (float[] y) <float[6,4] w = {...}> { y = MatMul (x, w)",

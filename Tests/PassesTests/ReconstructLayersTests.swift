@@ -82,6 +82,45 @@ import Testing
       h = MatMul (x, a) n = LayerNormalization (h, s, b) m = MatMul (n, c) g = Relu (m) y = MatMul (g, d)
     }
     """,
+    "lstm": """
+    main (float[5,N,6] x) => (float[] y)
+    <float[6,16] a = {...}, float[1,32,16] w = {...}, float[1,32,8] r = {...}, float[1,64] b = {...}, float[8,3] c = {...}>
+    {
+      h = MatMul (x, a) t = Relu (h) s = LSTM <hidden_size = 8> (t, w, r, b) y = MatMul (s, c)
+    }
+    """,
+    "bidirectional-gru": """
+    main (float[N,5,6] x) => (float[] y)
+    <float[6,16] a = {...}, float[2,18,16] w = {...}, float[2,18,6] r = {...}, float[6,3] c = {...}>
+    {
+      h = MatMul (x, a) t = Relu (h) u = Transpose <perm = [1, 0, 2]> (t)
+      s = GRU <hidden_size = 6, direction = "bidirectional", linear_before_reset = 1> (u, w, r) y = MatMul (s, c)
+    }
+    """,
+    "stacked-rnn": """
+    main (float[5,N,6] x) => (float[] y)
+    <float[1,12,6] w1 = {...}, float[1,12,12] r1 = {...}, int64[1] axis = {1},
+     float[1,10,12] w2 = {...}, float[1,10,10] r2 = {...}, float[1,20] b2 = {...}, float[10,3] c = {...}>
+    {
+      s1 = RNN <hidden_size = 12> (x, w1, r1) t = Squeeze (s1, axis)
+      s2 = RNN <hidden_size = 10> (t, w2, r2, b2) y = MatMul (s2, c)
+    }
+    """,
+    "einsum": """
+    main (float[N,5,6] x) => (float[] y)
+    <float[6,16] a = {...}, float[16,4,6] q = {...}, float[4,6] b = {...}, float[4,6,10] o = {...}, float[3,10] d = {...}>
+    {
+      h = MatMul (x, a) r = Relu (h) s = Einsum <equation = "btd,dhk->bthk"> (r, q) p = Add (s, b) t = Relu (p)
+      u = Einsum <equation = "bthk,hkm->btm"> (t, o) v = Relu (u) y = Einsum <equation = "nm,btm->bnt"> (d, v)
+    }
+    """,
+    "embedding": """
+    main (int64[N,7] ids) => (float[] y)
+    <float[20,16] table = {...}, float[16,12] c = {...}, float[12] b = {...}, float[12,3] d = {...}>
+    {
+      e = Gather (table, ids) m = MatMul (e, c) p = Add (m, b) g = Relu (p) y = MatMul (g, d)
+    }
+    """,
   ]
 
   private static let mask = "score-channels,mask-channels{ratio=0.5 align=1},"
@@ -93,7 +132,16 @@ import Testing
           (graph[id].name, shape.map { $0.fixedExtent ?? 8 })
         }
       })
-    return try HeldBatches(seeded: graph, count: count, shapes: shapes)
+    let samples = try HeldBatches(seeded: graph, count: count, shapes: shapes)
+    var random = SplitMix64(seed: 7)
+    return HeldBatches(
+      try (0..<count).map { batch in
+        try samples.tensors(ofBatch: batch).map { tensor in
+          guard tensor.elementType == .int64 else { return tensor }
+          let ids = (0..<tensor.count).map { _ in Int64(random.next() % 20) }
+          return Tensor(.int64, shape: tensor.shape, elements: ids)
+        }
+      })
   }
 
   /// Sum of the squared differences of the outputs on all samples.
@@ -299,7 +347,11 @@ import Testing
     let constant = HeldBatches(
       try (0..<4).map { batch in
         try batches.tensors(ofBatch: batch).map {
-          Tensor([Float](repeating: value, count: $0.count), shape: $0.shape)
+          $0.elementType == .int64
+            ? $0
+            : Tensor(
+              rounding: [Float](repeating: value, count: $0.count),
+              to: $0.elementType, shape: $0.shape)
         }
       })
     let run = try PassRun(
