@@ -110,6 +110,28 @@ import Testing
     #expect(try tensor("w", run.graph).integers.allSatisfy { abs($0) <= 120 })
   }
 
+  /// A quantised scale of a normalization is no weight of a layer, and stays.
+  @Test func normalizationsStay() throws {
+    let model = try model(
+      """
+      main (float[N,4,7,7] x) => (float[] y)
+      <
+        float[12,4,1,1] a = {...}, int8[8,12,1,1] w = {...}, float s = {0.004}, int8[8] k = {9,8,7,6,5,4,3,2}, float t = {0.1},
+        float[8] b = {...}, float[3,8,1,1] c = {...}
+      >
+      {
+        h = Conv (x, a) r = Relu (h) wd = DequantizeLinear (w, s) g = Conv (r, wd)
+        kd = DequantizeLinear (k, t) n = InstanceNormalization (g, kd, b) y = Conv (n, c)
+      }
+      """)
+    let run = try PassRun(
+      Self.mask + "reconstruct-layers,shrink-channels", on: model,
+      calibration: try HeldBatches(seeded: model.graph, count: 8))
+    for name in ["k", "t", "b"] {
+      #expect(try tensor(name, run.graph) == tensor(name, model.graph))
+    }
+  }
+
   @Test func aLayerWithoutABiasIsNotGivenOne() throws {
     let text = Self.convolutions
       .replacing(", bd)", with: ")").replacing("bd = DequantizeLinear <axis = 0> (b, t)", with: "")
