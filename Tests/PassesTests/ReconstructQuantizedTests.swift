@@ -31,6 +31,17 @@ import Testing
     <float[6,16] a = {...}, uint8[16,12] w = {...}, float s = {0.004}, uint8 z = {117}, float[12,3] c = {...}>
     { h = MatMul (x, a) r = Relu (h) wd = DequantizeLinear (w, s, z) m = MatMul (r, wd) t = Relu (m) y = MatMul (t, c) }
     """,
+    "one scale, with a bias": """
+    main (float[N,6] x) => (float[] y)
+    <
+      float[6,16] a = {...}, int8[12,16] w = {...}, float s = {0.004}, int8 z = {0}, int32[12] b = {...}, float[1] t = {0.002},
+      int32 q = {0}, float[12,3] c = {...}
+    >
+    {
+      h = MatMul (x, a) r = Relu (h) wd = DequantizeLinear (w, s, z) bd = DequantizeLinear (b, t, q)
+      m = Gemm <transB = 1> (r, wd, bd) u = Relu (m) y = MatMul (u, c)
+    }
+    """,
     "without a zero point": """
     main (float[N,6] x) => (float[] y)
     <float[6,16] a = {...}, int8[16,12] w = {...}, float s = {0.004}, float[12] b = {...}, float[12,3] c = {...}>
