@@ -52,7 +52,7 @@ struct QuantizedConstant: Sendable {
     else { return nil }
     let zeroPoint = node.inputs.count > 2 ? node.inputs[2] : nil
     let zero = zeroPoint.flatMap { graph[$0].constant }
-    guard zeroPoint == nil || zero?.shape == s.shape && zero!.hasData, q.count > 0 else {
+    guard zeroPoint == nil || zero?.count == s.count && zero!.hasData, q.count > 0 else {
       return nil
     }
     if s.count == 1 {

@@ -64,7 +64,11 @@ package struct Reconstruction {
         guard let fittable = FittableLayer(node, now.graph, now.facts), fittable.form.inputs > 1
         else { continue }
         try fit(fittable)
-      } else if let normalization = FittableNormalization(node, now.graph, now.facts) {
+      } else if let normalization = FittableNormalization(node, now.graph, now.facts),
+        [normalization.scale, normalization.bias].allSatisfy({
+          $0.map { quantized[$0] == nil } ?? true
+        })
+      {
         try fit(normalization)
       }
     }
@@ -299,9 +303,20 @@ package struct Reconstruction {
 
   // MARK: Changes
 
-  private mutating func set(_ value: ValueID, to tensor: Tensor) {
-    now.setTensor(of: value, to: tensor)
-    changes.append(.constant(value, tensor))
+  /// Replaces a constant. Where it stands for a quantised bias, the scales of that change by factors.
+  private mutating func set(
+    _ value: ValueID, to tensor: Tensor, scaleFactors: [Float] = [1]
+  ) {
+    guard let quantized = quantized[value] else {
+      now.setTensor(of: value, to: tensor)
+      changes.append(.constant(value, tensor))
+      return
+    }
+    let rounding =
+      quantized.isBias
+      ? quantized.rounding(tensor.floats, scaleFactors: scaleFactors)
+      : quantized.rounding(tensor.floats)
+    if let rounding { store(rounding, as: value) }
   }
 
   private mutating func store(_ rounding: QuantizedConstant.Rounding, as value: ValueID) {
@@ -316,16 +331,9 @@ package struct Reconstruction {
     switch fittable.bias {
     case .impossible: break
     case .constant(let value):
-      let tensor = fittable.bias(elements, replacing: now.graph[value].constant!)
-      guard let quantized = quantized[value] else {
-        set(value, to: tensor)
-        return
-      }
-      let rounding =
-        quantized.isBias
-        ? quantized.rounding(tensor.floats, scaleFactors: scaleFactors)
-        : quantized.rounding(tensor.floats)
-      if let rounding { store(rounding, as: value) }
+      set(
+        value, to: fittable.bias(elements, replacing: now.graph[value].constant!),
+        scaleFactors: scaleFactors)
     case .absent(let operand):
       let name = now.graph[fittable.layer.weight].name + ".bias"
       let tensor = fittable.newBias(elements, type)

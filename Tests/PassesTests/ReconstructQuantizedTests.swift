@@ -31,6 +31,17 @@ import Testing
     <float[6,16] a = {...}, uint8[16,12] w = {...}, float s = {0.004}, uint8 z = {117}, float[12,3] c = {...}>
     { h = MatMul (x, a) r = Relu (h) wd = DequantizeLinear (w, s, z) m = MatMul (r, wd) t = Relu (m) y = MatMul (t, c) }
     """,
+    "one scale, with a bias": """
+    main (float[N,6] x) => (float[] y)
+    <
+      float[6,16] a = {...}, int8[12,16] w = {...}, float s = {0.004}, int8 z = {0}, int32[12] b = {...}, float[1] t = {0.002},
+      int32 q = {0}, float[12,3] c = {...}
+    >
+    {
+      h = MatMul (x, a) r = Relu (h) wd = DequantizeLinear (w, s, z) bd = DequantizeLinear (b, t, q)
+      m = Gemm <transB = 1> (r, wd, bd) u = Relu (m) y = MatMul (u, c)
+    }
+    """,
     "without a zero point": """
     main (float[N,6] x) => (float[] y)
     <float[6,16] a = {...}, int8[16,12] w = {...}, float s = {0.004}, float[12] b = {...}, float[12,3] c = {...}>
@@ -108,6 +119,28 @@ import Testing
     let ratios = zip(try tensor("t", run.graph).floats, try tensor("s", run.graph).floats)
     for (bias, weight) in ratios { #expect(abs(bias / weight - 0.5) < 1e-5) }
     #expect(try tensor("w", run.graph).integers.allSatisfy { abs($0) <= 120 })
+  }
+
+  /// A quantised scale of a normalization is no weight of a layer, and stays.
+  @Test func normalizationsStay() throws {
+    let model = try model(
+      """
+      main (float[N,4,7,7] x) => (float[] y)
+      <
+        float[12,4,1,1] a = {...}, int8[8,12,1,1] w = {...}, float s = {0.004}, int8[8] k = {9,8,7,6,5,4,3,2}, float t = {0.1},
+        float[8] b = {...}, float[3,8,1,1] c = {...}
+      >
+      {
+        h = Conv (x, a) r = Relu (h) wd = DequantizeLinear (w, s) g = Conv (r, wd)
+        kd = DequantizeLinear (k, t) n = InstanceNormalization (g, kd, b) y = Conv (n, c)
+      }
+      """)
+    let run = try PassRun(
+      Self.mask + "reconstruct-layers,shrink-channels", on: model,
+      calibration: try HeldBatches(seeded: model.graph, count: 8))
+    for name in ["k", "t", "b"] {
+      #expect(try tensor(name, run.graph) == tensor(name, model.graph))
+    }
   }
 
   @Test func aLayerWithoutABiasIsNotGivenOne() throws {
