@@ -139,7 +139,10 @@ package struct LayerForm: Sendable {
 
   /// Number of positions at which a layer that reads data of one shape makes a result of another.
   package func positionCount(data: [Int], result: [Int]) -> Int {
-    layout(data: data, result: result, samplesAlong: nil).count
+    if case .contraction(let form) = kind, !makesResult {
+      return form.positionCount(ofData: data)
+    }
+    return positionCount(ofResult: result)
   }
 
   /// Arrangement of samples among the positions at which a layer that reads data of one shape makes a result of another;
