@@ -1,5 +1,4 @@
 import ArgumentParser
-import CPrunecMalloc
 import Foundation
 import PrunecGraphIR
 
@@ -30,7 +29,7 @@ package enum ExitStatus {
 
   /// Parses the arguments, runs the command, and exits with its status.
   package static func run<Command: ParsableCommand>(_ type: Command.Type) -> Never {
-    keepFreedMemory()
+    FreedMemory.keep()
     do {
       var command = try Command.parseAsRoot()
       try command.run()
@@ -51,13 +50,6 @@ package enum ExitStatus {
       if !message.isEmpty { writeError([message]) }
       exit(status == .validationFailure ? 2 : status.rawValue)
     }
-  }
-
-  /// Has the allocator keep blocks of up to 8 MiB that are freed, for the next tensors, where it would give them back to the system
-  /// and take them again page by page: that took a sixth of the time of pruning a ResNet-50 on samples.
-  private static func keepFreedMemory() {
-    mallopt(M_MMAP_THRESHOLD, 8 << 20)
-    mallopt(M_TRIM_THRESHOLD, 1 << 30)
   }
 
   /// Writes lines to standard error.

@@ -21,8 +21,7 @@ final class Memory: @unchecked Sendable {
   ) {
     self.init(
       buffers, offsets: offsets, boxCount: boxCount, weights: weights,
-      arena: UnsafeMutableRawBufferPointer.allocateForVectors(byteCount: max(arenaSize, 64))
-        .baseAddress!, ownsArena: true)
+      arena: .allocate(byteCount: max(arenaSize, 64), alignment: 64), ownsArena: true)
   }
 
   /// Memory in an arena that may belong to somebody else, who keeps it.

@@ -17,7 +17,7 @@ public final class TensorStorage: @unchecked Sendable {
 
   /// Allocates `byteCount` bytes, aligned for any vector type and zeroed.
   public init(zeroed byteCount: Int) {
-    let memory = UnsafeMutableRawBufferPointer.allocateForVectors(byteCount: byteCount)
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
     if byteCount > 0 { memset(memory.baseAddress!, 0, byteCount) }
     bytes = UnsafeRawBufferPointer(memory)
     isWritable = true
@@ -26,7 +26,7 @@ public final class TensorStorage: @unchecked Sendable {
 
   /// Allocates `byteCount` bytes and lets `initialize` write every one of them.
   public init(byteCount: Int, initialize: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
-    let memory = UnsafeMutableRawBufferPointer.allocateForVectors(byteCount: byteCount)
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
     bytes = UnsafeRawBufferPointer(memory)
     isWritable = true
     owner = nil

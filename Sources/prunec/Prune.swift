@@ -121,7 +121,10 @@ struct Prune: ParsableCommand {
     (pruner.calibration, pruner.heldBack) = (samples?.fit, samples?.heldBack)
     pruner.managerOptions = passes.managerOptions
     pruner.print = PassOptions.printGraph
-    pruner.progress = progress.show
+    pruner.progress = {
+      FreedMemory.giveBack()
+      progress.show($0)
+    }
     pruner.passProgress = progress.advance
     guard let output, !dryRun else {
       let forecast = try LocatedError.at(model) { () throws(CompileError) in
