@@ -10,6 +10,9 @@ import subprocess
 import tempfile
 import unittest
 
+import numpy
+import onnx
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = ROOT / "Fixtures" / "Models"
 # For each model the options to try, which are together all that passes take from a command line. But where they say
@@ -40,6 +43,8 @@ MEASURED = ["--latency", "0.8", "--threads", "1"]
 MEASURED_BY_COMMAND = [
     "--latency", "0.8", "--measure", "wc -c < {model} # \"a\\b\"", "--device", "a file"]
 WITHOUT_SAMPLES = ["--compensate", "merge"]
+# Beside a pipeline the data that it names are given again.
+WITH_DATA = [["--calibration", "samples.npz", "--samples", "100"], ["--stats", "samples.stats"]]
 
 
 def run(program, *arguments):
@@ -77,6 +82,25 @@ class PrintedPipelineTests(unittest.TestCase):
         run("PRUNEC_OPT", model, "--passes", pipeline, "-o", folder / "c.onnx")
         self.assertEqual((folder / "c.onnx").read_bytes(), by_options[0])
 
+    def test_same_bytes_with_data(self):
+        model = MODELS / "lenet300.onnx"
+        shape = [d.dim_value or 160
+                 for d in onnx.load(model).graph.input[0].type.tensor_type.shape.dim]
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            samples = numpy.random.default_rng(1).standard_normal(shape, numpy.float32)
+            numpy.savez(folder / "samples.npz", samples)
+            run("PRUNEC", "calibrate", model, "--calibration", folder / "samples.npz",
+                "-o", folder / "samples.stats")
+            for options in WITH_DATA:
+                options = [folder / text if "." in text else text for text in options]
+                with self.subTest(options=options):
+                    pipeline = run("PRUNEC", model, *options, "--print-pipeline").strip()
+                    for tag, more in (("a", []), ("b", ["--pipeline", pipeline])):
+                        run("PRUNEC", model, "-q", "-o", folder / f"{tag}.onnx", *options, *more)
+                    self.assertEqual(
+                        *((folder / f"{tag}.onnx").read_bytes() for tag in ("a", "b")))
+
     def test_times_are_printed_as_they_are_read(self):
         model = MODELS / "lenet300.onnx"
         for time in ("0.8", "4ms", "12.5us", "0.1s"):
@@ -96,7 +120,8 @@ class PrintedPipelineTests(unittest.TestCase):
 
     def test_every_option_is_tried(self):
         tried = {
-            option for variants in [*CASES.values(), [MEASURED, MEASURED_BY_COMMAND]] for options in variants
+            option for variants in [*CASES.values(), WITH_DATA, [MEASURED, MEASURED_BY_COMMAND]]
+            for options in variants
             for option in options if option.startswith("--")}
         keys = set(re.findall(r"^  ([a-z-]+)=", run("PRUNEC_OPT", "--help-passes"), re.MULTILINE))
         options = set(re.findall(r"(--[a-z-]+) <", run("PRUNEC", "prune", "--help")))
