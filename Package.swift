@@ -124,7 +124,7 @@ let package = Package(
         "PrunecONNXText", "PrunecONNXFormat", "PrunecSemantics", "PrunecDataSets",
         "PrunecSelection", "PrunecPassKit", "PrunecPasses",
       ]),
-    // What the library product offers, by one import.
+    // Umbrella of the library product: one import offers all of its modules.
     .target(
       name: "PrunecKit",
       dependencies: [

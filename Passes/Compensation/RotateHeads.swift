@@ -112,7 +112,7 @@ package struct RotateHeads: Pass {
       Self.turnOutputs(of: mixing.value, values, by: toValue, &graph)
       for output in outputs {
         Self.turnInputs(of: mixing.output, output.inputs, by: back, &graph)
-        // What the projection reads has been turned with the values.
+        // The projection's inputs have been turned with the values.
         context.statistics?.turnInputs(of: mixing.output.layer.node, output.inputs, by: toValue)
       }
       scores.append(turn.values)
@@ -130,7 +130,7 @@ package struct RotateHeads: Pass {
     let order = (0..<size).reversed()
     let values = order.map { max(0, eigen.values[$0]) }
     let sum = max(values.reduce(0, +), .leastNormalMagnitude)
-    // Which of two opposite vectors is found must not hang on rounding.
+    // The choice between two opposite vectors must not hang on rounding.
     let vectors = order.flatMap { row -> [Double] in
       let vector = eigen.vectors[(row * size)..<((row + 1) * size)]
       let largest = vector.max { abs($0) < abs($1) } ?? 0

@@ -178,7 +178,7 @@ package struct MaskChannels: Pass {
         notes: ["say --calibration FILE"])
     }
     let removed = try removed(graph, facts, coupling, selection, &context)
-    // What has been measured is about the graph without masks.
+    // Damage was measured on the graph without masks.
     context.damage = nil
     let kept = coupling.keptIndices(removing: removed)
     let places = MaskPlace.all(in: graph, facts, kept)

@@ -119,21 +119,26 @@ struct ContractionForm: Sendable {
     return elements
   }
 
+  /// Axes of data that are not summed over: the positions of rows lie along them.
+  private func positionAxes(ofData shape: [Int]) -> [Int] {
+    shape.indices.filter { !dataAxes.contains($0) }
+  }
+
   /// Number of rows of data.
   func positionCount(ofData shape: [Int]) -> Int {
-    shape.indices.reduce(1) { dataAxes.contains($1) ? $0 : $0 * shape[$1] }
+    positionAxes(ofData: shape).reduce(1) { $0 * shape[$1] }
   }
 
   /// Arrangement of samples along an axis of data among the positions.
   func layout(ofData shape: [Int], samplesAlong axis: Int?) -> SamplePositions.Layout {
-    let axes = shape.indices.filter { !dataAxes.contains($0) }
+    let axes = positionAxes(ofData: shape)
     return SamplePositions.Layout(
       extents: axes.map { shape[$0] }, axis: axis.flatMap { axes.firstIndex(of: $0) })
   }
 
   /// The rows at some positions.
   func rows(of data: Tensor, at positions: [Int]) -> [Float] {
-    let axes = data.shape.indices.filter { !dataAxes.contains($0) }
+    let axes = positionAxes(ofData: data.shape)
     return data.withFloats {
       $0.gathered(
         Self.offsets(of: positions, along: axes, of: data.shape),

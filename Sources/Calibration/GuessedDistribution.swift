@@ -57,7 +57,7 @@ extension SyntheticSamples.Distribution {
     return tensor.floats.reduce(0, +) / Float(tensor.count)
   }
 
-  /// What elementwise nodes make of an input: `scale x + shift`.
+  /// Line that elementwise nodes compute of an input: `scale x + shift`.
   private struct Line {
     var scale: Float = 1
     var shift: Float = 0

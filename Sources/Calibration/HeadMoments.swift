@@ -85,7 +85,7 @@ package struct HeadMoments: Sendable {
       progress?(Double(place) / Double(nodes.count))
       try run.advance(past: node)
       for batch in 0..<run.batchCount {
-        // What fills up a batch of fixed size does not count.
+        // Samples that fill up a batch of fixed size do not count.
         let share = (batches.sampleCount(ofBatch: batch), extents[batch])
         for index in matching { try add(matching: index, results, run, batch, share, products) }
         for index in mixing { try add(mixing: index, run, batch, share, products) }

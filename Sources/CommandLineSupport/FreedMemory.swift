@@ -1,6 +1,6 @@
 import CPrunecMalloc
 
-/// What the allocator does with blocks that are freed.
+/// Policy of the allocator for blocks that are freed.
 package enum FreedMemory {
   /// Has the allocator keep them for the next tensors, where it would give large ones back to the system and take them again page by
   /// page. Writing 100 MiB that are new takes 105 ms, writing 100 MiB that were used before 9 ms.

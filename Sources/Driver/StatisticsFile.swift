@@ -15,7 +15,7 @@ import PrunecTensors
 package struct StatisticsFile: Sendable {
   static let (format, version) = ("prunec statistics", 1)
 
-  /// What is in a file.
+  /// Contents of a file.
   package enum Contents: Sendable {
     case sums(StatisticsSums)
     case damage(StoredDamage, samples: [UInt64])
@@ -134,14 +134,6 @@ package struct StatisticsFile: Sendable {
       fingerprint.add(tensor)
     }
     return fingerprint.value
-  }
-}
-
-extension UInt64 {
-  /// In sixteen hexadecimal digits.
-  fileprivate var hexadecimal: String {
-    let digits = String(self, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
   }
 }
 

@@ -7,15 +7,15 @@ package struct StoredDamage: Sendable {
   /// One group's measurements.
   package struct Group: Sendable {
     /// Its place among the groups of the model.
-    public let index: Int
-    public let name: String
-    public let count: Int
+    package let index: Int
+    package let name: String
+    package let count: Int
     /// Numbers of channels kept, decreasing, without all of them.
-    public var kept: [Int]
+    package var kept: [Int]
     /// For each of them the sum over the samples of the divergence.
-    public var sums: [Double]
+    package var sums: [Double]
 
-    public init(index: Int, name: String, count: Int, kept: [Int], sums: [Double]) {
+    package init(index: Int, name: String, count: Int, kept: [Int], sums: [Double]) {
       (self.index, self.name, self.count) = (index, name, count)
       (self.kept, self.sums) = (kept, sums)
     }
@@ -39,7 +39,7 @@ package struct StoredDamage: Sendable {
     (self.fractions, self.sampleCount, self.groups) = (fractions, sampleCount, groups)
   }
 
-  /// What has been measured of a coupling's groups.
+  /// Damage that has been measured of a coupling's groups.
   package init(
     _ table: DamageTable, _ coupling: CouplingAnalysis, statistics: [UInt64], criterion: String,
     effort: Effort
@@ -56,7 +56,7 @@ package struct StoredDamage: Sendable {
       sampleCount: table.sampleCount, groups: groups)
   }
 
-  /// What differs from another part's measurement, in words; `nil` where the two can be added.
+  /// Difference from another part's measurement, in words; `nil` where the two can be added.
   package func difference(from other: StoredDamage) -> String? {
     if statistics != other.statistics { return "it was measured with other statistics" }
     if criterion != other.criterion { return "criterion is \(criterion), not \(other.criterion)" }

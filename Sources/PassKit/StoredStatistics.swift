@@ -15,19 +15,19 @@ package struct StoredStatistics: Sendable {
 
   /// Options of the collection that all parts have in common.
   package struct Settings: Hashable, Codable, Sendable {
-    public let direction: String
-    public let rows: Int
+    package let direction: String
+    package let rows: Int
     /// Number of samples that the rows are shared out among.
-    public let samples: Int
-    public let seed: Int
+    package let samples: Int
+    package let seed: Int
 
-    public init(direction: SplitDirection, rows: Int, samples: Int, seed: Int) {
+    package init(direction: SplitDirection, rows: Int, samples: Int, seed: Int) {
       self.direction = direction.rawValue
       (self.rows, self.samples, self.seed) = (rows, samples, seed)
     }
 
-    /// What differs from other settings, in words; `nil` where nothing does.
-    public func difference(from other: Settings) -> String? {
+    /// Difference from other settings, in words; `nil` where there is none.
+    package func difference(from other: Settings) -> String? {
       let all: [(String, String, String)] = [
         ("direction", direction, other.direction), ("rows", "\(rows)", "\(other.rows)"),
         ("samples", "\(samples)", "\(other.samples)"), ("seed", "\(seed)", "\(other.seed)"),
@@ -38,12 +38,12 @@ package struct StoredStatistics: Sendable {
 
   /// A file's part.
   package struct Part: Sendable {
-    public let file: String
+    package let file: String
     /// The checksum of the file, by which it is known.
-    public let checksum: UInt64
-    public let sampleCount: Int
+    package let checksum: UInt64
+    package let sampleCount: Int
 
-    public init(file: String, checksum: UInt64, sampleCount: Int) {
+    package init(file: String, checksum: UInt64, sampleCount: Int) {
       (self.file, self.checksum, self.sampleCount) = (file, checksum, sampleCount)
     }
   }

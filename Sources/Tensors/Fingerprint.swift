@@ -8,10 +8,7 @@ public struct Fingerprint: Sendable {
   public init() {}
 
   /// The value in sixteen hexadecimal digits.
-  public var text: String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
+  public var text: String { value.hexadecimal }
 
   /// Adds the extents and the elements of a tensor.
   public mutating func add(_ tensor: Tensor) {
@@ -36,5 +33,13 @@ public struct Fingerprint: Sendable {
   public mutating func add(_ word: UInt64) {
     value = (value ^ word) &* 0x0000_0100_0000_01B3
     value ^= value >> 32
+  }
+}
+
+extension UInt64 {
+  /// The number in sixteen hexadecimal digits.
+  package var hexadecimal: String {
+    let digits = String(self, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
   }
 }

@@ -30,7 +30,7 @@ public enum MemoryLimit {
   public static var available: Int {
     let (virtual, resident) = inUse
     var limit = rlimit()
-    // What is not asked for needs some, too.
+    // Small allocations, which do not ask, need some, too.
     let usable = bytes - bytes / reserve
     guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0,
       limit.rlim_cur < rlim_t(Int.max)
