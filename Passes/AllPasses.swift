@@ -14,6 +14,7 @@ public let allPasses = PassRegistry(
     EliminateDeadNodes.self,
     FoldBatchNorm.self,
     CoupleChannels.self,
+    SeekClasses.self,
     CollectStatistics.self,
     RotateHeads.self,
     ScoreChannels.self,

@@ -35,6 +35,8 @@ import PrunecTensors
 /// 2. the layer is a convolution, transposed or not, and not depthwise, a matrix product, an Einsum of an activation with the
 ///    weight, or the part of an LSTM, GRU or RNN that reads its input, whose sequences are of equal length;
 /// 3. its result, or of recurrent layers what it reads, is there in the original, too.
+/// Samples that are made up differ from real ones, so that fits to them are pulled towards the old weights by `ridge` at least.
+///
 /// A fit that is no better than the old weights on samples that it has not seen is left out.
 package struct ReconstructLayers: Pass {
   package static let name = "reconstruct-layers"
@@ -51,20 +53,27 @@ package struct ReconstructLayers: Pass {
   package static let reselect = PassOption(
     "reselect", .bool, default: true, valueName: "flag",
     help: "Choose channels that one layer alone reads anew, by what it reads in the small network.")
+  package static let ridge = PassOption(
+    "ridge", .number(in: 0...1e6), default: 0, valueName: "strength",
+    help:
+      "Least strength of the pull towards the old weights, relative to the mean square of what a layer reads."
+  )
   package static let options: [any PassOptionDescription] = [
-    CalibrationSets.option, rows, Self.seed, Self.reselect,
+    CalibrationSets.option, rows, Self.seed, Self.reselect, ridge,
   ]
 
   private let data: String
   private let rowLimit: Int
   private let seed: Int
   private let reselects: Bool
+  private let leastRidge: Double
 
   package init(options: inout OptionReader) throws(CompileError) {
     data = try options.value(CalibrationSets.option)
     rowLimit = try options.value(Self.rows)
     seed = try options.value(Self.seed)
     reselects = try options.value(Self.reselect)
+    leastRidge = try options.value(Self.ridge)
   }
 
   package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -82,7 +91,7 @@ package struct ReconstructLayers: Pass {
     var reconstruction = try Reconstruction(
       original: reference, small: small,
       kept: context.keptOfUnmasked.cut(to: plan.cut.kept), batches, rowLimit: rowLimit,
-      seed: UInt64(seed))
+      leastRidge: leastRidge, seed: UInt64(seed))
     for group in groups {
       reconstruction.selections[group.consumer] = Reconstruction.Selection(
         indices: group.indices, kept: group.kept)

@@ -55,10 +55,11 @@ package struct LinearFit: Sendable {
     return LinearFit(matrix: matrix, bias: hasBias ? bias(matrix, moments) : nil)
   }
 
-  /// The fit to both sets of rows, with a strength that is chosen on the second where rows are few; `prior` with its best bias
+  /// The fit to both sets of rows, with a strength, `leastStrength` or more, that is chosen on the second; `prior` with its best bias
   /// where that is no worse there, and as it is where there are no rows to fit to or to judge by.
   package static func validated(
-    fit: Moments, validation: Moments, prior: [Double], priorBias: [Double]?
+    fit: Moments, validation: Moments, prior: [Double], priorBias: [Double]?,
+    leastStrength: Double = 0
   ) -> LinearFit {
     let hasBias = priorBias != nil
     guard fit.count > 0, validation.count > 0 else {
@@ -75,7 +76,8 @@ package struct LinearFit: Sendable {
       least = centredError
       best = LinearFit(matrix: prior, bias: hasBias ? bias(prior, both) : nil)
     }
-    let candidates = isPlenty ? [1e-4, 1e-3, 1e-2, 0.1] : strengths
+    let usual = isPlenty ? [1e-4, 1e-3, 1e-2, 0.1] : strengths
+    let candidates = Set(usual.map { max($0, leastStrength) }).sorted()
     let covariances = Covariances(fit, isCentred: hasBias)
     let errors = concurrentMap(candidates) { strength in
       ridge(fit, covariances, prior: prior, strength: strength, hasBias: hasBias)

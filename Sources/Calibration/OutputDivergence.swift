@@ -40,15 +40,15 @@ package struct OutputDivergence: Sendable {
     let share =
       before.shape.first.map { $0 > 0 ? min(1, Double(samples) / Double($0)) : 1 } ?? 1
     let (p, q) = (before.floats, now.floats)
-    let isVector = before.rank >= 2 && before.shape[2...].allSatisfy { $0 == 1 }
-    let classes = isVector ? before.shape[1] : (before.shape.last ?? 1)
+    let scored = ClassScores.classCount(ofShape: before.shape)
+    let classes = scored ?? before.shape.last ?? 1
     let count = max(1, Int(Double(p.count / max(1, classes)) * share))
-    if classes > 1, Self.areProbabilities(p, classes) {
+    if classes > 1, ClassScores.areProbabilities(p, classes) {
       return meanOfRows(count, classes, p, q) { Self.divergence(of: $0, from: $1) }
     }
-    if isVector, classes > 1 {
+    if scored != nil {
       return meanOfRows(count, classes, p, q) {
-        Self.divergence(of: Self.softmax($0), from: Self.softmax($1))
+        Self.divergence(of: ClassScores.softmax($0), from: ClassScores.softmax($1))
       }
     }
     return Self.relativeChange(q, p)
@@ -71,22 +71,6 @@ package struct OutputDivergence: Sendable {
 
   private static func greatest(_ row: [Double]) -> Int {
     row.indices.reduce(0) { row[$1] > row[$0] ? $1 : $0 }
-  }
-
-  private static func areProbabilities(_ elements: [Float], _ classes: Int) -> Bool {
-    guard elements.allSatisfy({ $0 >= 0 }) else { return false }
-    for start in stride(from: 0, to: elements.count, by: classes) {
-      let sum = elements[start..<(start + classes)].reduce(0, +)
-      if abs(sum - 1) > 1e-2 { return false }
-    }
-    return true
-  }
-
-  private static func softmax(_ row: [Double]) -> [Double] {
-    let greatest = row.max() ?? 0
-    let powers = row.map { exp($0 - greatest) }
-    let sum = powers.reduce(0, +)
-    return powers.map { $0 / sum }
   }
 
   /// `sum p log(p / q)`; infinite where q is no number.

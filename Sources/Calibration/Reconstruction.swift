@@ -31,6 +31,7 @@ package struct Reconstruction {
   private let now: StagedRun
   private let kept: [Axis: [Int]]
   private let rowLimit: Int
+  private let leastRidge: Double
   private let seed: UInt64
   private let products = RowProducts()
   private var changes: [Change] = []
@@ -40,16 +41,17 @@ package struct Reconstruction {
   /// relatively.
   package private(set) var roundings: [(name: String, error: Double)] = []
 
-  /// `small` has been made from `original` by taking out all but `kept`.
+  /// `small` has been made from `original` by taking out all but `kept`. The pull of fits towards the old weights has at least the
+  /// strength `leastRidge` (`LinearFit`).
   package init(
     original: Graph, small: Graph, kept: [Axis: [Int]], _ batches: some CalibrationBatches,
-    rowLimit: Int, seed: UInt64
+    rowLimit: Int, leastRidge: Double, seed: UInt64
   ) throws(CompileError) {
     var small = small
     quantized = QuantizedConstant.unpack(in: &small)
     self.original = try StagedRun(original, batches)
     now = try StagedRun(small, batches)
-    (self.kept, self.rowLimit, self.seed) = (kept, rowLimit, seed)
+    (self.kept, self.rowLimit, self.leastRidge, self.seed) = (kept, rowLimit, leastRidge, seed)
   }
 
   /// Fits all layers. `progress` gets the share that is done.
@@ -100,7 +102,8 @@ package struct Reconstruction {
         isSelecting
         ? selectingFit(fittable, prior, sums)
         : LinearFit.validated(
-          fit: sums.fit, validation: sums.validation, prior: prior.matrix, priorBias: prior.bias)
+          fit: sums.fit, validation: sums.validation, prior: prior.matrix, priorBias: prior.bias,
+          leastStrength: leastRidge)
       let (matrix, bias) = (found.matrix.map(Float.init), found.bias?.map(Float.init))
       // What single precision cannot express is left as it was.
       guard matrix.allSatisfy(\.isFinite), bias?.allSatisfy(\.isFinite) ?? true else { continue }
@@ -159,7 +162,7 @@ package struct Reconstruction {
     let found = LinearFit.validated(
       fit: sums.fit.keeping(inputs: stays), validation: sums.validation.keeping(inputs: stays),
       prior: LinearAlgebra.submatrix(of: prior.matrix, width: length, columns: stays),
-      priorBias: prior.bias)
+      priorBias: prior.bias, leastStrength: leastRidge)
     var matrix = [Double](repeating: 0, count: rows * length)
     for row in 0..<rows {
       for (column, place) in stays.enumerated() {

@@ -25,8 +25,9 @@ public struct SyntheticSamples: CalibrationBatches {
   private struct Input: Sendable {
     let type: ElementType
     let shape: [Int]
-    let isImage: Bool
     let distribution: Distribution
+    /// `nil` for what is no image.
+    let images: SyntheticImages?
     /// Number of rows of the table that integers pick from.
     let rows: Int
   }
@@ -52,14 +53,12 @@ public struct SyntheticSamples: CalibrationBatches {
       else { return nil }
       // What the model fixes, it fixes for all.
       if let first = whole.first, first != batchSize { size = max(1, first) }
-      let isImage =
-        (type.isFloatingPoint || type == .uint8) && whole.count == 4
-        && ((1...4).contains(whole[1]) || (1...4).contains(whole[3]))
+      let distribution =
+        distribution ?? Distribution.guess(ofInput: id, in: graph) ?? Distribution()
       inputs.append(
         Input(
-          type: type, shape: whole, isImage: isImage,
-          distribution: distribution ?? Distribution.guess(ofInput: id, in: graph)
-            ?? Distribution(), rows: Self.rows(pickedBy: id, graph)))
+          type: type, shape: whole, distribution: distribution,
+          images: SyntheticImages(type, whole, distribution), rows: Self.rows(pickedBy: id, graph)))
     }
     guard !inputs.isEmpty else { return nil }
     (self.inputs, samples, self.batchSize) = (inputs, count, size)
@@ -87,10 +86,26 @@ public struct SyntheticSamples: CalibrationBatches {
 
   public func sampleCount(ofBatch index: Int) -> Int { batchSize }
 
+  /// The images that samples consist of; `nil` where they have other parts.
+  var images: SyntheticImages? { inputs.count == 1 ? inputs[0].images : nil }
+
+  /// Scenes of a batch of `images`.
+  func scenes(ofBatch index: Int) -> [Float] {
+    images.map { $0.scenes(seed: seed(ofBatch: index, input: 0)) } ?? []
+  }
+
+  private func seed(ofBatch index: Int, input place: Int) -> UInt64 {
+    seed &+ UInt64(index * inputs.count + place) &* 0x9E37
+  }
+
   public func tensors(ofBatch index: Int) throws(CompileError) -> [Tensor] {
     inputs.enumerated().map { place, input in
-      var generator = SplitMix64(seed: seed &+ UInt64(index * inputs.count + place) &* 0x9E37)
-      if input.isImage { return images(input, &generator) }
+      let seed = seed(ofBatch: index, input: place)
+      if let images = input.images {
+        let scenes = images.scenes(seed: seed)
+        return images.tensor(of: scenes, by: images.standardization(of: scenes))
+      }
+      var generator = SplitMix64(seed: seed)
       let count = input.shape.elementCount
       guard !input.type.isFloatingPoint else {
         let elements = (0..<count).map { _ in
@@ -103,33 +118,5 @@ public struct SyntheticSamples: CalibrationBatches {
       }
       return Tensor(wrapping: numbers, to: input.type, shape: input.shape)
     }
-  }
-
-  private func images(_ input: Input, _ generator: inout SplitMix64) -> Tensor {
-    let isLast = !(1...4).contains(input.shape[1])
-    let (channels, height, width) =
-      isLast
-      ? (input.shape[3], input.shape[1], input.shape[2])
-      : (input.shape[1], input.shape[2], input.shape[3])
-    var leaves = DeadLeaves(seed: generator.next())
-    var elements: [Float] = []
-    for _ in 0..<input.shape[0] {
-      elements += leaves.image(channels: channels, height: height, width: width)
-    }
-    let count = Double(max(1, elements.count))
-    let mean = elements.reduce(0.0) { $0 + Double($1) } / count
-    let variance = elements.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
-    let scale = input.distribution.deviation / Float(max(variance, 1e-12).squareRoot())
-    for index in elements.indices {
-      elements[index] = input.distribution.mean + (elements[index] - Float(mean)) * scale
-    }
-    let shape = [input.shape[0], channels, height, width]
-    let images =
-      input.type.isFloatingPoint
-      ? Tensor(rounding: elements, to: input.type, shape: shape)
-      : Tensor(
-        wrapping: elements.map { Int(min(max($0, 0), 255).rounded()) }, to: input.type, shape: shape
-      )
-    return isLast ? images.transposed([0, 2, 3, 1]) : images
   }
 }

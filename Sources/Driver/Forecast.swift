@@ -75,6 +75,11 @@ extension Pruner {
     var steps: [Forecast.Step] = []
     for record in cut.manager.records {
       switch record.pass {
+      case SeekClasses.name where cut.context.searchRuns > 0:
+        steps.append(
+          step(
+            record.pass, before * Double(cut.context.searchRuns), record.seconds, isEstimate: false)
+        )
       case CollectStatistics.name where !options.stored.statistics:
         steps.append(
           step(record.pass, before * Double(samples), record.seconds, isEstimate: false))

@@ -181,7 +181,13 @@ extension PruneOptions {
       // Another criterion that was asked for has the last word.
       let choice =
         usedCriterion.name == BrainSurgeon().name ? [] : ReconstructLayers.reselect.settings(false)
-      steps.append(ReconstructLayers.text(data + ReconstructLayers.seed.settings(seed) + choice))
+      // Of made-up samples a fit may believe less; what it leaves as it was had better be merged.
+      let isSynthetic = samples == .synthetic
+      let merges = isSynthetic && !choice.isEmpty
+      if merges { steps.append(MergeNeurons.name) }
+      let ridge = isSynthetic ? ReconstructLayers.ridge.settings(merges ? 0.1 : 0.01) : []
+      steps.append(
+        ReconstructLayers.text(data + ReconstructLayers.seed.settings(seed) + choice + ridge))
     }
     steps.append(ShrinkChannels.name)
     steps.append("fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes)")
@@ -194,6 +200,11 @@ extension PruneOptions {
     steps.append(CoupleChannels.text(CoupleChannels.direction.settings(try splitDirection())))
     if usedCriterion.measuresNormalizations { steps.append(scoring) }
     steps.append(Self.folding)
+    if samples == .synthetic, !decidesByWeights {
+      steps.append(
+        SeekClasses.text(
+          data + SeekClasses.effort.settings(usedEffort) + SeekClasses.seed.settings(seed)))
+    }
     return steps + measuringChannels(isFirst: true)
   }
 
@@ -290,7 +301,7 @@ extension PruneOptions {
       return settled
     }
     if needsSamples { return self }
-    let passes = 4.0 * Double(Self.syntheticCount)
+    let passes = 4.0 * Double(Self.syntheticCount(macs: macs))
     let isQuick = Double(macs) * passes + usedEffort.macs <= Self.syntheticLimit
     let isSmall = largestValue <= Self.largestSyntheticValue
     if decidesByWeights || !isQuick || !isSmall { settled.samples = .none }
@@ -308,8 +319,15 @@ extension PruneOptions {
     !needsSamples && (compensation == Compensation.nothing || compensation == .merge)
   }
 
-  /// Number of samples that are made up, and how many run at once.
-  static let (syntheticCount, syntheticBatch) = (256, 32)
+  /// Number of samples that are made up for a model that does `macs` operations: from 256 to 1,024, as many as
+  /// `seek-classes` can give all its steps. Chance has a smaller part in the result of more.
+  private static func syntheticCount(macs: Int) -> Int {
+    let affordable = 1.6e10 / Double(max(1, macs))
+    return Int(min(1024, max(256, affordable))) / syntheticBatch * syntheticBatch
+  }
+
+  /// Number of made-up samples that run at once.
+  private static let syntheticBatch = 32
 
   /// Elements of the largest value that a model without samples may make of one: what is made of all of them is held at once.
   private static let largestSyntheticValue = 1 << 21
@@ -318,9 +336,10 @@ extension PruneOptions {
   func syntheticSamples(
     for graph: Graph, _ shapes: InputShapes
   ) throws(CompileError) -> any CalibrationBatches {
+    let macs = Cost(of: graph, try GraphFacts(of: graph), shapes).macs
     guard
       let samples = SyntheticSamples(
-        for: graph, shapes, count: Self.syntheticCount, batchSize: Self.syntheticBatch,
+        for: graph, shapes, count: Self.syntheticCount(macs: macs), batchSize: Self.syntheticBatch,
         seed: UInt64(seed), distribution: inputDistribution)
     else {
       throw CompileError(.unsupported, "an input takes what cannot be made up")

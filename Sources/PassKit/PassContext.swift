@@ -15,6 +15,8 @@ public struct PassContext: Sendable {
   public lazy var inputShapes = InputShapes(for: original)
   /// The samples that passes with data run on.
   public var calibration = CalibrationSets()
+  /// Runs of the model on one sample in the search for classes.
+  package var searchRuns = 0
   /// Receives how far a pass that takes long has come, from 0 to 1.
   public var progress: (@Sendable (Double) -> Void)?
   /// Sums over the inputs of layers on samples, before any channel is masked.

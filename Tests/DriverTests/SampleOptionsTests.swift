@@ -132,7 +132,7 @@ import Testing
     let report = try pruner(.synthetic).prune(try parseModel(Self.network)).report
     let agreement = try #require(report.agreement)
     #expect(agreement.source == .synthetic)
-    #expect(agreement.samples == PruneOptions.syntheticCount)
+    #expect(agreement.samples == 1024)
     #expect(try #require(agreement.top1) > 0.5)
   }
 

@@ -44,6 +44,7 @@ import Testing
     "score-channels": "the graph stays as it is; its tests compare the scores",
     "couple-channels": "the graph stays as it is; its tests look at the coupling",
     "collect-statistics": "the graph stays as it is; its tests compare the sums",
+    "seek-classes": "the graph stays as it is; its tests look at the samples",
     "measure-damage": "the graph stays as it is; its tests compare the table",
     "rotate-heads": "numbers follow from data; its tests compare what graphs compute",
     "refit-layers": "numbers follow from data; its tests compare what graphs compute",

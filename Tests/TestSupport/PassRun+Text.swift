@@ -10,7 +10,7 @@ extension PassRun {
   /// Runs a pipeline on a graph in ONNX's textual syntax.
   package init(
     _ pipeline: String, on text: String, direction: SplitDirection = .inner,
-    calibration: HeldBatches? = nil
+    calibration: (any CalibrationBatches)? = nil
   ) throws(CompileError) {
     try self.init(pipeline, on: parseModel(text), direction: direction, calibration: calibration)
   }

@@ -20,7 +20,7 @@ package struct PassRun {
   /// not what it must be.
   package init(
     _ pipeline: String, on input: Model, direction: SplitDirection = .inner,
-    calibration: HeldBatches? = nil
+    calibration: (any CalibrationBatches)? = nil
   ) throws(CompileError) {
     var options = PassManager.Options()
     options.verifyEach = true
