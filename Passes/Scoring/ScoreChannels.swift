@@ -22,23 +22,29 @@ package struct ScoreChannels: Pass {
   package static let seed = PassOption(
     "seed", .integer(in: 0...Int.max), default: 0, valueName: "n",
     help: "Seed of everything random.")
-  package static let options: [any PassOptionDescription] = [Self.criterion, Self.seed]
+  package static let options: [any PassOptionDescription] = [
+    Self.criterion, Self.seed, CalibrationSets.option,
+  ]
 
   private let criterion: any ChannelCriterion
   private let seed: Int
+  private let data: String
 
   package init(options: inout OptionReader) throws(CompileError) {
     criterion = try options.value(Self.criterion)
     seed = try options.value(Self.seed)
+    data = try options.value(CalibrationSets.option)
   }
 
   package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     let coupling = try context.coupling(of: graph)
+    let samples =
+      criterion.needsSamples ? try context.calibration.batches(named: data, for: Self.name) : nil
     context.scores = try ChannelScores(
       by: criterion,
       ScoringInputs(
         graph, facts, coupling, seed: UInt64(seed), statistics: context.statistics,
-        rotatedPowers: context.rotatedPowers))
+        samples: samples, rotatedPowers: context.rotatedPowers))
   }
 }

@@ -263,7 +263,8 @@ extension PruneOptions {
 
   private var scoring: String {
     ScoreChannels.text(
-      ScoreChannels.criterion.settings(usedCriterion) + ScoreChannels.seed.settings(seed))
+      ScoreChannels.criterion.settings(usedCriterion) + ScoreChannels.seed.settings(seed)
+        + (usedCriterion.needsSamples ? data : []))
   }
 
   /// Where passes find the samples.
@@ -310,7 +311,8 @@ extension PruneOptions {
 
   /// Whether an option asks for what only samples tell.
   private var needsSamples: Bool {
-    criterion?.needsStatistics == true || scope == .individual || compensation == .reconstruct
+    criterion?.needsStatistics == true || criterion?.needsSamples == true || scope == .individual
+      || compensation == .reconstruct
       || comparesOnSamples
   }
 

@@ -34,6 +34,34 @@ extension LinearAlgebra {
     return info == 0 ? (values, matrix) : nil
   }
 
+  /// The number of the singular values of `A [rows, columns]` that are above rounding errors of the largest, `max(rows, columns)` times
+  /// the unit of single precision (as NumPy's `matrix_rank`); `nil` where A is not finite.
+  package static func rank(of a: [Float], rows: Int, columns: Int) -> Int? {
+    precondition(a.count == rows * columns && isPrepared)
+    guard rows > 0, columns > 0 else { return 0 }
+    guard a.allSatisfy(\.isFinite) else { return nil }
+    // Row-major rows are the columns of a column-major matrix, which has the same singular values.
+    var (matrix, m, n, info) = (a, Int32(columns), Int32(rows), Int32(0))
+    var leading = m
+    var values = [Float](repeating: 0, count: min(rows, columns))
+    var integers = [Int32](repeating: 0, count: 8 * values.count)
+    // No vectors are asked for, and nothing is written there.
+    var (left, right, one, alone) = (Float(0), Float(0), Int32(1), Int32(1))
+    var (work, size) = ([Float(0)], Int32(-1))
+    for _ in 0..<2 {
+      sgesdd_(
+        "N", &m, &n, &matrix, &leading, &values, &left, &one, &right, &alone, &work, &size,
+        &integers, &info)
+      if size < 0 {
+        size = Int32(work[0])
+        work = [Float](repeating: 0, count: Int(size))
+      }
+    }
+    guard info == 0 else { return nil }
+    let least = values[0] * Float(max(rows, columns)) * Float.ulpOfOne
+    return values.count { $0 > least }
+  }
+
   /// `A B [m, n]` for `A [m, k]`, `B [k, n]`, or their transposes.
   package static func product(
     _ a: [Double], _ b: [Double], m: Int, k: Int, n: Int, transposesA: Bool = false,

@@ -10,5 +10,6 @@ public let allCriteria: [any ChannelCriterion] = [
   Fluctuation(),
   ThiNet(),
   Lasso(),
+  FeatureMapRank(),
   RandomScore(),
 ]

@@ -13,6 +13,8 @@ public protocol ChannelCriterion: Sendable {
   var measuresNormalizations: Bool { get }
   /// Whether the criterion looks at what layers read on samples.
   var needsStatistics: Bool { get }
+  /// Whether the criterion runs the model on samples itself.
+  var needsSamples: Bool { get }
 
   /// The scores of each group of `inputs.coupling`, one for each channel: the higher, the more important,
   /// comparable across groups. `nil` where a group is pinned or has nothing that could be measured.
@@ -24,6 +26,7 @@ public protocol ChannelCriterion: Sendable {
 extension ChannelCriterion {
   public var measuresNormalizations: Bool { false }
   public var needsStatistics: Bool { false }
+  public var needsSamples: Bool { false }
 }
 
 extension ChannelScores {

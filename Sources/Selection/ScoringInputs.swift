@@ -14,18 +14,22 @@ public struct ScoringInputs: Sendable {
   public let seed: UInt64
   /// Statistics of the layers' inputs on samples, where there are any.
   package let statistics: LayerStatistics?
+  /// Samples that a criterion may run the graph on, where there are any.
+  package let samples: (any CalibrationBatches)?
   /// For axes of weights that make turned heads, by index the share that a dimension has of its head's power.
   package let rotatedPowers: [Axis: [Int: Float]]
 
   package init(
     _ graph: Graph, _ facts: GraphFacts, _ coupling: CouplingAnalysis, seed: UInt64 = 0,
-    statistics: LayerStatistics? = nil, rotatedPowers: [Axis: [Int: Float]] = [:]
+    statistics: LayerStatistics? = nil, samples: (any CalibrationBatches)? = nil,
+    rotatedPowers: [Axis: [Int: Float]] = [:]
   ) {
     self.graph = graph
     self.facts = facts
     self.coupling = coupling
     self.seed = seed
     self.statistics = statistics
+    self.samples = samples
     self.rotatedPowers = rotatedPowers
     layers = LinearLayer.all(in: graph, facts)
   }

@@ -95,4 +95,19 @@ import Testing
     #expect(CholeskyFactor([1, 2, 2, 1], n: 2) == nil)
     #expect(CholeskyFactor([.nan], n: 1) == nil)
   }
+
+  /// Products of random matrices with so many columns and rows between have that rank.
+  @Test(arguments: [(6, 9, 3), (9, 6, 3), (5, 5, 5), (7, 7, 1), (4, 30, 4), (3, 3, 0)])
+  func ranksOfProducts(_ rows: Int, _ columns: Int, _ rank: Int) {
+    let both = random(rank * (rows + columns))
+    let matrix = product(
+      Array(both[..<(rows * rank)]), Array(both[(rows * rank)...]), rows, rank, columns)
+    #expect(
+      LinearAlgebra.rank(of: matrix.map(Float.init), rows: rows, columns: columns) == rank)
+  }
+
+  @Test func ranksOfWhatIsNoNumber() {
+    #expect(LinearAlgebra.rank(of: [1, .nan, 0, 1], rows: 2, columns: 2) == nil)
+    #expect(LinearAlgebra.rank(of: [], rows: 0, columns: 3) == 0)
+  }
 }

@@ -182,4 +182,49 @@ import Testing
     expect(try score(.obs), [0.5, 0.25, 0.25])
     expect(try score(.thinet), [1.5, 0.75, 0.75])
   }
+
+  /// Channel c has maps of rank c + 1: diagonals of as many ones.
+  @Test func ranksOfFeatureMaps() throws {
+    let model = try CoupledModel(
+      """
+      main (float[N,3,4,5] x) => (float[N,2,4,5] y)
+      <float[3,3,1,1] w1 = {2, 0, 0, 0, 2, 0, 0, 0, 2}, float[2,3,1,1] w2 = {...}>
+      {
+        [conv1] t = Conv (x, w1)
+        [conv2] y = Conv (t, w2)
+      }
+      """)
+    var elements = [Float](repeating: 0, count: 2 * 60)
+    for sample in 0..<2 {
+      for channel in 0..<3 {
+        for place in 0...channel { elements[sample * 60 + channel * 20 + place * 6] = 3 }
+      }
+    }
+    let samples = HeldBatches([[Tensor(elements, shape: [2, 3, 4, 5])]])
+    let scores = try ChannelScores(
+      by: .featureMapRank,
+      ScoringInputs(model.graph, model.facts, model.coupling, samples: samples))
+    let group = try #require(model.coupling.groups.first { $0.pin == nil })
+    expect(try #require(scores.scores(of: group)), [0.5, 1, 1.5])
+  }
+
+  @Test func ranksNeedSamples() throws {
+    let model = try CoupledModel(network(channels: 3, outputs: 1, weights: [5, -5, 6]))
+    let found = compileError {
+      _ = try ChannelScores(
+        by: .featureMapRank, ScoringInputs(model.graph, model.facts, model.coupling))
+    }
+    #expect(found?.kind == .usage)
+  }
+
+  /// Channels without maps count by the weights that make them.
+  @Test func channelsWithoutMaps() throws {
+    let model = try CoupledModel(network(channels: 3, outputs: 1, weights: [5, -5, 6]))
+    let samples = HeldBatches([[Tensor([1, 2, 3], shape: [1, 3])]])
+    let scores = try ChannelScores(
+      by: .featureMapRank,
+      ScoringInputs(model.graph, model.facts, model.coupling, samples: samples))
+    let group = try #require(model.coupling.groups.first { $0.pin == nil })
+    expect(try #require(scores.scores(of: group)), [1, 1, 1])
+  }
 }
