@@ -31,24 +31,31 @@ package struct SeekClasses: Pass {
     seed = try options.value(Self.seed)
   }
 
-  /// Multiply-accumulate operations that the search may take.
-  private var limit: Double {
-    switch effort {
-    case .quick: 1e12
-    case .normal: 1e13
-    case .thorough: 1e14
-    }
-  }
-
   package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let batches = try context.calibration.batches(named: data, for: Self.name)
     guard let samples = batches as? SyntheticSamples else { return }
     let macs = Cost(of: graph, try context.facts(of: graph), context.inputShapes).macs
     guard
       let search = try ClassSearch(
-        graph, samples, macs: macs, limit: limit, seed: UInt64(seed))
+        graph, samples, macs: macs, limit: effort.searchMACs, seed: UInt64(seed))
     else { return }
     context.calibration[data] = try search.run(context.progress)
     context.searchRuns = search.runCount
+  }
+}
+
+extension Effort {
+  /// Multiply-accumulate operations that the search may take.
+  fileprivate var searchMACs: Double {
+    switch self {
+    case .quick: 8e11
+    case .normal: 1e13
+    case .thorough: 1e14
+    }
+  }
+
+  /// Number of made-up images of a model that does `macs` operations for which the search can take all of its steps.
+  package func searchedImages(macs: Int) -> Double {
+    ClassSearch.affordableImages(macs: macs, limit: searchMACs)
   }
 }

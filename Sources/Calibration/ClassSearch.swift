@@ -1,3 +1,4 @@
+import Foundation
 import PrunecGraphIR
 import PrunecRuntime
 import PrunecSemantics
@@ -8,13 +9,20 @@ import PrunecTensors
 /// Made-up images show a classifier few of its classes: of 4,096 dead leaves, classifiers of ten classes of clothes took nine tenths
 /// for two or three of them, so that channels that serve the others looked idle. Every second image is therefore changed until the
 /// classifier takes it for a class of its own, all classes in turn: a step draws one more shape onto the image, which stays where the
-/// logarithm of the probability of the class has risen (a (1+1) evolution strategy; the images stay dead leaves, and no gradient
+/// probability of the class has risen, until that is 0.9 (a (1+1) evolution strategy; the images stay dead leaves, and no gradient
 /// is needed). The others stay as they are: real images are no more alike than those.
 package struct ClassSearch {
   /// Steps after which hardly more is gained.
   private static let stepLimit = 120
+  /// Logarithm of the probability from which on an image is left as it is.
+  private static let certain = log(0.9)
   /// Fewer steps change too little to be worth their time.
   private static let fewestSteps = 8
+
+  /// Number of samples for which `limit` admits all steps.
+  package static func affordableImages(macs: Int, limit: Double) -> Double {
+    2 * limit / (Double(stepLimit) * Double(max(1, macs)))
+  }
 
   private let images: SyntheticImages
   private let samples: SyntheticSamples
@@ -29,7 +37,7 @@ package struct ClassSearch {
   /// Number of images that are changed.
   private var soughtCount: Int { (samples.sampleCount + 1) / 2 }
 
-  /// Runs of the model on one sample.
+  /// Most runs of the model on one sample.
   package var runCount: Int { (steps + 1) * soughtCount }
 
   /// A search that takes at most about `limit` multiply-accumulate operations, of which the graph does `macs` for one sample.
@@ -65,31 +73,28 @@ package struct ClassSearch {
     var generator = SplitMix64(seed: seed)
     let classes = Array(0..<classCount).shuffled(using: &generator)
     var leaves = images.leaves(seed: generator.next())
-    // Places of the images that are changed, as many in each batch as it holds.
-    let places = Array(stride(from: 0, to: scenes.count / length, by: 2))
-    let batches = stride(from: 0, to: places.count, by: images.count).map { start in
-      (0..<images.count).map { places[min(start + $0, places.count - 1)] }
-    }
-    for (index, batch) in batches.enumerated() {
-      let wanted = batch.map { classes[$0 / 2 % classCount] }
-      var best = batch.flatMap { scenes[($0 * length)..<(($0 + 1) * length)] }
-      var greatest = try logProbabilities(of: wanted, best, line)
-      for step in 0..<steps {
-        progress?((Double(index) + Double(step) / Double(steps)) / Double(batches.count))
-        var changed = best
-        for place in batch.indices { leaves.draw(onto: &changed, at: place * length) }
-        let found = try logProbabilities(of: wanted, changed, line)
-        for place in batch.indices where found[place] > greatest[place] {
-          greatest[place] = found[place]
-          let range = (place * length)..<((place + 1) * length)
-          best.replaceSubrange(range, with: changed[range])
+    // Places of the images that are changed and not yet taken for their classes.
+    var sought = Array(stride(from: 0, to: scenes.count / length, by: 2))
+    func elements(_ place: Int) -> Range<Int> { (place * length)..<((place + 1) * length) }
+    var greatest: [Int: Double] = [:]
+    for step in 0...steps where !sought.isEmpty {
+      progress?(Double(step) / Double(steps + 1))
+      for start in stride(from: 0, to: sought.count, by: images.count) {
+        let batch = (0..<images.count).map { sought[min(start + $0, sought.count - 1)] }
+        var changed = batch.flatMap { scenes[elements($0)] }
+        // The first step looks at what is there.
+        if step > 0 {
+          for place in batch.indices { leaves.draw(onto: &changed, at: place * length) }
+        }
+        let found = try logProbabilities(
+          of: batch.map { classes[$0 / 2 % classCount] }, changed, line)
+        for (place, image) in batch.enumerated()
+        where found[place] > greatest[image] ?? -.infinity {
+          greatest[image] = found[place]
+          scenes.replaceSubrange(elements(image), with: changed[elements(place)])
         }
       }
-      for (place, image) in batch.enumerated() {
-        scenes.replaceSubrange(
-          (image * length)..<((image + 1) * length),
-          with: best[(place * length)..<((place + 1) * length)])
-      }
+      sought.removeAll { greatest[$0] ?? -.infinity >= Self.certain }
     }
     let size = images.count * length
     return HeldBatches(

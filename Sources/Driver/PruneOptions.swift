@@ -302,7 +302,7 @@ extension PruneOptions {
       return settled
     }
     if needsSamples { return self }
-    let passes = 4.0 * Double(Self.syntheticCount(macs: macs))
+    let passes = 4.0 * Double(syntheticCount(macs: macs))
     let isQuick = Double(macs) * passes + usedEffort.macs <= Self.syntheticLimit
     let isSmall = largestValue <= Self.largestSyntheticValue
     if decidesByWeights || !isQuick || !isSmall { settled.samples = .none }
@@ -323,9 +323,9 @@ extension PruneOptions {
 
   /// Number of samples that are made up for a model that does `macs` operations: from 256 to 1,024, as many as
   /// `seek-classes` can give all its steps. Chance has a smaller part in the result of more.
-  private static func syntheticCount(macs: Int) -> Int {
-    let affordable = 1.6e10 / Double(max(1, macs))
-    return Int(min(1024, max(256, affordable))) / syntheticBatch * syntheticBatch
+  private func syntheticCount(macs: Int) -> Int {
+    let affordable = min(1024, max(256, usedEffort.searchedImages(macs: macs)))
+    return Int(affordable) / Self.syntheticBatch * Self.syntheticBatch
   }
 
   /// Number of made-up samples that run at once.
@@ -341,7 +341,7 @@ extension PruneOptions {
     let macs = Cost(of: graph, try GraphFacts(of: graph), shapes).macs
     guard
       let samples = SyntheticSamples(
-        for: graph, shapes, count: Self.syntheticCount(macs: macs), batchSize: Self.syntheticBatch,
+        for: graph, shapes, count: syntheticCount(macs: macs), batchSize: Self.syntheticBatch,
         seed: UInt64(seed), distribution: inputDistribution)
     else {
       throw CompileError(.unsupported, "an input takes what cannot be made up")

@@ -180,7 +180,7 @@ class PrunedFixturesTests(unittest.TestCase):
     def test_same_input_same_bytes(self):
         for model in MODELS:
             # Those of the others' reconstruction take long, and are made in the same way.
-            reconstructed = [[]] if model.stem in {"lenet300", "vit"} else []
+            reconstructed = [[]] if model.stem == "lenet300" else []
             for options in (
                     *reconstructed, BY_WEIGHTS,
                     ["--criterion", "random", "--seed", "7", *BY_WEIGHTS]):
@@ -236,8 +236,8 @@ class CommandTests(unittest.TestCase):
     def test_in_place(self):
         model = self.folder / "model.onnx"
         shutil.copy(SMALLEST, model)
-        self.assertEqual(prune(SMALLEST, self.target).returncode, 0)
-        result = prune(model, model, "--in-place")
+        self.assertEqual(prune(SMALLEST, self.target, *BY_WEIGHTS).returncode, 0)
+        result = prune(model, model, "--in-place", *BY_WEIGHTS)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(model.read_bytes(), self.target.read_bytes())
         self.assertEqual(len(self.contents()), 2, "nothing temporary is left")
@@ -245,11 +245,12 @@ class CommandTests(unittest.TestCase):
     def test_a_budget_out_of_reach(self):
         for budget in (["--macs", "0.0001"], ["--params", "0.0001"]):
             with self.subTest(budget=budget):
-                message = self.refused(1, SMALLEST, self.target, *budget)
+                message = self.refused(1, SMALLEST, self.target, *budget, *BY_WEIGHTS)
                 self.assertRegex(message, r"\d+\.\d % is as far as it goes")
 
     def test_a_time_out_of_reach(self):
-        message = self.refused(1, SMALLEST, self.target, "--latency", "1us", "--threads", "1")
+        message = self.refused(
+            1, SMALLEST, self.target, "--latency", "1us", "--threads", "1", *BY_WEIGHTS)
         self.assertRegex(message, r"\d+(\.\d+)? (ms|µs) is as far as it goes")
 
     def test_a_budget_of_memory(self):
@@ -272,7 +273,8 @@ class CommandTests(unittest.TestCase):
 
     def test_a_budget_of_memory_that_cannot_be_met(self):
         message = self.refused(
-            1, ROOT / "Fixtures" / "Models" / "vit.onnx", self.target, "--peak-memory", "10KiB")
+            1, ROOT / "Fixtures" / "Models" / "vit.onnx", self.target, "--peak-memory", "10KiB",
+            *BY_WEIGHTS)
         self.assertRegex(message, r"cannot be brought from \d+ KiB to 10 KiB: \d+ KiB is as far")
 
     def test_a_budget_of_time(self):
@@ -376,9 +378,10 @@ class CommandTests(unittest.TestCase):
         self.refused(5, self.folder, self.target)
         for option in ("--report", "--plan", "--emit-masked"):
             with self.subTest(option=option):
-                self.refused(5, SMALLEST, self.target, "--no-check", option, missing / "file")
-        self.refused(5, SMALLEST, missing / "small.onnx", "--no-check")
-        self.refused(5, SMALLEST, self.folder, "--no-check")
+                self.refused(
+                    5, SMALLEST, self.target, "--no-check", *BY_WEIGHTS, option, missing / "file")
+        self.refused(5, SMALLEST, missing / "small.onnx", "--no-check", *BY_WEIGHTS)
+        self.refused(5, SMALLEST, self.folder, "--no-check", *BY_WEIGHTS)
 
     def test_quiet(self):
         result = prune(SMALLEST, self.target, "--quiet")

@@ -43,7 +43,7 @@ FILLED_SLOW = ["light_densenet121", "light_inception_v2", "light_resnet50"]
 OUT_OF_REACH = "light_bvlc_alexnet"
 RATIO, MACS = ["--ratio", "0.5", "--align", "1"], ["--macs", "0.5"]
 # Running these on samples takes most of a minute each: weights decide. The others do as users get it.
-LARGE = {"light_bvlc_alexnet", "light_inception_v1", "light_resnet50"}
+LARGE = {"light_bvlc_alexnet", "light_inception_v1", "light_resnet50", "light_shufflenet"}
 BY_WEIGHTS = ["--compensate", "merge"]
 PRESERVING = (
     "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,eliminate-dead-nodes),"
