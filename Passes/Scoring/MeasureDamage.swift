@@ -41,7 +41,7 @@ package struct MeasureDamage: Pass {
     }
     let measurement = DamageMeasurement(
       graph, try context.facts(of: graph), try context.coupling(of: graph), scores, statistics)
-    let grid = measurement.grid(within: effort.macs)
+    let grid = measurement.grid(within: effort.macs, context.inputShapes)
     context.damage = try measurement.table(
       SampleSubset(batches, count: grid.samples, for: graph), fractions: grid.fractions,
       progress: context.progress)

@@ -39,8 +39,10 @@ package struct DamageMeasurement: Sendable {
     Grid(samples: 8, fractions: [0.6, 0.25]),
   ]
 
-  /// The most thorough grid that takes at most so many multiply-accumulate operations, or the quickest.
-  package func grid(within macs: Double) -> Grid {
+  /// The most thorough grid that takes at most so many multiply-accumulate operations, or the quickest; counted for inputs of `shapes`,
+  /// since the graph may leave extents open.
+  package func grid(within macs: Double, _ shapes: InputShapes) -> Grid {
+    let facts = GraphFacts.sized(graph, facts, by: shapes)
     let ends = groupsInOrder().map { group in
       graph.nodes.reduce(0.0) { sum, node in
         guard places[node]! >= group.first, let (found, call) = facts.invocation(of: node) else {

@@ -102,6 +102,9 @@ class PrunedFixturesTests(unittest.TestCase):
     def test_pruned_equals_masked(self):
         for model in MODELS:
             for name, options in CONFIGURATIONS.items():
+                # Other exports of networks that are reconstructed already.
+                if name == "defaults" and model.stem in VARIANTS:
+                    options = BY_WEIGHTS
                 with self.subTest(model=model.stem, configuration=name):
                     report, plan, small, masked = self.prune(model, options)
                     comparison = compare(model, masked, small)

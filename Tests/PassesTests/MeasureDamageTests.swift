@@ -4,6 +4,7 @@ import PrunecGraphIR
 import PrunecONNXText
 import PrunecPassKit
 import PrunecSelection
+import PrunecSemantics
 import PrunecTensors
 import PrunecTestSupport
 import Testing
@@ -101,5 +102,27 @@ import Testing
   @Test func theSameSamplesGiveTheSameTable() throws {
     let (first, second) = (try curve(try run(), "b"), try curve(try run(), "b"))
     #expect(first.points.map(\.divergence) == second.points.map(\.divergence))
+  }
+
+  /// Operations are counted for the extents that the model is run with, be they open in it or not.
+  @Test func openExtentsCountAsTheyAreRun() throws {
+    func grid(_ extents: String) throws -> DamageMeasurement.Grid {
+      let model = try CoupledModel(
+        """
+        main (float[N,3,\(extents)] x) => (float[] y) <float[8,3,3,3] a = {...}, float[4,8,1,1] b = {...}>
+        { h = Conv (x, a) y = Conv (h, b) }
+        """)
+      let shapes = InputShapes(for: model.graph)
+      let sample = Tensor([Float](repeating: 1, count: 3 * 224 * 224), shape: [1, 3, 224, 224])
+      let statistics = try LayerStatistics(
+        of: model.graph, HeldBatches([[sample]]), where: { _ in true })
+      let scores = try ChannelScores(
+        by: .l2, ScoringInputs(model.graph, model.facts, model.coupling))
+      return DamageMeasurement(model.graph, model.facts, model.coupling, scores, statistics)
+        .grid(within: 1e9, shapes)
+    }
+    let (fixed, open) = (try grid("224,224"), try grid("H,W"))
+    #expect(open.samples == fixed.samples && open.fractions == fixed.fractions)
+    #expect(open.samples < 128)
   }
 }
