@@ -2,6 +2,7 @@ import PrunecCalibration
 import PrunecCoupling
 import PrunecGraphIR
 import PrunecPassKit
+import PrunecTensors
 
 /// Runs the graph on samples and keeps sums over what its layers read: second moments and means (`LayerStatistics`).
 ///
@@ -50,17 +51,19 @@ package struct CollectStatistics: Pass {
     if let stored { return try take(try context.stored(stored, for: Self.name), graph, &context) }
     let batches = try context.calibration.batches(named: data, for: Self.name)
     let coupling = try context.coupling(of: graph)
-    let statistics = try LayerStatistics(
+    var heads: HeadMoments?
+    if hasHeads {
+      let types = try batches.tensors(ofBatch: 0).map { tensor in
+        TensorType(tensor.elementType, fixed: tensor.shape)
+      }
+      heads = HeadMoments(try AttentionHeads(in: graph, inputTypes: types))
+    }
+    context.statistics = try LayerStatistics(
       of: graph, batches, rowLimit: rowLimit, sampleCount: sampleCount, seed: UInt64(seed),
       where: { layer in
         layer.form.inputAxes.contains { coupling.isCuttable(Axis(layer.layer.weight, $0)) }
-      }, progress: context.progress)
-    context.statistics = statistics
-    guard hasHeads else { return }
-    var moments = HeadMoments(
-      try AttentionHeads(in: graph, inputTypes: statistics.inputTypes))
-    if !moments.sums.isEmpty { try moments.collect(graph, batches, context.progress) }
-    context.headMoments = (moments, graph.revision)
+      }, heads: &heads, progress: context.progress)
+    context.headMoments = heads.map { ($0, graph.revision) }
   }
 
   /// Takes sums that were collected before.

@@ -64,37 +64,26 @@ package struct HeadMoments: Sendable {
     return named
   }
 
-  /// Runs `graph` on all batches.
-  package mutating func collect(
-    _ graph: Graph, _ batches: some CalibrationBatches, _ progress: ((Double) -> Void)?
+  /// Runs a graph up to a node whose results heads match or mix, and adds these. `shares` has one element for each batch.
+  mutating func collect(
+    _ node: NodeID, _ run: StagedRun, _ shares: [Share], _ products: RowProducts
   ) throws(CompileError) {
-    let run = try StagedRun(graph, batches)
-    let extents = (0..<run.batchCount).map { batch in
-      graph.inputs.first.flatMap { run.tensor($0, ofBatch: batch)?.shape.first } ?? 1
+    let results = Set(run.graph[node].outputs.compactMap { $0 })
+    let matching = heads.matchings.indices.filter {
+      results.contains(heads.matchings[$0].query.result)
+        || results.contains(heads.matchings[$0].key.result)
     }
-    let nodes = Array(graph.nodes)
-    let products = RowProducts()
-    for (place, node) in nodes.enumerated() {
-      let results = Set(graph[node].outputs.compactMap { $0 })
-      let matching = heads.matchings.indices.filter {
-        results.contains(heads.matchings[$0].query.result)
-          || results.contains(heads.matchings[$0].key.result)
-      }
-      let mixing = heads.mixings.indices.filter { results.contains(heads.mixings[$0].result) }
-      guard !matching.isEmpty || !mixing.isEmpty else { continue }
-      progress?(Double(place) / Double(nodes.count))
-      try run.advance(past: node)
-      for batch in 0..<run.batchCount {
-        // Samples that fill up a batch of fixed size do not count.
-        let share = (batches.sampleCount(ofBatch: batch), extents[batch])
-        for index in matching { try add(matching: index, results, run, batch, share, products) }
-        for index in mixing { try add(mixing: index, run, batch, share, products) }
-      }
+    let mixing = heads.mixings.indices.filter { results.contains(heads.mixings[$0].result) }
+    guard !matching.isEmpty || !mixing.isEmpty else { return }
+    try run.advance(past: node)
+    for (batch, share) in shares.enumerated() {
+      for index in matching { try add(matching: index, results, run, batch, share, products) }
+      for index in mixing { try add(mixing: index, run, batch, share, products) }
     }
   }
 
-  /// Number of samples of a batch that count, and of all that are in it.
-  private typealias Share = (samples: Int, extent: Int)
+  /// Number of samples of a batch that count, and of all that are in it: others fill up a batch of fixed size.
+  typealias Share = (samples: Int, extent: Int)
 
   /// The part of `count` rows that belongs to samples that count: they come first.
   private static func counted(_ count: Int, _ share: Share) -> Int {

@@ -29,7 +29,19 @@ package struct LayerStatistics: Sendable {
   package init(
     of graph: Graph, _ batches: some CalibrationBatches, rowLimit: Int = rowLimit,
     sampleCount: Int = expectedSampleCount, seed: UInt64 = 0,
-    where isWanted: (FittableLayer) -> Bool, progress: ((Double) -> Void)? = nil
+    where isWanted: (FittableLayer) -> Bool
+  ) throws(CompileError) {
+    var heads: HeadMoments?
+    try self.init(
+      of: graph, batches, rowLimit: rowLimit, sampleCount: sampleCount, seed: seed,
+      where: isWanted, heads: &heads)
+  }
+
+  /// The same, and in the same run what `heads` match and mix, if there are any.
+  package init(
+    of graph: Graph, _ batches: some CalibrationBatches, rowLimit: Int, sampleCount: Int,
+    seed: UInt64, where isWanted: (FittableLayer) -> Bool, heads: inout HeadMoments?,
+    progress: ((Double) -> Void)? = nil
   ) throws(CompileError) {
     let run = try StagedRun(graph, batches)
     let numbers = (0..<run.batchCount).map { batch in
@@ -41,37 +53,52 @@ package struct LayerStatistics: Sendable {
     inputTypes = graph.inputs.compactMap { input in
       run.tensor(input, ofBatch: 0).map { TensorType($0.elementType, fixed: $0.shape) }
     }
-    let extents = (0..<run.batchCount).map { batch in
-      graph.inputs.first.flatMap { run.tensor($0, ofBatch: batch)?.shape.first } ?? 1
+    let shares = (0..<run.batchCount).map { batch -> HeadMoments.Share in
+      let extent = graph.inputs.first.flatMap { run.tensor($0, ofBatch: batch)?.shape.first } ?? 1
+      return (samples: batches.sampleCount(ofBatch: batch), extent: extent)
     }
     let axes = SampleAxes(graph, inputTypes, run.facts)
     let nodes = Array(graph.nodes)
     let products = RowProducts()
     for (index, node) in nodes.enumerated() {
       progress?(Double(index) / Double(nodes.count))
-      guard let layer = Self.layer(of: node, graph, run.facts), isWanted(layer) else { continue }
-      try run.advance(before: node)
-      let enough = Self.rowCount(layer.form, limit: rowLimit)
-      let chooser = SamplePositions(
-        limit: max(1, enough / max(1, sampleCount)), seed: seed &+ UInt64(index) &* 0x9E37)
-      let length = layer.form.rowLength
-      try MemoryLimit.ask(
-        8 * length * length, for: "statistics", at: graph.location(of: node))
-      var moments = Moments(inputs: layer.form.rowLength, outputs: 0)
-      let axis = axes.axis(of: layer.layer.data)
-      for batch in 0..<run.batchCount {
-        guard let data = run.tensor(layer.layer.data, ofBatch: batch),
-          let shape = run.facts(ofBatch: batch)[layer.layer.result].fixedShape
-        else { continue }
-        let positions = chooser.choose(
-          of: layer.form.layout(data: data.shape, result: shape, samplesAlong: axis),
-          samples: numbers[batch], extent: extents[batch])
-        let rows = layer.form.rows(of: data, at: positions, result: shape, group: 0)
-        try moments.add(rows, [], count: positions.count, products)
+      if let layer = Self.layer(of: node, graph, run.facts), isWanted(layer) {
+        try run.advance(before: node)
+        let limit = Self.rowCount(layer.form, limit: rowLimit) / max(1, sampleCount)
+        let chooser = SamplePositions(
+          limit: max(1, limit), seed: seed &+ UInt64(index) &* 0x9E37)
+        let axis = axes.axis(of: layer.layer.data)
+        sums[node] = try Self.moments(of: layer, run, products) { batch, layout in
+          chooser.choose(
+            of: layout(axis), samples: numbers[batch], extent: shares[batch].extent)
+        }
+        layers[node] = layer
       }
-      sums[node] = moments
-      layers[node] = layer
+      try heads?.collect(node, run, shares, products)
     }
+  }
+
+  /// Sums over what a layer reads of all batches. `choose` gives the positions of a batch, in the layout for the axis that samples lie
+  /// along.
+  private static func moments(
+    of layer: FittableLayer, _ run: StagedRun, _ products: RowProducts,
+    choose: (_ batch: Int, _ layout: (Int?) -> SamplePositions.Layout) -> [Int]
+  ) throws(CompileError) -> Moments {
+    let length = layer.form.rowLength
+    try MemoryLimit.ask(
+      8 * length * length, for: "statistics", at: run.graph.location(of: layer.layer.node))
+    var moments = MomentsAccumulator(inputs: length, outputs: 0)
+    for batch in 0..<run.batchCount {
+      guard let data = run.tensor(layer.layer.data, ofBatch: batch),
+        let shape = run.facts(ofBatch: batch)[layer.layer.result].fixedShape
+      else { continue }
+      let positions = choose(batch) {
+        layer.form.layout(data: data.shape, result: shape, samplesAlong: $0)
+      }
+      let rows = layer.form.rows(of: data, at: positions, result: shape, group: 0)
+      try moments.add(rows, [], count: positions.count, products)
+    }
+    return try moments.finish(products)
   }
 
   /// Rows of a layer that are looked at.

@@ -27,7 +27,7 @@ package struct Moments: Sendable {
 
   /// Rows that are multiplied in single precision before they are added in double. The fewer, the less depends on which rows come
   /// together; adding the products of long rows takes its time.
-  private static func blockLength(forRowsOf length: Int) -> Int {
+  static func blockLength(forRowsOf length: Int) -> Int {
     length <= 256 ? 512 : length <= 1024 ? 1024 : 4096
   }
 

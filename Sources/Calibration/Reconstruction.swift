@@ -177,8 +177,8 @@ package struct Reconstruction {
     _ fittable: FittableLayer, _ target: LayerTarget, skip: ValueID?
   ) throws(CompileError) -> [(fit: Moments, validation: Moments)] {
     let form = fittable.form
-    let none = Moments(inputs: form.rowLength, outputs: form.outputs)
-    var sums = [(fit: Moments, validation: Moments)](
+    let none = MomentsAccumulator(inputs: form.rowLength, outputs: form.outputs)
+    var sums = [(fit: MomentsAccumulator, validation: MomentsAccumulator)](
       repeating: (none, none), count: form.groups)
     var chooser = Positions(seed: seed &+ UInt64(fittable.layer.node.rawValue))
     let enough = LayerStatistics.rowCount(form, limit: rowLimit)
@@ -221,7 +221,13 @@ package struct Reconstruction {
         }
       }
     }
-    return sums
+    var moments: [(fit: Moments, validation: Moments)] = []
+    for group in sums.indices {
+      moments.append(
+        (try sums[group].fit.finish(products), try sums[group].validation.finish(products)))
+      sums[group] = (none, none)
+    }
+    return moments
   }
 
   /// Whether a node is a layer or a normalization that may be fitted.
@@ -236,7 +242,7 @@ package struct Reconstruction {
 
   private static func split(
     _ rows: [Float], _ targets: [Float], _ count: Int, _ products: RowProducts,
-    _ sums: inout (fit: Moments, validation: Moments)
+    _ sums: inout (fit: MomentsAccumulator, validation: MomentsAccumulator)
   ) throws(CompileError) {
     func part(_ elements: [Float], _ positions: [Int]) -> [Float] {
       let length = elements.count / max(1, count)

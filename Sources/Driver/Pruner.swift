@@ -143,7 +143,7 @@ public struct Pruner: Sendable {
   ///
   /// Throws a failed check where the budget cannot be met.
   public func cut(
-    _ measurement: Measurement, to budget: Budget? = nil
+    _ measurement: consuming Measurement, to budget: Budget? = nil
   ) throws(CompileError) -> Cut {
     var options = measurement.options
     options.budget = budget ?? options.budget
@@ -151,13 +151,18 @@ public struct Pruner: Sendable {
   }
 
   /// Cuts a measured model by the second of the stages of a pipeline.
-  func cut(_ measurement: Measurement, by stages: [Pipeline]) throws(CompileError) -> Cut {
+  func cut(
+    _ measurement: consuming Measurement, by stages: [Pipeline]
+  ) throws(CompileError) -> Cut {
+    let model = measurement.model
     var (graph, context) = (measurement.graph, measurement.context)
     var manager = measurement.manager
+    // What passes let go of, statistics above all, is then held by nobody.
+    _ = consume measurement
     try manager.proceed(to: stages[1])
     try manager.run(on: &graph, &context)
     return Cut(
-      model: measurement.model, pipeline: Pipeline(stages.flatMap(\.steps)), graph: graph,
+      model: model, pipeline: Pipeline(stages.flatMap(\.steps)), graph: graph,
       context: context, manager: manager)
   }
 
