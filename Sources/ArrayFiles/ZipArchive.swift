@@ -78,7 +78,8 @@ enum ZipArchive {
     }
   }
 
-  /// The bytes of an archive of `entries`.
+  /// The bytes of an archive of `entries`, which are stored as they are: numbers are hardly smaller when they are compressed, which
+  /// takes minutes for large ones.
   static func bytes(_ entries: [(name: String, data: Data)]) throws(CompileError) -> Data {
     func failure(_ what: String) -> CompileError {
       CompileError(.inputOutput, "the archive cannot be made: \(what)")
@@ -105,6 +106,7 @@ enum ZipArchive {
       // The same bytes whenever they are written.
       let index = UInt64(zip_get_num_entries(archive, 0) - 1)
       zip_file_set_dostime(archive, index, 0, 0x21, 0)
+      zip_set_file_compression(archive, index, ZIP_CM_STORE, 0)
     }
     guard zip_close(archive) == 0 else {
       defer { zip_discard(archive) }
