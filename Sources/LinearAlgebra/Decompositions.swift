@@ -6,14 +6,28 @@ extension LinearAlgebra {
   package static func inverse(_ a: [Double], n: Int) -> [Double]? {
     precondition(a.count == n * n && isPrepared)
     guard n > 0 else { return a }
-    var (matrix, order, info) = (a, Int32(n), Int32(0))
-    // A row-major upper triangle is the lower one of a column-major matrix.
-    dpotrf_("L", &order, &matrix, &order, &info)
-    guard info == 0 else { return nil }
-    dpotri_("L", &order, &matrix, &order, &info)
-    guard info == 0 else { return nil }
+    var matrix = a
+    if TiledCholesky.isWorthwhile(n: n) {
+      guard TiledCholesky.factor(&matrix, n: n) else { return nil }
+      matrix = TiledCholesky.inverse(ofFactor: matrix, n: n)
+    } else {
+      guard factor(&matrix, n: n) else { return nil }
+      var (order, info) = (Int32(n), Int32(0))
+      dpotri_("L", &order, &matrix, &order, &info)
+      guard info == 0 else { return nil }
+    }
     mirrorUpperTriangle(of: &matrix, n: n)
     return matrix.allSatisfy(\.isFinite) ? matrix : nil
+  }
+
+  /// Replaces the upper triangle of a symmetric positive definite `A [n, n]` by that of R, where A = R^T R; false where A is not positive
+  /// definite.
+  static func factor(_ a: inout [Double], n: Int) -> Bool {
+    guard n > 0 else { return true }
+    var (order, info) = (Int32(n), Int32(0))
+    // A row-major upper triangle is the lower one of a column-major matrix.
+    dpotrf_("L", &order, &a, &order, &info)
+    return info == 0
   }
 
   /// The eigenvalues of a symmetric `A [n, n]`, increasing, and their eigenvectors as rows `[n, n]`; `nil` where the
@@ -91,12 +105,15 @@ extension LinearAlgebra {
       Int32(k), -1, a, Int32(transposesA ? m : k), b, Int32(n), 1, &c, Int32(n))
   }
 
-  /// Subtracts `A^T A [columns, columns]` for `A [rows, columns]` from the upper triangle of `c`; the lower one is not looked at.
+  /// Subtracts `A^T A [columns, columns]` for `A [rows, columns]` from the upper triangle of `c`; the lower one does not count.
   package static func subtractGram(
     ofColumnsOf a: [Double], rows: Int, columns: Int, fromUpperTriangleOf c: inout [Double]
   ) {
     precondition(a.count == rows * columns && c.count == columns * columns && isPrepared)
     guard rows > 0, columns > 0 else { return }
+    guard !TiledCholesky.isWorthwhile(n: columns) else {
+      return TiledCholesky.subtractGram(ofColumnsOf: a, rows: rows, n: columns, from: &c)
+    }
     cblas_dsyrk(
       CblasRowMajor, CblasUpper, CblasTrans, Int32(columns), Int32(rows), -1, a, Int32(columns), 1,
       &c, Int32(columns))

@@ -2,8 +2,8 @@ import CPrunecOpenBLAS
 
 /// The dense linear algebra that passes need, by OpenBLAS. All matrices are row-major.
 ///
-/// One thread computes: sums are then taken in the same order whatever the machine's load and number
-/// of cores, and the same model gives the same bytes.
+/// Sums are taken in the same order whatever the machine's load and number of cores, and the same model gives the same bytes: OpenBLAS
+/// computes on one thread, and large matrices are divided into tiles of one size, which all threads compute.
 package enum LinearAlgebra {
   static let isPrepared: Bool = {
     openblas_set_num_threads(1)
