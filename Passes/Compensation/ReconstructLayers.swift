@@ -122,8 +122,7 @@ extension ReconstructLayers {
   private static func groups(
     of graph: Graph, _ coupling: CouplingAnalysis, _ batches: some CalibrationBatches
   ) throws(CompileError) -> [ReselectableGroup] {
-    guard batches.count > 0 else { return [] }
-    let types = try batches.tensors(ofBatch: 0).map { TensorType($0.elementType, fixed: $0.shape) }
+    guard let types = try batches.inputTypes() else { return [] }
     return ReselectableGroup.all(
       in: graph, try GraphFacts(of: graph.withInputs(types)), coupling)
   }

@@ -2,7 +2,6 @@ import PrunecCalibration
 import PrunecCoupling
 import PrunecGraphIR
 import PrunecPassKit
-import PrunecTensors
 
 /// Runs the graph on samples and keeps sums over what its layers read: second moments and means (`LayerStatistics`).
 ///
@@ -52,10 +51,7 @@ package struct CollectStatistics: Pass {
     let batches = try context.calibration.batches(named: data, for: Self.name)
     let coupling = try context.coupling(of: graph)
     var heads: HeadMoments?
-    if hasHeads {
-      let types = try batches.tensors(ofBatch: 0).map { tensor in
-        TensorType(tensor.elementType, fixed: tensor.shape)
-      }
+    if hasHeads, let types = try batches.inputTypes() {
       heads = HeadMoments(try AttentionHeads(in: graph, inputTypes: types))
     }
     context.statistics = try LayerStatistics(

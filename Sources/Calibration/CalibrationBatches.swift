@@ -17,6 +17,12 @@ public protocol CalibrationBatches: Sendable {
 extension CalibrationBatches {
   /// Number of samples of all batches.
   public var sampleCount: Int { (0..<count).reduce(0) { $0 + sampleCount(ofBatch: $1) } }
+
+  /// The types of the inputs of the first batch; `nil` where there is none. Throws where a sample cannot be read.
+  package func inputTypes() throws(CompileError) -> [TensorType]? {
+    guard count > 0 else { return nil }
+    return try tensors(ofBatch: 0).map { TensorType($0.elementType, fixed: $0.shape) }
+  }
 }
 
 /// Batches that are held in memory.

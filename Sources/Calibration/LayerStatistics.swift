@@ -68,9 +68,8 @@ package struct LayerStatistics: Sendable {
         let chooser = SamplePositions(
           limit: max(1, limit), seed: seed &+ UInt64(index) &* 0x9E37)
         let axis = axes.axis(of: layer.layer.data)
-        sums[node] = try Self.moments(of: layer, run, products) { batch, layout in
-          chooser.choose(
-            of: layout(axis), samples: numbers[batch], extent: shares[batch].extent)
+        sums[node] = try Self.moments(of: layer, run, products, samplesAlong: axis) {
+          chooser.choose(of: $1, samples: numbers[$0], extent: shares[$0].extent)
         }
         layers[node] = layer
       }
@@ -78,11 +77,11 @@ package struct LayerStatistics: Sendable {
     }
   }
 
-  /// Sums over what a layer reads of all batches. `choose` gives the positions of a batch, in the layout for the axis that samples lie
-  /// along.
+  /// Sums over what a layer reads of all batches. `axis` is the one of its data that samples lie along; `choose` gives the positions of a
+  /// batch, in its layout.
   private static func moments(
-    of layer: FittableLayer, _ run: StagedRun, _ products: RowProducts,
-    choose: (_ batch: Int, _ layout: (Int?) -> SamplePositions.Layout) -> [Int]
+    of layer: FittableLayer, _ run: StagedRun, _ products: RowProducts, samplesAlong axis: Int?,
+    choose: (_ batch: Int, _ layout: SamplePositions.Layout) -> [Int]
   ) throws(CompileError) -> Moments {
     let length = layer.form.rowLength
     try MemoryLimit.ask(
@@ -92,9 +91,8 @@ package struct LayerStatistics: Sendable {
       guard let data = run.tensor(layer.layer.data, ofBatch: batch),
         let shape = run.facts(ofBatch: batch)[layer.layer.result].fixedShape
       else { continue }
-      let positions = choose(batch) {
-        layer.form.layout(data: data.shape, result: shape, samplesAlong: $0)
-      }
+      let positions = choose(
+        batch, layer.form.layout(data: data.shape, result: shape, samplesAlong: axis))
       let rows = layer.form.rows(of: data, at: positions, result: shape, group: 0)
       try moments.add(rows, [], count: positions.count, products)
     }

@@ -31,8 +31,8 @@ struct MomentsAccumulator {
   private mutating func flush(_ products: RowProducts) throws(CompileError) {
     guard count > 0 else { return }
     try moments.add(rows, targets, count: count, products)
-    rows.removeAll()
-    targets.removeAll()
+    rows.removeAll(keepingCapacity: true)
+    targets.removeAll(keepingCapacity: true)
     count = 0
   }
 }

@@ -225,6 +225,7 @@ package struct Reconstruction {
     for group in sums.indices {
       moments.append(
         (try sums[group].fit.finish(products), try sums[group].validation.finish(products)))
+      // Sums of many groups are not all held twice.
       sums[group] = (none, none)
     }
     return moments

@@ -12,11 +12,10 @@ package struct CholeskyFactor: Sendable {
   package init?(_ a: consuming [Double], n: Int) {
     precondition(a.count == n * n && LinearAlgebra.isPrepared)
     var matrix = a
-    let isDefinite =
-      TiledCholesky.isWorthwhile(n: n)
-      ? TiledCholesky.factor(&matrix, n: n) : LinearAlgebra.factor(&matrix, n: n)
     // OpenBLAS takes what is not a number for positive.
-    guard isDefinite, (0..<n).allSatisfy({ matrix[$0 * n + $0].isFinite }) else { return nil }
+    guard LinearAlgebra.factor(&matrix, n: n),
+      (0..<n).allSatisfy({ matrix[$0 * n + $0].isFinite })
+    else { return nil }
     (factor, self.n) = (matrix, n)
   }
 

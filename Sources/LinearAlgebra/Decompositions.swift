@@ -7,11 +7,10 @@ extension LinearAlgebra {
     precondition(a.count == n * n && isPrepared)
     guard n > 0 else { return a }
     var matrix = a
+    guard factor(&matrix, n: n) else { return nil }
     if TiledCholesky.isWorthwhile(n: n) {
-      guard TiledCholesky.factor(&matrix, n: n) else { return nil }
       matrix = TiledCholesky.inverse(ofFactor: matrix, n: n)
     } else {
-      guard factor(&matrix, n: n) else { return nil }
       var (order, info) = (Int32(n), Int32(0))
       dpotri_("L", &order, &matrix, &order, &info)
       guard info == 0 else { return nil }
@@ -24,6 +23,7 @@ extension LinearAlgebra {
   /// definite.
   static func factor(_ a: inout [Double], n: Int) -> Bool {
     guard n > 0 else { return true }
+    if TiledCholesky.isWorthwhile(n: n) { return TiledCholesky.factor(&a, n: n) }
     var (order, info) = (Int32(n), Int32(0))
     // A row-major upper triangle is the lower one of a column-major matrix.
     dpotrf_("L", &order, &a, &order, &info)
