@@ -10,6 +10,7 @@ public let allPasses = PassRegistry(
     SeparateShapeConstants.self,
     SeparateSharedVectors.self,
     InferShapes.self,
+    CorrectTypes.self,
     EliminateIdentities.self,
     EliminateDeadNodes.self,
     FoldBatchNorm.self,

@@ -1,4 +1,5 @@
 import PrunecGraphIR
+import PrunecOperators
 import PrunecPassKit
 
 /// Puts the bodies of model-local functions in the place of their calls.
@@ -12,7 +13,8 @@ import PrunecPassKit
 ///
 /// Legal where
 /// 1. the model defines the function, and the call has no more operands, results and attributes than it;
-/// 2. the operator sets that the function imports are those of the graph, or such as it does not import;
+/// 2. of the operator sets that the function and the graph import in different versions, the body uses
+///    only operators that are the same in both;
 /// 3. every attribute of the function that a node of the body refers to stands on that node itself, not
 ///    inside a subgraph;
 /// 4. what the call leaves out is neither a result of the function nor used inside a subgraph;
@@ -53,9 +55,7 @@ package struct InlineFunctions: Pass {
       }.map(\.element))
     return node.inputs.count <= body.inputs.count && node.outputs.count <= body.outputs.count
       && node.captures.isEmpty && node.attributes.allSatisfy { known.contains($0.name) }
-      && body.opsetImports.allSatisfy { imported in
-        graph.opsetVersion(of: imported.domain).map { $0 == imported.version } ?? true
-      }
+      && body.meansTheSame(underImportsOf: graph)
       && body.outputs.allSatisfy { !absent.contains($0.value) }
       && body.nodes.allSatisfy { inner in
         absent.isDisjoint(with: body[inner].captures)
@@ -130,6 +130,22 @@ package struct InlineFunctions: Pass {
 }
 
 extension Graph {
+  /// Whether every operator, here or in a subgraph, is the same in the version of its set that `other`
+  /// imports, if it imports the set.
+  fileprivate func meansTheSame(underImportsOf other: Graph) -> Bool {
+    nodes.allSatisfy { id in
+      let operation = self[id].operation
+      return opsetVersion(of: operation.domain).flatMap { version in
+        other.opsetVersion(of: operation.domain).map {
+          OperatorHistory.isSame(operation, in: version, and: $0)
+        }
+      } ?? true
+        && self[id].attributes.allSatisfy { attribute in
+          attribute.graphs.allSatisfy { $0.meansTheSame(underImportsOf: other) }
+        }
+    }
+  }
+
   /// Whether a node, here or in a subgraph, has an attribute that refers to one of a function.
   fileprivate var refersToAttributes: Bool {
     nodes.contains { node in

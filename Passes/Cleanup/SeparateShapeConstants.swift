@@ -36,6 +36,7 @@ package struct SeparateShapeConstants: Pass {
   package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
     for id in graph.valueIDs where Int(id.rawValue) < facts.valueCount {
+      guard let node = graph.value(id)?.definingNode else { continue }
       let uses = graph[id].uses.compactMap { use -> (NodeID, Int)? in
         guard case .operand(let node, let index) = use, !isArithmetic(node, graph, facts) else {
           return nil
@@ -45,7 +46,7 @@ package struct SeparateShapeConstants: Pass {
       guard !uses.isEmpty, let parts = parts(of: id, graph, facts),
         parts != current(id, graph, facts)
       else { continue }
-      let vector = build(parts, like: id, before: uses[0].0, &graph, facts)
+      let vector = build(parts, like: id, after: node, &graph, facts)
       for (node, index) in uses { graph.setInput(index, of: node, to: vector) }
     }
   }
@@ -126,12 +127,10 @@ package struct SeparateShapeConstants: Pass {
   // MARK: Perform
 
   private func build(
-    _ parts: [Part], like id: ValueID, before node: NodeID, _ graph: inout Graph,
+    _ parts: [Part], like id: ValueID, after node: NodeID, _ graph: inout Graph,
     _ facts: GraphFacts
   ) -> ValueID {
-    graph.build(
-      at: .before(node), standingFor: [graph[id].definingNode ?? node], stem: graph[id].name
-    ) { build in
+    graph.build(at: .after(node), standingFor: [node], stem: graph[id].name) { build in
       let joined = parts.map { part -> ValueID in
         switch part {
         case .numbers(let numbers): return build.addConstant(Tensor(numbers), "numbers")

@@ -20,7 +20,9 @@ import PrunecTensors
 ///    weight and bias are constants with data and of single precision or less, and a Gemm's bias is a
 ///    vector of M elements;
 /// 4. nothing but the normalization uses the layer's result;
-/// 5. nothing but the layer uses its weight and bias: tied weights would otherwise become several.
+/// 5. nothing but the layer uses its weight and bias: tied weights would otherwise become several;
+/// 6. in the element type of the weights, folded weights and bias are finite and as precise as others of
+///    that type: half precision has few exponents, and factors lead out of them.
 package struct FoldBatchNorm: Pass {
   package static let name = "fold-batch-norm"
   package static let summary = "fold batch normalizations into the layers before them"
@@ -31,9 +33,8 @@ package struct FoldBatchNorm: Pass {
   private struct Match {
     let normalization: NodeID
     let layer: LinearLayer
-    let factor: [Double]
-    let shift: [Double]
-    let mean: [Double]
+    let weight: Tensor
+    let bias: Tensor
   }
 
   package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
@@ -62,9 +63,17 @@ package struct FoldBatchNorm: Pass {
       Double(scale) / (Double(variance) + epsilon).squareRoot()
     }
     guard factor.allSatisfy(\.isFinite) else { return nil }
-    return Match(
-      normalization: id, layer: layer, factor: factor, shift: parameters[1].map(Double.init),
-      mean: parameters[2].map(Double.init))
+    let tensor = graph[layer.weight].constant!
+    let old = layer.bias.map { graph[$0].constant!.floats.map(Double.init) }
+    let bias = factor.indices.map { channel in
+      ((old?[channel] ?? 0) - Double(parameters[2][channel])) * factor[channel]
+        + Double(parameters[1][channel])
+    }
+    guard
+      let weight = Self.scale(tensor, factor, alongAxis: layer.outputAxis),
+      let bias = Self.round(bias, to: tensor.elementType, scales: parameters[0])
+    else { return nil }
+    return Match(normalization: id, layer: layer, weight: weight, bias: bias)
   }
 
   private func isInference(_ node: Node, _ call: Invocation, _ graph: Graph) -> Bool {
@@ -98,21 +107,12 @@ package struct FoldBatchNorm: Pass {
 
   private func perform(_ match: Match, _ graph: inout Graph) {
     let layer = match.layer
-    let weight = graph[layer.weight].constant!
-    graph.setTensor(
-      of: layer.weight, to: Self.scale(weight, match.factor, alongAxis: layer.outputAxis))
-
-    let old = layer.bias.map { graph[$0].constant!.floats.map(Double.init) }
-    let bias = match.factor.indices.map { channel in
-      Float(
-        ((old?[channel] ?? 0) - match.mean[channel]) * match.factor[channel] + match.shift[channel])
-    }
-    let tensor = Tensor(rounding: bias, to: weight.elementType, shape: [bias.count])
+    graph.setTensor(of: layer.weight, to: match.weight)
     if let bias = layer.bias {
-      graph.setTensor(of: bias, to: tensor)
+      graph.setTensor(of: bias, to: match.bias)
     } else {
       let bias = graph.build(before: layer.node, stem: graph[layer.weight].name) {
-        $0.addConstant(tensor, "folded_bias")
+        $0.addConstant(match.bias, "folded_bias")
       }
       graph.setInput(2, of: layer.node, to: bias)
     }
@@ -125,13 +125,47 @@ package struct FoldBatchNorm: Pass {
     graph.erase(match.normalization)
   }
 
-  private static func scale(_ weight: Tensor, _ factor: [Double], alongAxis axis: Int) -> Tensor {
-    var elements = weight.floats
+  /// Largest part of a channel's magnitude that rounding may take: twice what rounding takes of a normal
+  /// number of the type.
+  private static func roundingLimit(_ type: ElementType) -> Double {
+    type == .bfloat16 ? 0x1p-7 : 0x1p-10
+  }
+
+  /// The weights times the factors of their channels; `nil` where the element type cannot hold them.
+  private static func scale(
+    _ weight: Tensor, _ factor: [Double], alongAxis axis: Int
+  ) -> Tensor? {
     let inner = weight.shape[(axis + 1)...].reduce(1, *)
+    var elements = weight.floats
     for index in elements.indices {
-      let channel = index / inner % factor.count
-      elements[index] = Float(Double(elements[index]) * factor[channel])
+      elements[index] = Float(Double(elements[index]) * factor[index / inner % factor.count])
     }
-    return Tensor(rounding: elements, to: weight.elementType, shape: weight.shape)
+    let rounded = Tensor(rounding: elements, to: weight.elementType, shape: weight.shape)
+    guard weight.elementType != .float32 else { return rounded }
+    var (errors, magnitudes) = (
+      [Double](repeating: 0, count: factor.count), [Double](repeating: 0, count: factor.count)
+    )
+    for (index, (exact, kept)) in zip(elements, rounded.floats).enumerated() {
+      let channel = index / inner % factor.count
+      errors[channel] = max(errors[channel], abs(Double(exact) - Double(kept)))
+      magnitudes[channel] = max(magnitudes[channel], abs(Double(exact)))
+    }
+    let limit = roundingLimit(weight.elementType)
+    return zip(errors, magnitudes).allSatisfy { $0 <= limit * $1 } ? rounded : nil
+  }
+
+  /// The bias in the element type of the weights; `nil` where that cannot hold it. What it loses is
+  /// compared with the spread of the channel, which is the normalization's scale, where that is larger.
+  private static func round(
+    _ bias: [Double], to type: ElementType, scales: [Float]
+  ) -> Tensor? {
+    let rounded = Tensor(rounding: bias.map(Float.init), to: type, shape: [bias.count])
+    guard type != .float32 else { return rounded }
+    let (limit, numbers) = (roundingLimit(type), rounded.floats)
+    let isPrecise = bias.indices.allSatisfy { channel in
+      abs(bias[channel] - Double(numbers[channel]))
+        <= limit * max(abs(bias[channel]), abs(Double(scales[channel])))
+    }
+    return isPrecise ? rounded : nil
   }
 }

@@ -12,6 +12,7 @@ import PrunecGraphIR
 /// | 3    | malformed model or array |
 /// | 4    | unsupported, under `--strict` |
 /// | 5    | a file could not be read or written |
+/// | 6    | an error in prunec |
 /// | 7    | the result has been written, and could not be checked |
 package enum ExitStatus {
   /// The result has been written, and could not be checked.
@@ -24,6 +25,7 @@ package enum ExitStatus {
     case .malformed: 3
     case .unsupported: 4
     case .inputOutput: 5
+    case .internalError: 6
     }
   }
 

@@ -15,6 +15,9 @@ public struct EquivalenceCheck: Sendable {
   public let reasonNotRun: String?
   /// What has been left out: nodes that are not understood are taken to make the same of the same.
   public let omission: String?
+  /// Number of nodes that round, compare, sort or choose at which the graphs had to be compared stretch by
+  /// stretch (`StretchComparison`); 0 where they agree as a whole.
+  public let discontinuityCount: Int
   public let seconds: Double
   /// The first claim that does not hold.
   public let failure: String?
@@ -31,11 +34,6 @@ public struct EquivalenceCheck: Sendable {
   private static let narrowTolerances: [ElementType: Double] = [
     .float16: 0x1p-6, .bfloat16: 0x1p-3, .int16: 0x1p-8, .uint16: 0x1p-8,
   ]
-  /// Sums that agree to the last place but one may still be rounded to different integers, where a model
-  /// quantises them. With few bits that is rare, but far off: other inputs have to repeat it for a
-  /// failure.
-  private static let quantizedAttempts = 4
-
   /// Checks `claims`, which are about `original` and what has become of it. A relative error up to
   /// `tolerance` is allowed to what has been shrunk.
   ///
@@ -52,17 +50,14 @@ public struct EquivalenceCheck: Sendable {
     let start = clock.now
     let types = Self.computedTypes(of: original)
     let trials = Self.trials(for: original, inputs, shapes ?? InputShapes(for: original))
-    let attempts = types.contains(where: \.isNarrowInteger) ? Self.quantizedAttempts : 1
     let narrow = types.compactMap { Self.narrowTolerances[$0] }.max() ?? 0
-    var attempt = Attempt()
-    for number in 0..<attempts where number == 0 || attempt.failure != nil {
-      attempt = Self.attempt(
-        claims, original, (tolerance, narrow), seed &+ UInt64(number), inputs.arrays, trials)
-    }
+    let attempt = Self.attempt(
+      claims, original, (tolerance, narrow), seed, inputs.arrays, trials)
     comparison = attempt.comparison
     failure = attempt.failure
     reasonNotRun = attempt.reasonNotRun
     omission = attempt.omission
+    discontinuityCount = attempt.discontinuityCount
     seconds = (clock.now - start) / .seconds(1)
   }
 
@@ -72,6 +67,7 @@ public struct EquivalenceCheck: Sendable {
     var failure: String?
     var reasonNotRun: String?
     var omission: String?
+    var discontinuityCount = 0
   }
 
   /// What a graph makes of some inputs, by name, and the nodes that took no part.
@@ -82,6 +78,12 @@ public struct EquivalenceCheck: Sendable {
     var omission: String?
 
     init() {}
+
+    func comparison(with expected: [String: Tensor]) -> Comparison {
+      let names = expected.keys.sorted()
+      return Comparison(
+        names.compactMap { tensors[$0] }, expected: names.map { expected[$0]! })
+    }
 
     /// The runtime is fast, and keeps another copy of the weights.
     private static let weightLimit = 1 << 32
@@ -150,30 +152,47 @@ public struct EquivalenceCheck: Sendable {
       return run
     }
 
-    var worst = Comparison()
-    var failure: String?
+    var attempt = Attempt(comparison: Comparison(), omission: omission)
     for claim in claims {
       let (after, before) = (run(of: claim.after), run(of: claim.before))
       // A node that took no part before has to take none after, or there is nothing to compare.
       guard after.tensors.isEmpty || after.unknownNames == before.unknownNames else {
         return Attempt(reasonNotRun: "a pass changed which operators are known")
       }
-      let names = before.tensors.keys.sorted()
-      let comparison = Comparison(
-        names.compactMap { after.tensors[$0] }, expected: names.map { before.tensors[$0]! })
       let allowed = max(
         claim.isShrunk ? tolerances.shrunk : rewriteTolerance, tolerances.narrow)
+      var comparison = after.comparison(with: before.tensors)
+      if !(comparison.maxRelative <= allowed),
+        let (inStretches, count) = stretchwise(claim, inputs, seed: seed)
+      {
+        comparison = inStretches
+        attempt.discontinuityCount = max(attempt.discontinuityCount, count)
+      }
       if !(comparison.maxRelative <= allowed) {
-        failure =
-          failure
+        attempt.failure =
+          attempt.failure
           ?? (claim.isShrunk
             ? "the pruned model does not compute what the masked original does"
             : "preparing the model changed what it computes")
           + ": relative error \(comparison.maxRelative)"
       }
-      if claim.isShrunk { worst.formUnion(comparison) }
+      if claim.isShrunk { attempt.comparison!.formUnion(comparison) }
     }
-    return Attempt(comparison: worst, failure: failure, omission: omission)
+    return attempt
+  }
+
+  /// Compares the graphs of a claim stretch by stretch; gives the number of nodes between the stretches
+  /// too. `nil` where no node divides them, or a graph cannot be run so.
+  private static func stretchwise(
+    _ claim: PassManager.Claim, _ inputs: [Tensor], seed: UInt64
+  ) -> (Comparison, nodeCount: Int)? {
+    guard let stretches = StretchComparison(claim),
+      let before = try? Run(stretches.before, inputs, seed: seed),
+      let further = stretches.inputs(from: before.tensors),
+      let after = try? Run(stretches.after, inputs + further, seed: seed)
+    else { return nil }
+    let expected = stretches.expected(from: before.tensors)
+    return (after.comparison(with: expected), stretches.nodeCount)
   }
 
   /// The element types of what nodes make and of what the graph is given.

@@ -51,6 +51,8 @@ public struct PruneReport: Sendable, Encodable {
     public let reason: String?
     /// What a check that was passed had to leave out.
     public let omission: String?
+    /// Number of nodes that round, compare, sort or choose between which the graphs were compared.
+    public let discontinuities: Int?
     public let maxAbsolute: Double?
     public let maxRelative: Double?
     public let seconds: Double?
@@ -59,6 +61,7 @@ public struct PruneReport: Sendable, Encodable {
       case status
       case reason
       case omission
+      case discontinuities
       case maxAbsolute = "max_absolute"
       case maxRelative = "max_relative"
       case seconds
@@ -132,12 +135,14 @@ public struct PruneReport: Sendable, Encodable {
       if let check {
         Check(
           status: check.comparison == nil ? "impossible" : "passed", reason: check.reasonNotRun,
-          omission: check.omission, maxAbsolute: check.comparison?.maxAbsolute,
+          omission: check.omission,
+          discontinuities: check.discontinuityCount > 0 ? check.discontinuityCount : nil,
+          maxAbsolute: check.comparison?.maxAbsolute,
           maxRelative: check.comparison?.maxRelative,
           seconds: check.seconds)
       } else {
         Check(
-          status: "skipped", reason: nil, omission: nil, maxAbsolute: nil, maxRelative: nil,
+          status: "skipped", reason: nil, omission: nil, discontinuities: nil, maxAbsolute: nil, maxRelative: nil,
           seconds: nil)
       }
     groups = try Self.groups(context, pruned)

@@ -63,6 +63,8 @@ public struct CompileError: Error, Sendable, CustomStringConvertible {
     case unsupported
     /// A file could not be read or written.
     case inputOutput
+    /// A fault of prunec's own: a pass has left a graph that is not well formed.
+    case internalError
   }
 
   public var kind: Kind

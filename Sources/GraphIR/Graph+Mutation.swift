@@ -61,16 +61,6 @@ extension Graph {
     return id
   }
 
-  /// Appends a constant in the form of a serialized `SparseTensorProto`.
-  @discardableResult
-  public mutating func addSparseInitializer(
-    name: String, type: ValueType?, encoded: [UInt8]
-  ) -> ValueID {
-    let id = addValue(name: name, type: type, definition: .sparseInitializer(encoded))
-    initializers.append(id)
-    return id
-  }
-
   /// Appends a graph output.
   public mutating func addOutput(
     name: String, _ value: ValueID, declaredType: ValueType? = nil, annotations: Annotations = .none

@@ -44,7 +44,7 @@ public struct Graph: Sendable {
 
   public internal(set) var inputs: [ValueID] = []
   public internal(set) var outputs: [Output] = []
-  /// Dense and sparse initializers, in the model's order.
+  /// Initializers, in the model's order.
   public internal(set) var initializers: [ValueID] = []
   /// Of a subgraph: the values taken from the surrounding graph.
   public internal(set) var captures: [ValueID] = []

@@ -6,8 +6,6 @@ public enum Definition: Sendable {
   case input(Int)
   /// A constant stored with the graph.
   case initializer(Tensor)
-  /// A constant stored as a serialized `SparseTensorProto`.
-  case sparseInitializer([UInt8])
   /// Output `index` of `node`.
   case output(of: NodeID, index: Int)
   /// Of a subgraph: the value of the surrounding graph that the owning node lists at this position

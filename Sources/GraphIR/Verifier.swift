@@ -24,6 +24,30 @@ public struct Verifier {
     return verifier.violations
   }
 
+  /// Throws an internal error that lists every violation in `graph`; `subject` is what the message calls
+  /// it.
+  public static func verify(_ graph: Graph, _ subject: String) throws(CompileError) {
+    try refuse(violations(in: graph), subject)
+  }
+
+  /// Throws an internal error that lists every violation in `graph`, which the pass `name` has made of
+  /// `before`.
+  public static func verify(
+    _ graph: Graph, rewriting before: Graph, by name: String
+  ) throws(CompileError) {
+    try refuse(violations(in: graph, rewriting: before), "the graph after \(name)")
+  }
+
+  private static func refuse(
+    _ violations: [Diagnostic], _ subject: String
+  ) throws(CompileError) {
+    guard !violations.isEmpty else { return }
+    let summary = Diagnostic(
+      .error, "\(subject) is not well formed",
+      notes: ["this is an error in prunec; no output has been written"])
+    throw CompileError(.internalError, [summary] + violations)
+  }
+
   /// Every violation found in `graph`, which a pass has made of `before`.
   public static func violations(in graph: Graph, rewriting before: Graph) -> [Diagnostic] {
     var verifier = Verifier(graph: graph)
@@ -65,7 +89,6 @@ public struct Verifier {
         if type?.fixedShape != tensor.shape || type?.elementType != tensor.elementType {
           report("initializer's type is not its tensor's", at: .value(graph[id].name))
         }
-      case .sparseInitializer?: break
       default: report("listed initializer is not a constant")
       }
     }

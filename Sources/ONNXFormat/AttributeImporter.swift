@@ -9,6 +9,8 @@ struct AttributeImporter {
   let location: Location
   /// What the node's subgraphs are built in.
   let context: SubgraphContext
+  /// Whether the node is a standard Constant, whose sparse value is read as a dense one.
+  var isConstant = false
 
   private typealias Kind = Onnx__AttributeProto__AttributeType
 
@@ -21,6 +23,10 @@ struct AttributeImporter {
       throw CompileError(.malformed, "an attribute has no name", at: location)
     }
     let annotations = Annotations(of: proto, docString: proto.pointee.doc_string)
+    if isConstant, name == "sparse_value", let sparse = proto.pointee.sparse_tensor {
+      let tensor = try dense(sparse, attribute: name)
+      return Attribute("value", .tensor(tensor), annotations: annotations)
+    }
     return Attribute(name, try value(of: proto, name: name), annotations: annotations)
   }
 
@@ -122,11 +128,28 @@ struct AttributeImporter {
   private func tensor(
     _ proto: Message<Onnx__TensorProto>, attribute: String
   ) throws(CompileError) -> NamedTensor {
-    let tensor: Tensor
-    do throws(CompileError) {
-      tensor = try TensorImporter(session: session).tensor(proto, name: attribute)
-    } catch {
-      // A tensor in an attribute is found by its node rather than by its own name.
+    let tensor = try located(attribute) { () throws(CompileError) in
+      try TensorImporter(session: session).tensor(proto, name: attribute)
+    }
+    return NamedTensor(
+      tensor, name: text(proto.pointee.name), annotations: annotations(of: proto))
+  }
+
+  private func dense(
+    _ proto: Message<Onnx__SparseTensorProto>, attribute: String
+  ) throws(CompileError) -> NamedTensor {
+    let tensor = try located(attribute) { () throws(CompileError) in
+      try SparseTensorImporter(session: session).tensor(proto, name: attribute)
+    }
+    return NamedTensor(tensor, name: text(proto.pointee.values?.pointee.name))
+  }
+
+  /// Reads a tensor whose errors name the node: in an attribute it is found by that rather than by its
+  /// own name.
+  private func located(
+    _ attribute: String, _ read: () throws(CompileError) -> Tensor
+  ) throws(CompileError) -> Tensor {
+    do throws(CompileError) { return try read() } catch {
       var error = error
       for index in error.diagnostics.indices {
         error.diagnostics[index].location = location
@@ -134,8 +157,6 @@ struct AttributeImporter {
       }
       throw error
     }
-    return NamedTensor(
-      tensor, name: text(proto.pointee.name), annotations: annotations(of: proto))
   }
 
   private func mismatch(_ name: String, _ problem: String) -> CompileError {

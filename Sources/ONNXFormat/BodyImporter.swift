@@ -108,7 +108,9 @@ struct BodyImporter {
     let context = SubgraphContext(
       opsetImports: graph.opsetImports,
       captures: zip(captured, captures).map { ($0, graph[$1].type) })
-    let importer = AttributeImporter(session: session, location: place, context: context)
+    let importer = AttributeImporter(
+      session: session, location: place, context: context,
+      isConstant: operation.type == "Constant" && ["", "ai.onnx"].contains(operation.domain))
     var attributes: [Attribute] = []
     var attributeNames: Set<String> = []
     for attribute in messages(proto.pointee.attribute, proto.pointee.n_attribute) {

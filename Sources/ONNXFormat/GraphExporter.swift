@@ -26,7 +26,7 @@ struct GraphExporter {
     proto.pointee.n_node = nodes.count
     proto.pointee.node = arena.pointers(nodes)
 
-    let encodedInitializers = try addInitializers(of: graph, names, to: proto)
+    try addInitializers(of: graph, names, to: proto)
     addSignature(of: graph, names, to: proto)
     let infos = valueInfos(of: graph, names)
     proto.pointee.n_value_info = infos.count
@@ -35,36 +35,25 @@ struct GraphExporter {
       MessageArena.EncodedField(number: 14, message: $0)
     }
     arena.attach(
-      unknownFields: graph.annotations.unknownFields, encoded: quantization + encodedInitializers,
-      to: proto)
+      unknownFields: graph.annotations.unknownFields, encoded: quantization, to: proto)
     return proto
   }
 
-  /// Fills the dense initializers and returns the sparse ones, which are in wire format already.
   private func addInitializers(
     of graph: Graph, _ names: ExportedNames, to proto: Message<Onnx__GraphProto>
-  ) throws(CompileError) -> [MessageArena.EncodedField] {
+  ) throws(CompileError) {
     let exporter = TensorExporter(arena: arena)
-    var dense: [Message<Onnx__TensorProto>] = []
-    var sparse: [MessageArena.EncodedField] = []
+    var tensors: [Message<Onnx__TensorProto>] = []
     for id in graph.initializers {
-      switch graph[id].definition {
-      case .initializer(let tensor):
-        dense.append(
-          try exporter.tensor(
-            tensor, name: names[id], annotations: graph[id].annotations, plan: plan))
-      case .sparseInitializer(let encoded):
-        guard names[id] == graph[id].name else {
-          throw CompileError(
-            .malformed, "a sparse initializer cannot be renamed", at: .value(graph[id].name))
-        }
-        sparse.append(.init(number: 15, message: encoded))
-      default: preconditionFailure("'\(graph[id].name)' is no initializer")
+      guard let tensor = graph[id].constant else {
+        preconditionFailure("'\(graph[id].name)' is no initializer")
       }
+      tensors.append(
+        try exporter.tensor(
+          tensor, name: names[id], annotations: graph[id].annotations, plan: plan))
     }
-    proto.pointee.n_initializer = dense.count
-    proto.pointee.initializer = arena.pointers(dense)
-    return sparse
+    proto.pointee.n_initializer = tensors.count
+    proto.pointee.initializer = arena.pointers(tensors)
   }
 
   private func addSignature(

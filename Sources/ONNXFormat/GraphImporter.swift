@@ -106,8 +106,8 @@ struct GraphImporter {
     for (index, sparse) in sparseInitializers.enumerated() {
       let name = text(sparse.pointee.values?.pointee.name)
       try body.checkNew(name, "sparse initializer \(index) of the graph")
-      let id = body.graph.addSparseInitializer(
-        name: name, type: try sparseType(sparse, name: name), encoded: serialized(sparse))
+      let dense = try SparseTensorImporter(session: session).tensor(sparse, name: name)
+      let id = body.graph.addInitializer(name: name, dense)
       if let input = listed[name] { try list(id, as: input) }
       body.bind(name, to: id)
     }
@@ -130,20 +130,6 @@ struct GraphImporter {
     return entries.first { text($0.pointee.key) == "location" }.map { text($0.pointee.value) }
   }
 
-  /// Nodes see a sparse initializer as the dense tensor that it describes.
-  private func sparseType(
-    _ sparse: Message<Onnx__SparseTensorProto>, name: String
-  ) throws(CompileError) -> ValueType {
-    let dims = numbers(sparse.pointee.dims, sparse.pointee.n_dims).map { Int($0) }
-    guard dims.count <= maximumRank, dims.isPlausibleShape,
-      let elementType = ElementType(rawValue: sparse.pointee.values?.pointee.data_type ?? 0)
-    else {
-      throw CompileError(
-        .malformed, "the sparse tensor has impossible extents or no element type", at: .value(name))
-    }
-    return ValueType(.tensor(TensorType(elementType, fixed: dims)))
-  }
-
   private mutating func addOutputs(
     _ outputs: [Message<Onnx__ValueInfoProto>], isNested: Bool
   ) throws(CompileError) {
@@ -159,12 +145,14 @@ struct GraphImporter {
       var signatureName = name
       if !names.insert(name).inserted {
         // The outputs of a nested graph go by position, and loops are written that carry one value
-        // twice; those of a model go by name.
-        guard isNested else {
-          throw CompileError(.malformed, "two graph outputs have this name", at: .value(name))
-        }
+        // twice; those of a model go by position and by name.
         signatureName = body.graph.uniqueName(name)
         names.insert(signatureName)
+        if !isNested {
+          session.warn(
+            "is listed twice among the outputs; the second is called '\(signatureName)'",
+            at: .value(name))
+        }
       }
       let declared = try body.type(of: output)
       if body.graph[value].type == nil { body.graph.setType(of: value, to: declared) }

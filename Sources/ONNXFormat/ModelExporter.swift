@@ -11,6 +11,7 @@ struct ModelExporter {
   ///
   /// Throws as `exportModel` does.
   func model(_ model: Model) throws(CompileError) -> Message<Onnx__ModelProto> {
+    try Verifier.verify(model.graph, "the model to write")
     let proto = arena.message(onnx__model_proto__init)
     proto.pointee.has_ir_version = 1
     proto.pointee.ir_version = Int64(model.irVersion)

@@ -14,14 +14,18 @@ enum OpsetImporter {
     _ protos: [Message<Onnx__OperatorSetIdProto>]
   ) throws(CompileError) -> [OpsetImport] {
     var imports: [OpsetImport] = []
-    var domains: Set<String> = []
+    var versions: [String: Int] = [:]
     for proto in protos {
       let domain = text(proto.pointee.domain)
       let version = Int(proto.pointee.version)
       let isStandard = domain.isEmpty || domain == "ai.onnx"
-      guard domains.insert(isStandard ? "" : domain).inserted else {
+      if let known = versions.updateValue(version, forKey: isStandard ? "" : domain) {
+        // Models that were merged list a set once for each part.
+        if known == version { continue }
         throw CompileError(
-          .malformed, "operator set '\(isStandard ? "ai.onnx" : domain)' is imported twice")
+          .malformed,
+          "operator set '\(isStandard ? "ai.onnx" : domain)' is imported in versions \(known) and "
+            + "\(version)")
       }
       guard !isStandard || supportedVersions.contains(version) else {
         throw CompileError(

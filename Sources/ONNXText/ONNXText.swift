@@ -31,7 +31,7 @@
 /// * **Quoted names everywhere.** ONNX wants a bare identifier for operators, domains, overloads,
 ///   attributes, and the names of graphs and tensors in attributes. A name that is none is quoted.
 /// * **Bytes.** A string that is not UTF-8, or holds a zero byte, is written `hex"00ff"`; so is the
-///   serialized message of a sparse tensor: `float[10] w = hex"..."`.
+///   serialized message of a sparse tensor in an attribute. Sparse initializers are dense here.
 /// * `undefined` is the element type of a tensor whose element type is not known, and `seq()` and
 ///   `optional()` have an element type that is not given.
 ///

@@ -6,12 +6,7 @@ private struct Declaration {
   var place: Token
   var name: String
   var type: ValueType?
-  var data: Data?
-
-  enum Data {
-    case tensor(Tensor, externalLocation: String?)
-    case sparse([UInt8])
-  }
+  var data: (tensor: Tensor, externalLocation: String?)?
 }
 
 extension Parser {
@@ -72,15 +67,11 @@ extension Parser {
     guard !name.isEmpty else { throw failure("expected the name of a value", at: place) }
     var declaration = Declaration(place: place, name: name, type: type)
     guard allowData, try take("=") else { return declaration }
-    if isAtString {
-      declaration.data = .sparse(try expectString("a sparse tensor"))
-      return declaration
-    }
     guard let tensorType = type?.tensorType else {
       throw failure("data needs the type of a tensor", at: typePlace)
     }
     let (tensor, location) = try parseTensorData(tensorType, name: name, typePlace: typePlace)
-    declaration.data = .tensor(tensor, externalLocation: location)
+    declaration.data = (tensor, location)
     return declaration
   }
 
@@ -133,14 +124,9 @@ extension Parser {
     for constant in inputs + others {
       guard let data = constant.data else { continue }
       try requireUndefined(constant.name, at: constant.place)
-      let id: ValueID
-      switch data {
-      case .tensor(let tensor, let location):
-        id = scopes[level].graph.addInitializer(name: constant.name, tensor)
-        if let location { scopes[level].graph.setExternalLocation(of: id, to: location) }
-      case .sparse(let encoded):
-        id = scopes[level].graph.addSparseInitializer(
-          name: constant.name, type: constant.type, encoded: encoded)
+      let id = scopes[level].graph.addInitializer(name: constant.name, data.tensor)
+      if let location = data.externalLocation {
+        scopes[level].graph.setExternalLocation(of: id, to: location)
       }
       if listed.contains(constant.name) {
         scopes[level].graph.listAsInput(id, annotations: .none)

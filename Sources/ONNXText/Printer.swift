@@ -176,7 +176,6 @@ struct Printer {
   private mutating func writeData(of value: Value) {
     switch value.definition {
     case .initializer(let tensor) where tensor.hasData: write(tensor)
-    case .sparseInitializer(let encoded): text += hexadecimal(encoded)
     default:
       if let location = value.externalLocation { text += "[\"location\" : \(string(location))]" }
     }

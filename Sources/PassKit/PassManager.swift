@@ -33,6 +33,8 @@ public struct PassManager: Sendable {
     public internal(set) var after: Graph
     /// Whether a shrinking pass is among those that lead from one to the other.
     public internal(set) var isShrunk: Bool
+    /// What stays of the axes of `before` that are cut on the way.
+    package internal(set) var kept: [Axis: [Int]] = [:]
   }
 
   private indirect enum Step: Sendable {
@@ -137,7 +139,9 @@ public struct PassManager: Sendable {
     }
   }
 
-  private mutating func claim(_ effect: Effect, before: Graph, after: Graph) {
+  private mutating func claim(
+    _ effect: Effect, before: Graph, after: Graph, _ shrinkage: Shrinkage?
+  ) {
     if effect == .masking {
       isClaimOpen = false
       return
@@ -148,7 +152,10 @@ public struct PassManager: Sendable {
       isClaimOpen = true
     }
     claims[claims.count - 1].after = after
-    if effect == .shrinking { claims[claims.count - 1].isShrunk = true }
+    if effect == .shrinking {
+      claims[claims.count - 1].isShrunk = true
+      claims[claims.count - 1].kept = claims[claims.count - 1].kept.cut(to: shrinkage?.lastCut ?? [:])
+    }
   }
 
   private mutating func run(
@@ -165,10 +172,9 @@ public struct PassManager: Sendable {
       Record(
         pass: type.name, seconds: seconds, nodesBefore: before.nodeCount,
         nodesAfter: graph.nodeCount))
-    claim(type.effect, before: before, after: graph)
+    claim(type.effect, before: before, after: graph, context.shrinkage)
     if options.verifyEach {
-      let violations = Verifier.violations(in: graph, rewriting: before)
-      precondition(violations.isEmpty, "after \(type.name): \(violations.map(\.description))")
+      try Verifier.verify(graph, rewriting: before, by: type.name)
     }
     if options.checkEach, before.revision != graph.revision {
       try check(type, before: before, after: graph, &context)

@@ -10,12 +10,15 @@ package struct Shrinkage: Sendable {
   /// of which no one cut can be told is missing: where one constant has become several, and these
   /// were cut differently.
   package private(set) var keptOfOriginal: [Axis: [Int]] = [:]
+  /// The last cut by itself, counted as right before it.
+  package private(set) var lastCut: [Axis: [Int]] = [:]
   private var disputed: Set<Axis> = []
 
   package init() {}
 
   /// Adds a further cut of `graph`, whose indices count what the cuts before it left.
   package mutating func append(_ kept: [Axis: [Int]], of graph: Graph) {
+    lastCut = kept
     keptIndices = keptIndices.cut(to: kept)
     var cuts: [Axis: [Int]?] = [:]
     for axis in Self.constantAxes(of: graph) {

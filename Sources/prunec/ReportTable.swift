@@ -86,6 +86,11 @@ struct ReportTable {
     case "passed":
       "checked: equal to the masked original (relative error "
         + Self.scientific(report.check.maxRelative ?? 0) + ")"
+        + (report.check.discontinuities.map {
+          ", compared before and after "
+            + ($0 == 1
+              ? "the one node that rounds or chooses" : "each of \($0) nodes that round or choose")
+        } ?? "")
         + (report.check.omission.map { ", but for \($0)" } ?? "")
     case "impossible": "not checked: \(report.check.reason ?? "")"
     default: "not checked"

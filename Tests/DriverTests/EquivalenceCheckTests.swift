@@ -3,6 +3,7 @@ import PrunecGraphIR
 import PrunecONNXText
 import PrunecPassKit
 import PrunecSemantics
+import PrunecTensors
 import Testing
 
 @Suite struct EquivalenceCheckTests {
@@ -18,6 +19,10 @@ import Testing
     -> EquivalenceCheck
   {
     var graph = try parseModel(text).graph
+    if let constant = graph.value(named: "faulty"), let shape = graph[constant].constant?.shape {
+      let ones = [Float](repeating: 1, count: shape.elementCount)
+      graph.setTensor(of: constant, to: Tensor(ones, shape: shape))
+    }
     var context = PassContext(original: graph)
     var manager = try PassManager(Pipeline(type.name), registry: PassRegistry([type], rules: []))
     try manager.run(on: &graph, &context)
@@ -95,6 +100,120 @@ import Testing
       }
       """
     #expect(try check(AddDeadNode.self, text).reasonNotRun?.contains("not finite") == true)
+  }
+
+  // MARK: Small faults
+
+  private static let sums = """
+    main (float[N,3] x) => (float[N,3] y)
+    <float[3] faulty = {1, 1, 1}>
+    {
+      t = Relu (x)
+      y = Mul (t, faulty)
+    }
+    """
+
+  @Test func shrinkingIsHeldToItsTolerance() throws {
+    #expect(try check(PerturbByShrinking<OnePercent>.self, Self.sums).failure != nil)
+    #expect(try check(PerturbByShrinking<TenthOfAThousandth>.self, Self.sums).failure != nil)
+    #expect(try check(PerturbByShrinking<Rounding>.self, Self.sums).failure == nil)
+  }
+
+  @Test func rewritesAreHeldToTheirs() throws {
+    #expect(try check(Perturb<OnePercent>.self, Self.sums).failure != nil)
+    #expect(try check(Perturb<TenthOfAThousandth>.self, Self.sums).failure == nil)
+  }
+
+  // MARK: Discontinuities
+
+  /// Scores that are close choose what is given out: the order of any two may change by rounding.
+  private static func choice(faultIsBehind: Bool) -> String {
+    """
+    main (float[1,64] x) => (float[1,32] y, int64[1,32] i)
+    <float spread = {1e-7}, float one = {1}, float[\(faultIsBehind ? 32 : 64)] faulty = {...},
+     int64[1] k = {32}>
+    {
+      flat = Mul (x, spread)
+      close = Add (flat, one)
+      scores = Mul (close, \(faultIsBehind ? "one" : "faulty"))
+      v, i = TopK (scores, k)
+      chosen = GatherElements <axis = 1> (x, i)
+      y = Mul (chosen, \(faultIsBehind ? "faulty" : "one"))
+    }
+    """
+  }
+
+  @Test func choicesAmongCloseScoresAreFollowed() throws {
+    let check = try check(PerturbByShrinking<Rounding>.self, Self.choice(faultIsBehind: false))
+    #expect(check.failure == nil)
+    #expect(check.discontinuityCount == 1)
+  }
+
+  @Test(arguments: [false, true])
+  func faultsBeforeAndBehindAChoiceAreSeen(faultIsBehind: Bool) throws {
+    let check = try check(
+      PerturbByShrinking<OnePercent>.self, Self.choice(faultIsBehind: faultIsBehind))
+    #expect(check.failure != nil)
+    #expect((0.008...0.0101).contains(check.comparison?.maxRelative ?? 0))
+  }
+
+  /// A rewrite moves sums across halves, which are rounded to integers far apart in a network of few bits.
+  @Test func roundingIsFollowed() throws {
+    let text = """
+      main (float[1,64] x) => (float[1,64] y)
+      <float half = {0.5}, float zero = {0}, float[64] faulty = {...}, float scale = {1}, uint8 z = {0}>
+      {
+        flat = Mul (x, zero)
+        halves = Add (flat, half)
+        sums = Mul (halves, faulty)
+        q = QuantizeLinear (sums, scale, z)
+        y = DequantizeLinear (q, scale, z)
+      }
+      """
+    let check = try check(PerturbByShrinking<Rounding>.self, text)
+    #expect(check.failure == nil)
+    #expect(check.discontinuityCount == 1)
+    #expect(try self.check(PerturbByShrinking<OnePercent>.self, text).failure != nil)
+  }
+}
+
+private protocol Fault: Sendable {
+  static var factor: Float { get }
+}
+private struct OnePercent: Fault { static let factor: Float = 1.01 }
+private struct TenthOfAThousandth: Fault { static let factor: Float = 1.0002 }
+private struct Rounding: Fault { static let factor: Float = 1.0000002 }
+
+/// Makes every second element of the constant called `faulty` another than one.
+private func perturb(_ graph: inout Graph, _ fault: any Fault.Type) {
+  let constant = graph.value(named: "faulty")!
+  let shape = graph[constant].constant!.shape
+  let elements = (0..<shape.elementCount).map { $0 % 2 == 1 ? fault.factor : 1 }
+  graph.setTensor(of: constant, to: Tensor(elements, shape: shape))
+}
+
+private struct Perturb<Size: Fault>: Pass {
+  static var name: String { "perturb" }
+  static var summary: String { "claims what is not true" }
+  static var effect: Effect { .preserving(tolerance: 0) }
+
+  init(options: inout OptionReader) throws(CompileError) {}
+
+  func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    perturb(&graph, Size.self)
+  }
+}
+
+/// Does the same in the name of shrinking.
+private struct PerturbByShrinking<Size: Fault>: Pass {
+  static var name: String { "perturb-by-shrinking" }
+  static var summary: String { "claims what is not true" }
+  static var effect: Effect { .shrinking }
+
+  init(options: inout OptionReader) throws(CompileError) {}
+
+  func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    perturb(&graph, Size.self)
   }
 }
 

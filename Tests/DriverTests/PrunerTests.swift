@@ -315,7 +315,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(
       try PruneOptions().pipelineText()
         == "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
-        + "eliminate-dead-nodes),separate-shared-vectors,"
+        + "eliminate-dead-nodes),correct-types,separate-shared-vectors,"
         + "couple-channels{direction=inner},"
         + "fold-batch-norm,eliminate-dead-nodes,score-channels{criterion=l2 seed=0},"
         + "mask-channels{macs=0.5 scope=global align=auto max-ratio=0.9 min-channels=8},"

@@ -1,5 +1,6 @@
 """The normal form of a model: what may differ between two files that mean the same is made equal."""
 
+import numpy
 import onnx
 from onnx import TensorProto, numpy_helper
 
@@ -13,11 +14,21 @@ def normalise(model):
     return model
 
 
+def dense(sparse):
+    """The dense tensor that a sparse one describes."""
+    values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
+    array = numpy.zeros(list(sparse.dims), values.dtype)
+    positions = indices if indices.ndim == 1 else numpy.ravel_multi_index(indices.T, array.shape)
+    array.reshape(-1)[positions] = values
+    return numpy_helper.from_array(array, sparse.values.name)
+
+
 def normalise_graph(graph):
+    graph.initializer.extend(dense(sparse) for sparse in graph.sparse_initializer)
+    del graph.sparse_initializer[:]
     for tensor in graph.initializer:
         normalise_tensor(tensor)
     constants = [tensor.name for tensor in graph.initializer]
-    constants += [sparse.values.name for sparse in graph.sparse_initializer]
     position = {name: index for index, name in enumerate(constants)}
     inputs = sorted(graph.input, key=lambda value: position.get(value.name, -1))
     del graph.input[:]

@@ -184,19 +184,19 @@ private func roundTrip(
     let graph = try roundTrip(
       """
       g (float[1] x, float[1] w = {1.0}, float[2] v, float[1] z) => (float[1] y)
-      <float[2] v = {1.0, 2.0}, sparse_tensor(float[3]) s = hex"0102", float[1] e =
+      <float[2] v = {1.0, 2.0}, float[1] e =
         ["location" : "weights.bin", "offset" : "4"], float[1] t, float[1] absent = >
       {
         t = Add (x, w)
-        u = Foo (t, v, z, s, e)
+        u = Foo (t, v, z, e)
         y = Relu (u)
       }
       """
     ).graph
     #expect(graph.inputs.map { graph[$0].name } == ["x", "z"])
-    #expect(graph.initializers.map { graph[$0].name } == ["w", "v", "s", "e", "absent"])
+    #expect(graph.initializers.map { graph[$0].name } == ["w", "v", "e", "absent"])
     #expect(
-      graph.initializers.map { graph[$0].isListedAsInput } == [true, true, false, false, false])
+      graph.initializers.map { graph[$0].isListedAsInput } == [true, true, false, false])
     #expect(graph[graph.value(named: "e")!].externalLocation == "weights.bin")
     #expect(graph[graph.value(named: "t")!].type == .tensor(.float32, [.fixed(1)]))
     #expect(graph[graph.value(named: "u")!].type == nil)

@@ -13,7 +13,7 @@ import PrunecTensors
 package struct GraphProperties {
   private static let preparation =
     "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
-    + "eliminate-dead-nodes),separate-shared-vectors,"
+    + "eliminate-dead-nodes),correct-types,separate-shared-vectors,"
 
   private let model: Model
   private let seed: Int

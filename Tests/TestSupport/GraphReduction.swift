@@ -227,9 +227,6 @@ extension Graph {
       switch self[id].definition {
       case .initializer(let tensor):
         copies[id] = part.addInitializer(name: self[id].name, tensor)
-      case .sparseInitializer(let bytes):
-        copies[id] = part.addSparseInitializer(
-          name: self[id].name, type: self[id].type, encoded: bytes)
       case .input, .output, .captured: break
       }
     }

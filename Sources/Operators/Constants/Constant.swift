@@ -2,19 +2,20 @@ import PrunecGraphIR
 import PrunecTensors
 
 /// Constant (ONNX opset 7 to 28): a tensor given by exactly one attribute: `value`, or since opset
-/// 12 a number, a string or a list of either. A sparse value is carried without being understood.
+/// 12 a number, a string or a list of either. A sparse value (opset 11) is a dense one here: the importer
+/// expands it.
 ///
 /// Channels: every axis may be cut; the node then gets a smaller value.
 struct Constant: Operator {
   let signature = Signature(
     "Constant", operands: 0...0,
     attributes: [
-      "sparse_value": nil, "value": nil, "value_float": nil, "value_floats": nil,
+      "value": nil, "value_float": nil, "value_floats": nil,
       "value_int": nil, "value_ints": nil, "value_string": nil, "value_strings": nil,
     ])
 
-  /// The attribute that gives the value, and the tensor; `nil` for a sparse value.
-  private func value(_ call: Invocation) throws(CompileError) -> (Attribute, Tensor)? {
+  /// The attribute that gives the value, and the tensor.
+  private func value(_ call: Invocation) throws(CompileError) -> (Attribute, Tensor) {
     let given = call.attributes.filter { signature.attributes.keys.contains($0.name) }
     guard given.count == 1, let attribute = given.first else {
       throw call.malformed("\(given.count) attributes give the value instead of one")
@@ -30,22 +31,21 @@ struct Constant: Operator {
       return (attribute, Tensor(strings: [string], shape: []))
     case ("value_strings", .strings(let strings)):
       return (attribute, Tensor(strings: strings, shape: [strings.count]))
-    case ("sparse_value", .sparseTensor): return nil
     default: throw call.malformed("'\(attribute.name)' is of the wrong kind")
     }
   }
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
-    [try value(call).map { ValueFacts(constant: $0.1) } ?? .unknown]
+    [ValueFacts(constant: try value(call).1)]
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {
-    guard let tensor = try? value(call)?.1 else { return }
+    guard let tensor = try? value(call).1 else { return }
     for axis in tensor.shape.indices { relations.free(.result(axis: axis)) }
   }
 
   func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] {
-    guard case (var attribute, var tensor)? = try value(call) else { return [] }
+    var (attribute, tensor) = try value(call)
     let axes = cut.axes(ofResult: 0)
     guard !axes.isEmpty else { return [] }
     for axis in axes { tensor = tensor.keeping(cut[.result(axis: axis)]!, alongAxis: axis) }
@@ -62,10 +62,7 @@ struct Constant: Operator {
   }
 
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
-    guard let tensor = try value(call)?.1 else {
-      throw call.unsupported("a sparse constant is not evaluated")
-    }
-    return [tensor]
+    [try value(call).1]
   }
 
   func macs(_ call: Invocation) -> Int { 0 }

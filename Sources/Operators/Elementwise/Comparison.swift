@@ -7,7 +7,7 @@ import PrunecTensors
 /// ONNX opset 7 to 28: Equal, Less, Greater; 12 to 28: LessOrEqual, GreaterOrEqual.
 ///
 /// Channels: axes that broadcast to the same axis go together, except those of extent one.
-struct Comparison: Operator {
+struct Comparison: DiscontinuousOperator {
   let signature: Signature
   private let double: @Sendable (Double, Double) -> Bool
   private let integer: @Sendable (Int, Int) -> Bool

@@ -6,7 +6,7 @@ import PrunecTensors
 /// of B, or with `fmod = 1` that of A. Dividing an integer by zero is an error of the model.
 ///
 /// Channels: axes that broadcast to the same axis go together, except those of extent one.
-struct Mod: Operator {
+struct Mod: DiscontinuousOperator {
   let signature = Signature("Mod", opsets: 10...28, operands: 2...2, attributes: ["fmod": .int(0)])
 
   private static let truncating = BinaryFormula(

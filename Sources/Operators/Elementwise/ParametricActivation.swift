@@ -9,7 +9,7 @@ import PrunecTensors
 /// ThresholdedRelu; 12 to 28: Celu; 24 to 28: Swish. onnxruntime's own: QuickGelu.
 ///
 /// Channels: every axis goes with itself.
-struct ParametricActivation: Operator {
+struct ParametricActivation: DiscontinuousOperator {
   let signature: Signature
   /// The attributes whose values the formula gets after the variable.
   let parameters: [String]
@@ -71,6 +71,11 @@ struct ParametricActivation: Operator {
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     [ValueFacts(call.operand(0)?.type)]
+  }
+
+  func isDiscontinuous(_ call: Invocation) -> Bool {
+    ["Shrink", "ThresholdedRelu"].contains(signature.operation.type)
+      && call.readsComputedFractions
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -8,7 +8,7 @@ import PrunecTensors
 /// ONNX opset 7 to 28: Relu, Sigmoid, Tanh, Erf, Exp, Log, Sqrt, Abs, Neg, Reciprocal, Floor, Ceil,
 /// Sin, Cos, Tan, Asin, Acos, Atan, Sign, Softplus, Softsign, HardSwish, Mish; 9 to 28: Sinh, Cosh, Asinh,
 /// Acosh, Atanh; 11 to 28: Round, halves to even. Relu, Abs, Neg and Sign on integers too.
-package struct UnaryElementwise: Operator {
+package struct UnaryElementwise: DiscontinuousOperator {
   package let signature: Signature
   let formula: @Sendable (Float) -> Float
   /// The same on integers, where the operator takes them.
@@ -89,6 +89,11 @@ package struct UnaryElementwise: Operator {
       return integerFormula.map { .fixed($0(number)) } ?? .unknown
     }
     return [ValueFacts(operand?.type, contents: contents)]
+  }
+
+  package func isDiscontinuous(_ call: Invocation) -> Bool {
+    ["Ceil", "Floor", "Round", "Sign"].contains(signature.operation.type)
+      && call.readsComputedFractions
   }
 
   package func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -5,7 +5,7 @@ import PrunecTensors
 /// are not zero, in row-major order.
 ///
 /// Channels: everything depends on every element, so that all axes are pinned.
-struct NonZero: Operator {
+struct NonZero: DiscontinuousOperator {
   let signature = Signature("NonZero", opsets: 9...28, operands: 1...1)
 
   /// The offsets of elements that are not zero; `nil` for types that have no zero.

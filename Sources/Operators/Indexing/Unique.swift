@@ -6,7 +6,7 @@ import PrunecTensors
 /// of them it is, and how often each occurs (all int64 vectors).
 ///
 /// Channels: everything depends on every element, so that all axes are pinned.
-struct Unique: Operator {
+struct Unique: DiscontinuousOperator {
   let signature = Signature(
     "Unique", opsets: 11...28, operands: 1...1, results: 1...4,
     attributes: ["axis": nil, "sorted": .int(1)])

@@ -6,7 +6,7 @@ import PrunecTensors
 /// What ONNX leaves open (numbers that do not fit, NaN as an integer) saturates, with NaN as zero.
 ///
 /// Channels: every axis goes with itself.
-struct Cast: Operator {
+struct Cast: DiscontinuousOperator {
   let signature = Signature(
     "Cast", operands: 1...1,
     attributes: [
@@ -35,6 +35,10 @@ struct Cast: Operator {
         guard case .fixed(let number) = element else { return .unknown }
         return .fixed(number == 0 ? 0 : 1)
       })
+  }
+
+  func isDiscontinuous(_ call: Invocation) -> Bool {
+    call.readsComputedFractions && (try? target(call))?.isFloatingPoint != true
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

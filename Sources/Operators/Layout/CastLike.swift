@@ -6,7 +6,7 @@ import PrunecTensors
 ///
 /// Channels: every axis of the first operand goes with itself; the second may be of any shape, and
 /// cutting it changes nothing.
-struct CastLike: Operator {
+struct CastLike: DiscontinuousOperator {
   let signature = Signature(
     "CastLike", opsets: 15...28, operands: 2...2,
     attributes: ["round_mode": .string(Array("up".utf8)), "saturate": .int(1)])
@@ -22,6 +22,10 @@ struct CastLike: Operator {
       facts.contents = .constant(converted)
     }
     return [facts]
+  }
+
+  func isDiscontinuous(_ call: Invocation) -> Bool {
+    call.readsComputedFractions && call.elementType(1)?.isFloatingPoint != true
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -11,7 +11,7 @@ import PrunecTensors
 ///
 /// Channels: the axes of Y are those of X. An axis that the sum runs over may be cut: the shares are
 /// then of what stays, as when the rest is minus infinity.
-package struct Softmax: Operator {
+package struct Softmax: DiscontinuousOperator {
   package let signature: Signature
   /// Replaces one run of elements by its shares.
   private let formula: @Sendable (UnsafeMutableBufferPointer<Float>) -> Void
@@ -65,6 +65,10 @@ package struct Softmax: Operator {
     try call.requireFloatingPoint(0)
     if let rank = call.shape(0)?.count { _ = try axes(call, rank: rank) }
     return [ValueFacts(call.elementType(0), call.shape(0))]
+  }
+
+  package func isDiscontinuous(_ call: Invocation) -> Bool {
+    signature.operation.type == "Hardmax" && call.readsComputedFractions
   }
 
   package func relate(_ call: Invocation, _ relations: inout Relations) {

@@ -8,7 +8,7 @@ import PrunecTensors
 ///
 /// Channels: each is pooled by itself. The indices count over all channels, so where they are asked
 /// for nothing may be cut.
-package struct MaxPool: Operator {
+package struct MaxPool: DiscontinuousOperator {
   package let signature = Signature(
     "MaxPool", operands: 1...1, results: 1...2,
     attributes: Pooling.attributes.merging(["storage_order": .int(0)]) { $1 })
@@ -20,6 +20,11 @@ package struct MaxPool: Operator {
     _ = try call.requiredInt("storage_order")
     let shape = try Pooling.shape(call)
     return call.forResults([ValueFacts(call.elementType(0), shape), ValueFacts(.int64, shape)])
+  }
+
+  /// The places of maxima jump, the maxima do not.
+  package func isDiscontinuous(_ call: Invocation) -> Bool {
+    call.results.count > 1 && call.readsComputedFractions
   }
 
   package func relate(_ call: Invocation, _ relations: inout Relations) {

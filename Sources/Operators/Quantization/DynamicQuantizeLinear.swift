@@ -9,7 +9,7 @@ import PrunecTensors
 ///
 /// Channels: every axis goes with itself. The range is that of all elements and of zero, so that
 /// elements that are zero do not matter: they are masked as before a sum.
-struct DynamicQuantizeLinear: Operator {
+struct DynamicQuantizeLinear: DiscontinuousOperator {
   let signature = Signature(
     "DynamicQuantizeLinear", opsets: 11...28, operands: 1...1, results: 1...3)
 

@@ -10,7 +10,7 @@ import PrunecTensors
 ///
 /// Channels: every axis goes with itself, and with what scale and zero point have along it; of an axis
 /// in blocks whole blocks may go, or the same places of every block, and `block_size` follows.
-struct QuantizeLinear: Operator {
+struct QuantizeLinear: DiscontinuousOperator {
   let signature: Signature
 
   /// The operator of ONNX, or onnxruntime's from before ONNX had integers of 16 and 4 bits.

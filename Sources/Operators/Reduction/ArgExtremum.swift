@@ -8,7 +8,7 @@ import PrunecTensors
 ///
 /// Channels: the axis that is searched is pinned, since indices count along it; the others are
 /// those of Y.
-package struct ArgExtremum: Operator {
+package struct ArgExtremum: DiscontinuousOperator {
   package let signature: Signature
   private let takesGreatest: Bool
 

@@ -9,7 +9,7 @@ import PrunecTensors
 ///
 /// Channels: the axis searched is pinned, since indices count along it; the others are those of the
 /// results.
-package struct TopK: Operator {
+package struct TopK: DiscontinuousOperator {
   package let signature = Signature(
     "TopK", operands: 1...2, results: 1...2,
     attributes: ["axis": .int(-1), "k": nil, "largest": .int(1), "sorted": .int(1)])

@@ -9,7 +9,7 @@ import PrunecTensors
 /// the modes are called bilinear and bicubic.
 ///
 /// Channels: each is sampled by itself.
-struct GridSample: Operator {
+struct GridSample: DiscontinuousOperator {
   let signature = Signature(
     "GridSample", opsets: 16...28, operands: 2...2,
     attributes: [
@@ -47,6 +47,10 @@ struct GridSample: Operator {
       throw call.malformed("there are \(a) images and \(b) grids")
     }
     return [ValueFacts(type, x[..<2] + grid.dropFirst().dropLast())]
+  }
+
+  func isDiscontinuous(_ call: Invocation) -> Bool {
+    (try? interpolation(call)) == .nearest && call.readsComputedFractions
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {
