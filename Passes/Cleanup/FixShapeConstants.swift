@@ -17,7 +17,8 @@ import PrunecTensors
 /// 1. the result's rank is known and no extent is zero (a zero would be read as "copy");
 /// 2. every extent of the result is a number, or is by name the extent of the operand's axis at the
 ///    same place (written 0), except for at most one (written -1);
-/// 3. `allowzero` is not set, or no 0 is written.
+/// 3. -1 does not stand beside 0: of an empty batch no extent can be deduced;
+/// 4. `allowzero` is not set, or no 0 is written.
 package struct FixShapeConstants: Pass {
   package static let name = "fix-shape-constants"
   package static let summary = "make computed Reshape targets constant"
@@ -60,6 +61,6 @@ package struct FixShapeConstants: Pass {
         target.append(-1)
       }
     }
-    return target
+    return isDeduced && target.contains(0) ? nil : target
   }
 }

@@ -23,6 +23,8 @@ public struct ChannelGroup: Sendable {
   public let members: [Member]
   /// Why none may be removed; `nil` if they may.
   public let pin: PinReason?
+  /// Why budgets leave the group whole, though it may be cut: what its indices stand for.
+  public internal(set) var meaning: PinReason?
   /// What the group is in its network.
   public internal(set) var kind = GroupKind.other
   /// The group's name for users: that of the first layer that makes the channels.

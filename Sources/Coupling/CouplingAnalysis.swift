@@ -40,6 +40,10 @@ public struct CouplingAnalysis: Sendable {
     for (index, kind) in GroupKinds.all(graph, facts, self, builder.layers).enumerated() {
       groups[index].kind = kind
     }
+    for (index, reason) in IndexMeaning.all(graph, facts, self, builder.layers) {
+      groups[index].kind = .index
+      groups[index].meaning = reason
+    }
   }
 
   /// The group and the channel that index `index` of `axis` belongs to; `nil` where the axis has no

@@ -19,6 +19,9 @@ public enum GroupKind: String, Sendable, CaseIterable, Encodable {
   case embedding
   /// Hidden units of a recurrent layer.
   case recurrent
+  /// Words, bins or positions, whose indices a constant range counts (`IndexMeaning`). Only those who
+  /// name them cut them.
+  case index
   /// None of these.
   case other
 }
@@ -33,6 +36,7 @@ public enum GroupKind: String, Sendable, CaseIterable, Encodable {
 /// | residual | a node adds two computed values along it, and more than one layer (or table) makes it |
 /// | embedding | integers pick rows of a constant whose other axis it is |
 /// | conv, ffn | a layer makes it, with weights of three or more axes, or of two |
+/// | index | a constant range goes along it, whatever else it is |
 ///
 /// Where several hold, the first in this order does.
 struct GroupKinds {

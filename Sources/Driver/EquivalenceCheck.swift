@@ -49,10 +49,11 @@ public struct EquivalenceCheck: Sendable {
     let clock = ContinuousClock()
     let start = clock.now
     let types = Self.computedTypes(of: original)
-    let trials = Self.trials(for: original, inputs, shapes ?? InputShapes(for: original))
+    let shapes = shapes ?? InputShapes(for: original)
+    let trials = Self.trials(for: original, inputs, shapes)
     let narrow = types.compactMap { Self.narrowTolerances[$0] }.max() ?? 0
     let attempt = Self.attempt(
-      claims, original, (tolerance, narrow), seed, inputs.arrays, trials)
+      claims, original, (tolerance, narrow), seed, inputs.arrays, trials, shapes.openBatches)
     comparison = attempt.comparison
     failure = attempt.failure
     reasonNotRun = attempt.reasonNotRun
@@ -102,15 +103,18 @@ public struct EquivalenceCheck: Sendable {
       _ graph: Graph, _ inputs: [Tensor], seed: UInt64, allowsReference: Bool = true
     ) throws(CompileError) {
       let evaluator = try PartialEvaluator(graph)
-      // What the runtime does not run the reference tries, and says why if it cannot either.
-      if evaluator.unknownNames.isEmpty, Self.suits(graph),
-        let outputs = try? Session(graph, memoryLimit: Self.activationLimit).run(inputs)
-      {
-        for (output, tensor) in zip(graph.outputs, outputs) {
-          tensors["output \(output.name)"] = tensor
+      if evaluator.unknownNames.isEmpty, Self.suits(graph) {
+        do throws(CompileError) {
+          let outputs = try Session(graph, memoryLimit: Self.activationLimit).run(inputs)
+          for (output, tensor) in zip(graph.outputs, outputs) {
+            tensors["output \(output.name)"] = tensor
+          }
+          isTelling = graph.outputs.contains { graph[$0.value].definingNode != nil }
+          return
+        } catch {
+          // What the runtime does not run the reference tries, and says why if it cannot either.
+          guard allowsReference else { throw error }
         }
-        isTelling = graph.outputs.contains { graph[$0.value].definingNode != nil }
-        return
       }
       guard allowsReference else {
         throw CompileError(.unsupported, "the runtime does not run the model")
@@ -131,7 +135,7 @@ public struct EquivalenceCheck: Sendable {
   private static func attempt(
     _ claims: [PassManager.Claim], _ original: Graph,
     _ tolerances: (shrunk: Double, narrow: Double), _ seed: UInt64, _ arrays: [String: Tensor],
-    _ trials: [Trial]
+    _ trials: [Trial], _ openBatches: [String]
   ) -> Attempt {
     let inputs: [Tensor]
     var runs: [UInt64: Run] = [:]
@@ -178,7 +182,36 @@ public struct EquivalenceCheck: Sendable {
       }
       if claim.isShrunk { attempt.comparison!.formUnion(comparison) }
     }
+    attempt.failure =
+      attempt.failure ?? emptyBatchFailure(claims, original, inputs, openBatches, seed: seed)
     return attempt
+  }
+
+  /// What goes wrong with an empty batch, such as a detector hands on that has found nothing; `nil` where all is
+  /// well, and where the original does not take one.
+  private static func emptyBatchFailure(
+    _ claims: [PassManager.Claim], _ original: Graph, _ inputs: [Tensor],
+    _ openBatches: [String], seed: UInt64
+  ) -> String? {
+    guard !openBatches.isEmpty, let last = claims.last?.after else { return nil }
+    let empty = zip(original.inputs, inputs).map { id, tensor -> Tensor in
+      guard openBatches.contains(original[id].name), tensor.rank > 0, tensor.strings == nil else {
+        return tensor
+      }
+      return Tensor(zeros: tensor.elementType, shape: [0] + tensor.shape.dropFirst())
+    }
+    guard let before = try? Run(original, empty, seed: seed, allowsReference: false) else {
+      return nil
+    }
+    do throws(CompileError) {
+      let after = try Run(last, empty, seed: seed, allowsReference: false)
+      let isSame = before.tensors.allSatisfy { name, tensor in
+        after.tensors[name]?.shape == tensor.shape
+      }
+      return isSame ? nil : "the pruned model gives other shapes for an empty batch"
+    } catch {
+      return "the pruned model does not take an empty batch: \(error.diagnostics[0].message)"
+    }
   }
 
   /// Compares the graphs of a claim stretch by stretch; gives the number of nodes between the stretches

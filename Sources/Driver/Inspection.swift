@@ -81,7 +81,7 @@ public struct Inspection: Sendable, Encodable {
         name: group.name, kind: group.kind, channels: group.count,
         parameters: cutCost.saving(.parameters, byKeeping: 0, ofGroup: index, from: whole),
         macs: cutCost.saving(.macs, byKeeping: 0, ofGroup: index, from: whole),
-        pinned: group.pin?.description,
+        pinned: (group.pin ?? group.meaning)?.description,
         members: group.members.map { member in
           Member(
             value: graph[member.axis.value].name, axis: member.axis.index,

@@ -142,7 +142,8 @@ public struct PruneReport: Sendable, Encodable {
           seconds: check.seconds)
       } else {
         Check(
-          status: "skipped", reason: nil, omission: nil, discontinuities: nil, maxAbsolute: nil, maxRelative: nil,
+          status: "skipped", reason: nil, omission: nil, discontinuities: nil, maxAbsolute: nil,
+          maxRelative: nil,
           seconds: nil)
       }
     groups = try Self.groups(context, pruned)
@@ -175,7 +176,7 @@ public struct PruneReport: Sendable, Encodable {
         }.first ?? group.count
       return Group(
         name: group.name, kind: group.kind, channelsBefore: group.count, channelsAfter: after,
-        pinned: group.pin?.description)
+        pinned: (group.pin ?? group.meaning)?.description)
     }
   }
 

@@ -42,7 +42,9 @@ struct StretchComparison {
     var (before, after) = (claim.before, claim.after)
     var count = 0
     for id in claim.before.nodes where Self.jumps(id, facts) {
-      guard let twin = claim.after.node(id), Self.isTwin(twin, of: claim.before[id]) else { continue }
+      guard let twin = claim.after.node(id), Self.isTwin(twin, of: claim.before[id]) else {
+        continue
+      }
       for (index, operand) in claim.before[id].inputs.enumerated() {
         guard let operand, let other = twin.inputs[index] else { continue }
         let name = "operand \(index) of \(claim.before.location(of: id)) (\(count))"

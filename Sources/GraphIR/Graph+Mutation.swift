@@ -241,6 +241,16 @@ extension Graph {
     }
   }
 
+  /// Shortens the list of results to `count`. Nothing may use those that go.
+  public mutating func truncateOutputs(of node: NodeID, to count: Int) {
+    for value in self[node].outputs.dropFirst(count).compactMap({ $0 }) {
+      precondition(self[value].uses.isEmpty, "a result that is used is taken away")
+      valueSlots[value.index] = nil
+    }
+    nodeSlots[node.index]!.node.outputs.removeSubrange(count...)
+    advanceRevision()
+  }
+
   /// Makes every use of `old` a use of `new`, graph outputs and captures included.
   public mutating func replaceAllUses(of old: ValueID, with new: ValueID) {
     guard old != new else { return }

@@ -154,7 +154,8 @@ public struct PassManager: Sendable {
     claims[claims.count - 1].after = after
     if effect == .shrinking {
       claims[claims.count - 1].isShrunk = true
-      claims[claims.count - 1].kept = claims[claims.count - 1].kept.cut(to: shrinkage?.lastCut ?? [:])
+      claims[claims.count - 1].kept = claims[claims.count - 1].kept.cut(
+        to: shrinkage?.lastCut ?? [:])
     }
   }
 

@@ -56,7 +56,8 @@ package struct ChannelSelection {
       multiples.append(guards.alignment.multiple(forCount: self.uncut.count(of: group)))
       let isFirst = group.members.contains { firstLayers.contains($0.axis) }
       floors.append(floor(of: group, multiples[index], isFirst: isFirst))
-      fixed.append(group.pin == nil ? nil : group.count)
+      let isFree = group.pin == nil && (group.meaning == nil || guards.only.contains(group.kind))
+      fixed.append(isFree ? nil : group.count)
     }
     try applyNames()
     let kinds = coupling.groups.map(\.kind)

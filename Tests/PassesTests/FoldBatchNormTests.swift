@@ -9,7 +9,7 @@ import Testing
 
   private let network = """
     main (float[1,2,1,1] x) => (float[1,1,1,1] y)
-    <float[4,2,1,1] w = {1, 2, 3, 4, 5, 6, 7, 8}, float[1,4,1,1] v = {1, 2, 3, 4},
+    <float[4,2,1,1] w = {1, 2, 3, 4, 5, 6, 7, 8}, float[1,4,1,1] v = {1, 2, 3, 5},
      float[4] s = {1, 1, 1, 1}, float[4] b = {1, 2, 3, 4}, float[4] zero = {0, 0, 0, 0},
      float[4] one = {1, 1, 1, 1}>
     {

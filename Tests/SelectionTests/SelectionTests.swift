@@ -146,6 +146,42 @@ import Testing
       } == [0, 4])
   }
 
+  /// Groups whose indices have a meaning are cut for those who name them.
+  @Test func indicesWithAMeaning() throws {
+    let text = """
+      main (float[N,8] x) => (float[N,4] y)
+      <float[8,8] w1 = {...}, float[8] range = {0, 1, 2, 3, 4, 5, 6, 7}, float[8,16] w2 = {...},
+       float[16,4] w3 = {...}>
+      {
+        [fc1] a = MatMul (x, w1)
+        p = Mul (a, range)
+        [fc2] b = MatMul (p, w2)
+        [fc3] y = MatMul (b, w3)
+      }
+      """
+    func counts(_ change: (inout Guards) -> Void) throws -> [Int] {
+      var guards = Guards()
+      guards.alignment = .multiple(1)
+      guards.minChannels = 1
+      change(&guards)
+      let removed = try removed(.ratio(0.5), guards, text: text)
+      return [removed[0]?.count ?? 0, removed[1]?.count ?? 0]
+    }
+    #expect(try counts { _ in } == [0, 8])
+    #expect(try counts { $0.ratios = [("fc1", 0.25)] } == [2, 8])
+    #expect(try counts { $0.only = [.index] } == [4, 0])
+    #expect(try counts { $0.only = [.ffn] } == [0, 8])
+  }
+
+  /// `min-channels` holds for large groups; of small ones it holds no more than half.
+  @Test func smallGroups() throws {
+    #expect(
+      try counts(.ratio(0.9)) {
+        $0.minChannels = 12
+        $0.maxRatio = 1
+      } == [20, 8])
+  }
+
   @Test func patternsThatMatchNothing() throws {
     for change in [
       { (guards: inout Guards) in guards.keep = ["conv*"] },

@@ -55,6 +55,8 @@ struct Concat: Operator {
       for (operand, extent) in extents.enumerated() {
         let part = AxisReference.operand(operand, axis: index)
         if index == axis {
+          // An operand without elements is no part of any channel.
+          guard extent > 0 else { continue }
           relations.section(part, of: .result(axis: index), start: start)
           start += extent
         } else {

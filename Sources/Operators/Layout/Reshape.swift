@@ -60,6 +60,10 @@ struct Reshape: Operator {
       throw call.malformed("with allowzero, the target has both 0 and -1")
     }
     guard let input else { return shape }
+    // Nothing divides nothing: any extent would do.
+    if deduced != nil, copied.contains(where: { shape[$0] == .fixed(0) }) {
+      throw call.malformed("the target has -1 beside an extent of 0")
+    }
 
     var whole = ExtentProduct()
     var rest = ExtentProduct()

@@ -88,6 +88,8 @@ struct Split: Operator {
       else {
         return relations.pin(.operand(0, axis: axis), because: "a part's extent is not known")
       }
+      // A part without elements is no part of any channel.
+      guard extent > 0 else { continue }
       relations.section(.result(index, axis: axis), of: .operand(0, axis: axis), start: start)
       start += extent
     }

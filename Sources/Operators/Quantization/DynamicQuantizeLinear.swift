@@ -11,7 +11,7 @@ import PrunecTensors
 /// elements that are zero do not matter: they are masked as before a sum.
 struct DynamicQuantizeLinear: DiscontinuousOperator {
   let signature = Signature(
-    "DynamicQuantizeLinear", opsets: 11...28, operands: 1...1, results: 1...3)
+    "DynamicQuantizeLinear", opsets: 11...28, operands: 1...1, results: 3...3)
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     if let type = call.elementType(0), type != .float32 {

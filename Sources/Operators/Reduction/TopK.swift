@@ -11,7 +11,7 @@ import PrunecTensors
 /// results.
 package struct TopK: DiscontinuousOperator {
   package let signature = Signature(
-    "TopK", operands: 1...2, results: 1...2,
+    "TopK", operands: 1...2, results: 2...2,
     attributes: ["axis": .int(-1), "k": nil, "largest": .int(1), "sorted": .int(1)])
 
   package init() {}
