@@ -13,9 +13,9 @@ import PrunecTensors
 ///
 ///     mean = Average(x);  d = x - mean;  filling = mean + Sqrt(Average(d d)) c
 ///
-/// `Average` is a sum over the kept elements times `1 / k`; where the axis has blocks, a product with a
+/// `Average` is a sum over the kept elements, the others being zero, times `1 / k`; where the axis has blocks, a product with a
 /// matrix that averages each. Before opset 9, which brought Where, masks are arithmetic:
-/// `x kept + filling (1 - kept)`.
+/// `x kept + filling (1 - kept)`, and an infinite element that is masked makes no number of an average.
 ///
 /// A mask of a constant becomes a constant: the weights of recurrent layers and of integer layers are
 /// masked themselves.
@@ -111,13 +111,10 @@ private struct MaskLowering {
 
   mutating func lower(_ build: inout GraphBuilder) -> ValueID {
     guard opset >= 9 else { return lowerArithmetically(&build) }
-    let kept = match.isKept
-    let condition = Tensor(
-      .bool, shape: match.shape, elements: kept.map { $0 ? 1 : 0 as UInt8 })
     let filling =
       match.mask.fill.constant.map { build.addConstant(scalar($0), "fill") }
       ?? computedFilling(&build)
-    return build.add("Where", [build.addConstant(condition, "kept"), x, filling])
+    return build.add("Where", [condition(&build), x, filling])
   }
 
   private mutating func lowerArithmetically(_ build: inout GraphBuilder) -> ValueID {
@@ -154,14 +151,35 @@ private struct MaskLowering {
   private mutating func average(of value: ValueID, _ build: inout GraphBuilder) -> ValueID {
     guard match.mask.blocks == 1 else { return averageOfBlocks(value, &build) }
     let share = 1 / Float(match.mask.keep.count)
-    let shares = shared("shares", match.constant(match.isKept.map { $0 ? share : 0 }), &build)
-    let products = build.add("Mul", [value, shares])
+    guard opset >= 9 else {
+      let shares = shared("shares", match.constant(match.isKept.map { $0 ? share : 0 }), &build)
+      return sum(build.add("Mul", [value, shares]), &build)
+    }
+    // Not a product with zeros: infinity times zero is no number.
+    let sum = sum(keptOnly(value, &build), &build)
+    return build.add("Mul", [sum, shared("share", scalar(share), &build)])
+  }
+
+  private mutating func sum(_ value: ValueID, _ build: inout GraphBuilder) -> ValueID {
     // The axes moved from an attribute to an operand in opset 13.
     guard opset >= 13 else {
-      return build.add("ReduceSum", [products], [Attribute("axes", [match.mask.axis.index])])
+      return build.add("ReduceSum", [value], [Attribute("axes", [match.mask.axis.index])])
     }
     let axes = shared("axes", Tensor([match.mask.axis.index]), &build)
-    return build.add("ReduceSum", [products, axes])
+    return build.add("ReduceSum", [value, axes])
+  }
+
+  /// The value with zeros for all that is not kept, from opset 9 on.
+  private mutating func keptOnly(_ value: ValueID, _ build: inout GraphBuilder) -> ValueID {
+    guard opset >= 9 else { return value }
+    let zero = shared("zero", scalar(0), &build)
+    return build.add("Where", [condition(&build), value, zero])
+  }
+
+  /// For each index of the axis, whether it is kept.
+  private mutating func condition(_ build: inout GraphBuilder) -> ValueID {
+    let elements = match.isKept.map { $0 ? 1 : 0 as UInt8 }
+    return shared("kept", Tensor(.bool, shape: match.shape, elements: elements), &build)
   }
 
   private mutating func averageOfBlocks(_ value: ValueID, _ build: inout GraphBuilder) -> ValueID {
@@ -178,6 +196,7 @@ private struct MaskLowering {
     // The axis changes places with the last one; the same permutation brings it back.
     var permutation = Array(0..<match.rank)
     permutation.swapAt(match.mask.axis.index, match.rank - 1)
+    let value = keptOnly(value, &build)
     guard match.mask.axis.index != match.rank - 1 else {
       return build.add("MatMul", [value, averaging])
     }

@@ -173,13 +173,9 @@ import Testing
     #expect(try counts { $0.only = [.ffn] } == [0, 8])
   }
 
-  /// `min-channels` holds for large groups; of small ones it holds no more than half.
+  /// `min-channels` holds no more than half of a small group.
   @Test func smallGroups() throws {
-    #expect(
-      try counts(.ratio(0.9)) {
-        $0.minChannels = 12
-        $0.maxRatio = 1
-      } == [20, 8])
+    #expect(try counts(.parameters(0.35)) { $0.minChannels = 12 } == [16, 8])
   }
 
   @Test func patternsThatMatchNothing() throws {
