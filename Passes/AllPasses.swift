@@ -6,6 +6,7 @@ public let allPasses = PassRegistry(
     InlineFunctions.self,
     UnpackSequences.self,
     FoldConstants.self,
+    InlineBranches.self,
     FixShapeConstants.self,
     SeparateShapeConstants.self,
     SeparateSharedVectors.self,

@@ -13,7 +13,10 @@ enum ModelWarnings {
   ) -> [Diagnostic] {
     var seen: Set<String> = []
     return graph.nodes.compactMap { id in
-      guard case .notUnderstood(let because) = facts.resolution(of: id),
+      // A branch that is always taken is looked into.
+      let condition = graph[id].inputs.first.flatMap { $0.map { facts[$0] } }
+      guard ControlFlow(id, in: graph)?.branch(condition: condition) == nil,
+        case .notUnderstood(let because) = facts.resolution(of: id),
         severity == .error || seen.insert(because).inserted
       else { return nil }
       return Diagnostic(

@@ -98,7 +98,7 @@ extension PruneOptions {
 
   /// Passes that bring a graph into the form that the coupling reads best, without touching weights.
   public static let preparation =
-    "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
+    "fixpoint(eliminate-identities,fold-constants,inline-branches,fix-shape-constants,separate-shape-constants,"
     + "eliminate-dead-nodes),correct-types,separate-shared-vectors"
 
   /// The text of the pipeline that the options describe, or of the one that they name instead.

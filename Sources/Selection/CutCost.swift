@@ -26,6 +26,8 @@ package struct CutCost: Sendable {
   private var nodesOfGroup: [[NodeID]]
   /// MACs of all other nodes.
   private var constantMacs = 0
+  /// Parameters in the graphs of nodes.
+  private var constantParameters = 0
   /// The parameters, and for each group those that it lies on.
   private let parameters: [ValueID]
   private var parametersOfGroup: [[ValueID]]
@@ -53,7 +55,12 @@ package struct CutCost: Sendable {
       for group in groups(of: [id]) { parametersOfGroup[group].append(id) }
     }
     for id in graph.nodes {
-      guard let (found, call) = self.facts.invocation(of: id) else { continue }
+      guard let (found, call) = self.facts.invocation(of: id) else {
+        let bodies = Cost.bodies(of: id, self.facts)
+        constantMacs &+= bodies.macs
+        constantParameters &+= bodies.parameters
+        continue
+      }
       let macs = found.macs(call)
       guard macs > 0 else { continue }
       let groups = groups(of: (graph[id].inputs + graph[id].outputs).compactMap { $0 })
@@ -77,7 +84,7 @@ package struct CutCost: Sendable {
   package func total(_ quantity: Quantity, keeping kept: [Int]) -> Int {
     switch quantity {
     case .macs: constantMacs &+ macs(of: nodes, kept)
-    case .parameters: count(of: parameters, kept)
+    case .parameters: constantParameters &+ count(of: parameters, kept)
     case .memory(let limit): liveValues.excess(above: limit, keeping: kept)
     }
   }

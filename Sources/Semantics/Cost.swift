@@ -16,9 +16,28 @@ public struct Cost: Sendable, Hashable {
   /// The cost of `graph`, whose facts are `facts`, on inputs of `shapes`; `nil` for those that are found for the graph
   /// itself.
   public init(of graph: Graph, _ facts: GraphFacts, _ shapes: InputShapes? = nil) {
-    let facts = GraphFacts.sized(graph, facts, by: shapes ?? InputShapes(for: graph))
+    add(graph, GraphFacts.sized(graph, facts, by: shapes ?? InputShapes(for: graph)))
+  }
+
+  /// The cost of the graphs that a node runs: of an If the MACs of the dearer branch, and those of a loop as often as
+  /// it is known to run.
+  public static func bodies(of id: NodeID, _ facts: GraphFacts) -> Cost {
+    facts.bodies(of: id).reduce(into: Cost()) { sum, body in
+      var cost = Cost()
+      cost.add(body.graph, body.facts)
+      sum.macs = max(sum.macs, cost.macs &* max(0, body.runs ?? 1))
+      sum.parameters &+= cost.parameters
+      sum.bytes &+= cost.bytes
+    }
+  }
+
+  private mutating func add(_ graph: Graph, _ facts: GraphFacts) {
     for id in graph.nodes {
       if let (found, call) = facts.invocation(of: id) { macs &+= found.macs(call) }
+      let bodies = Self.bodies(of: id, facts)
+      macs &+= bodies.macs
+      parameters &+= bodies.parameters
+      bytes &+= bodies.bytes
       for attribute in graph[id].attributes {
         if case .tensor(let named) = attribute.value { bytes += named.tensor.byteCount }
       }

@@ -12,12 +12,24 @@ public struct GraphFacts: Sendable {
   let graph: Graph
   /// What was odd but not wrong, such as a declared shape that inference contradicts.
   public private(set) var warnings: [Diagnostic] = []
+  /// The graphs of nodes that run some.
+  private var bodies: [NodeID: [ControlFlow.Body]] = [:]
+  /// Number of graphs around this one.
+  private let depth: Int
 
   /// Infers the facts of all values of `graph`, in order of execution.
   ///
   /// Throws a malformed-model error where a node breaks its operator's rules.
   public init(of graph: Graph) throws(CompileError) {
+    try self.init(of: graph, inputs: [], captures: [], depth: 0)
+  }
+
+  /// Infers the facts of a graph of a node, given what is known of its inputs and of what it captures.
+  init(
+    of graph: Graph, inputs: [ValueFacts], captures: [ValueFacts], depth: Int
+  ) throws(CompileError) {
     self.graph = graph
+    self.depth = depth
     facts = [ValueFacts](repeating: .unknown, count: graph.valueIDBound)
     resolutions = [Resolution?](repeating: nil, count: graph.nodeIDBound)
     fixed = [Bool](repeating: false, count: graph.valueIDBound)
@@ -30,8 +42,14 @@ public struct GraphFacts: Sendable {
         facts[Int(id.rawValue)] = ValueFacts(value.tensorType)
       }
     }
+    for (id, given) in Array(zip(graph.inputs, inputs)) + zip(graph.captures, captures) {
+      facts[Int(id.rawValue)] = merge(given, declared: graph[id])
+    }
     for node in graph.nodes { try infer(node) }
   }
+
+  /// The graphs that a node runs, with what is known of their values.
+  package func bodies(of id: NodeID) -> [ControlFlow.Body] { bodies[id] ?? [] }
 
   /// The number of values that facts are known of: those of IDs below it.
   public var valueCount: Int { facts.count }
@@ -92,6 +110,12 @@ public struct GraphFacts: Sendable {
       inferred = try found.inferFacts(call)
       call.results = inferred
       if let constants = ConstantEvaluation.results(of: found, call, node) { inferred = constants }
+    } else if depth < ControlFlow.depthLimit, let flow = ControlFlow(id, in: graph) {
+      let inference = flow.infer(
+        node.inputs.map { $0.map { self[$0] } }, captures: node.captures.map { self[$0] },
+        depth: depth)
+      inferred = inference.results
+      bodies[id] = inference.bodies
     }
     // Few bytes of a target shape, used again and again, could otherwise ask for any amount of memory.
     guard inferred.allSatisfy({ $0.rank ?? 0 <= Self.rankLimit }) else {

@@ -17,6 +17,9 @@ package enum Resolution: Sendable {
     guard name.overload.isEmpty, let opset = graph.opsetVersion(of: name.domain) else {
       return .notUnderstood(because: "operator \(name) is not known")
     }
+    guard ControlFlow(id, in: graph) == nil else {
+      return .notUnderstood(because: "\(name) is run, but nothing is cut in its graphs and around it")
+    }
     guard let found = OperatorRegistry.find(name, opset: opset) else {
       return .notUnderstood(because: "operator \(name) is not known in opset \(opset)")
     }

@@ -314,7 +314,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
   @Test func pipelines() throws {
     #expect(
       try PruneOptions().pipelineText()
-        == "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,"
+        == "fixpoint(eliminate-identities,fold-constants,inline-branches,fix-shape-constants,separate-shape-constants,"
         + "eliminate-dead-nodes),correct-types,separate-shared-vectors,"
         + "couple-channels{direction=inner},"
         + "fold-batch-norm,eliminate-dead-nodes,score-channels{criterion=l2 seed=0},"

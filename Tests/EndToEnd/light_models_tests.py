@@ -46,7 +46,7 @@ RATIO, MACS = ["--ratio", "0.5", "--align", "1"], ["--macs", "0.5"]
 LARGE = {"light_bvlc_alexnet", "light_inception_v1", "light_resnet50", "light_shufflenet"}
 BY_WEIGHTS = ["--compensate", "merge"]
 PRESERVING = (
-    "fixpoint(eliminate-identities,fold-constants,fix-shape-constants,separate-shape-constants,eliminate-dead-nodes),"
+    "fixpoint(eliminate-identities,fold-constants,inline-branches,fix-shape-constants,separate-shape-constants,eliminate-dead-nodes),"
     "separate-shared-vectors,fold-batch-norm,infer-shapes,merge-equal-vectors")
 TOLERANCE = 1e-4
 

@@ -44,6 +44,56 @@ private func shape(of name: String, _ text: String) throws -> String {
       ])
   }
 
+  /// What graphs of nodes make has the types that follow from the operands, whatever they declare.
+  @Test func resultsOfGraphsOfNodes() throws {
+    let text = """
+      main (bool c, float[N,3] x, float[5,3] steps) => (float[A,B] a, float[C,D] b, float[E,F] l, float[G,H,I] s)
+      <float[3,4] w = {...}, float[3,3] v = {...}, float[3,7] other = {...}, int64 trips = {6}, bool go = {1}>
+      {
+        a = If (c) <
+          then_branch = t () => (float t1) { t1 = MatMul (x, w) },
+          else_branch = e () => (float e1) { e0 = MatMul (x, w)  e1 = Relu (e0) }>
+        b = If (c) <
+          then_branch = t2 () => (float t3) { t3 = MatMul (x, w) },
+          else_branch = e2 () => (float e3) { e3 = MatMul (x, other) }>
+        l, lines = Loop (trips, go, x) <
+          body = lb (int64 i, bool more, float h) => (bool again, float h1, float line) {
+            again = Identity (more)
+            h1 = MatMul (h, v)
+            line = MatMul (h, w)
+          }>
+        s = Scan <num_scan_inputs = 1,
+          body = sb (float row) => (float column) { column = Relu (row) }> (steps)
+        u = Relu (lines)
+      }
+      """
+    #expect(try shape(of: "a", text) == "N 4")
+    #expect(try shape(of: "b", text) == "N D")
+    #expect(try shape(of: "l", text) == "N 3")
+    #expect(try shape(of: "u", text) == "? N 4")
+    #expect(try shape(of: "s", text) == "5 3")
+    // Six rounds of the loop, the dearer branch of either If.
+    let facts = try GraphFacts(of: text)
+    let graph = try parseModel(text).graph
+    #expect(Cost(of: graph, facts).macs == 12 + 21 + 6 * (9 + 12))
+  }
+
+  /// What a loop carries may be of another shape after each iteration.
+  @Test func loopsThatGrow() throws {
+    let text = """
+      main (int64 trips, bool go, float[2,3] x) => (float[A,B] y)
+      {
+        h = Loop (trips, go, x) <
+          body = b (int64 i, bool more, float h0) => (bool again, float h1) {
+            again = Identity (more)
+            h1 = Concat <axis = 0> (h0, h0)
+          }>
+        y = Relu (h)
+      }
+      """
+    #expect(try shape(of: "y", text) == "A 3")
+  }
+
   /// What inference leaves open, a declaration may tell; a named extent is not open, for the model was
   /// made for any, and the declaration is from before.
   @Test func declarationsFillGaps() throws {
