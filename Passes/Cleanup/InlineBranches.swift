@@ -22,7 +22,8 @@ package struct InlineBranches: Pass {
     let facts = try context.facts(of: graph)
     for id in Array(graph.nodes) {
       guard let flow = ControlFlow(id, in: graph),
-        let branch = flow.branch(condition: graph[id].inputs.first.flatMap { $0.map { facts[$0] } }),
+        let branch = flow.branch(
+          condition: graph[id].inputs.first.flatMap { $0.map { facts[$0] } }),
         branch.outputs.count >= graph[id].outputs.count
       else { continue }
       perform(branch, at: id, &graph)

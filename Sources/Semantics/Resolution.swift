@@ -18,7 +18,8 @@ package enum Resolution: Sendable {
       return .notUnderstood(because: "operator \(name) is not known")
     }
     guard ControlFlow(id, in: graph) == nil else {
-      return .notUnderstood(because: "\(name) is run, but nothing is cut in its graphs and around it")
+      return .notUnderstood(
+        because: "\(name) is run, but nothing is cut in its graphs and around it")
     }
     guard let found = OperatorRegistry.find(name, opset: opset) else {
       return .notUnderstood(because: "operator \(name) is not known in opset \(opset)")
