@@ -46,7 +46,6 @@ let package = Package(
   ],
   targets: [
     library("CProtobufC", "CPrunecProtobufC", pkgConfig: "libprotobuf-c", apt: "libprotobuf-c-dev"),
-    library("COpenBLAS", "CPrunecOpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
     library("CLibZip", "CPrunecLibZip", pkgConfig: "libzip", apt: "libzip-dev"),
     library("CPNG", "CPrunecPNG", pkgConfig: "libpng", apt: "libpng-dev"),
     library("CJPEG", "CPrunecJPEG", pkgConfig: "libjpeg", apt: "libjpeg62-turbo-dev"),
@@ -64,7 +63,7 @@ let package = Package(
       name: "CPrunecKernelChecks", dependencies: ["CPrunecKernels"], path: "Tests/KernelChecks"),
 
     module("Tensors", uses: []),
-    module("LinearAlgebra", uses: ["CPrunecOpenBLAS"]),
+    module("LinearAlgebra", uses: []),
     module("GraphIR", uses: ["PrunecTensors"]),
     module("ArrayFiles", uses: ["CPrunecLibZip", "PrunecTensors", "PrunecGraphIR"]),
     module("ONNXText", uses: ["PrunecTensors", "PrunecGraphIR"]),
