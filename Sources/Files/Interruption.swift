@@ -14,7 +14,8 @@ package enum Interruption {
     var process: pid_t = 0
     var start: UInt = 0
     var end: UInt = 0
-    var path: UnsafeMutablePointer<CChar>
+    /// Memory for a path, from the first time on that the slot is used.
+    var path: UnsafeMutablePointer<CChar>?
   }
 
   /// Registers what must be undone for as long as it lives.
@@ -38,9 +39,7 @@ package enum Interruption {
   private static let used = Mutex<Set<Int>>([])
   fileprivate nonisolated(unsafe) static let slots = {
     let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
-    for index in 0..<capacity {
-      (slots + index).initialize(to: Slot(path: .allocate(capacity: pathCapacity)))
-    }
+    slots.initialize(repeating: Slot(), count: capacity)
     return slots
   }()
   /// `rm -rf -- PATH`, with the path to be set.
@@ -83,7 +82,9 @@ package enum Interruption {
       let index = (0..<capacity).first { !used.contains($0) }
       guard let index, path.utf8.count < pathCapacity else { return Registration(nil) }
       used.insert(index)
-      strcpy(slots[index].path, path)
+      let memory = slots[index].path ?? .allocate(capacity: pathCapacity)
+      strcpy(memory, path)
+      slots[index].path = memory
       set(&slots[index])
       return Registration(index)
     }
@@ -119,7 +120,7 @@ package enum Interruption {
     for index in 0..<capacity {
       switch slots[index].kind {
       case .none, .mapping: break
-      case .file: unlink(slots[index].path)
+      case .file: if let path = slots[index].path { unlink(path) }
       case .folder:
         removal[3] = slots[index].path
         var process = pid_t()
