@@ -89,7 +89,7 @@ class MemoryTests(unittest.TestCase):
         model = ROOT / "Fixtures" / "Models" / "vgg8.onnx"
         small = self.folder / "small.onnx"
         codes = set()
-        for limit in (80, 110, 140, 200, 300, 500):
+        for limit in (80, 110, 200):
             for arguments in (["bench", model, "--runs", "1"], [model, "-o", small, "--macs", "0.5", "-q"]):
                 result = prunec(*arguments, address_space=limit << 20)
                 # The loader needs some before the program begins.
