@@ -46,7 +46,6 @@ let package = Package(
   ],
   targets: [
     library("CProtobufC", "CPrunecProtobufC", pkgConfig: "libprotobuf-c", apt: "libprotobuf-c-dev"),
-    library("COpenBLAS", "CPrunecOpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
     library("CLibZip", "CPrunecLibZip", pkgConfig: "libzip", apt: "libzip-dev"),
     library("CPNG", "CPrunecPNG", pkgConfig: "libpng", apt: "libpng-dev"),
     library("CJPEG", "CPrunecJPEG", pkgConfig: "libjpeg", apt: "libjpeg62-turbo-dev"),
@@ -64,12 +63,14 @@ let package = Package(
       name: "CPrunecKernelChecks", dependencies: ["CPrunecKernels"], path: "Tests/KernelChecks"),
 
     module("Tensors", uses: []),
-    module("LinearAlgebra", uses: ["CPrunecOpenBLAS"]),
+    module("LinearAlgebra", uses: []),
     module("GraphIR", uses: ["PrunecTensors"]),
-    module("ArrayFiles", uses: ["CPrunecLibZip", "PrunecTensors", "PrunecGraphIR"]),
+    module("Files", uses: ["PrunecTensors", "PrunecGraphIR"]),
+    module("ArrayFiles", uses: ["CPrunecLibZip", "PrunecTensors", "PrunecGraphIR", "PrunecFiles"]),
     module("ONNXText", uses: ["PrunecTensors", "PrunecGraphIR"]),
     module(
-      "ONNXFormat", uses: ["CPrunecONNX", "CPrunecProtobufC", "PrunecTensors", "PrunecGraphIR"]),
+      "ONNXFormat",
+      uses: ["CPrunecONNX", "CPrunecProtobufC", "PrunecTensors", "PrunecGraphIR", "PrunecFiles"]),
     module("Operators", uses: ["PrunecTensors", "PrunecGraphIR"]),
     module("Semantics", uses: ["PrunecTensors", "PrunecGraphIR", "PrunecOperators"]),
     module(
@@ -100,8 +101,9 @@ let package = Package(
     module(
       "PassKit",
       uses: [
-        "PrunecTensors", "PrunecGraphIR", "PrunecONNXFormat", "PrunecOperators", "PrunecSemantics",
-        "PrunecRuntime", "PrunecCoupling", "PrunecCalibration", "PrunecSelection",
+        "PrunecTensors", "PrunecGraphIR", "PrunecFiles", "PrunecONNXFormat", "PrunecOperators",
+        "PrunecSemantics", "PrunecRuntime", "PrunecCoupling", "PrunecCalibration",
+        "PrunecSelection",
       ]),
     module(
       "Passes", in: "Passes",
@@ -113,39 +115,39 @@ let package = Package(
     module(
       "Driver",
       uses: [
-        "PrunecTensors", "PrunecGraphIR", "PrunecArrayFiles", "PrunecONNXFormat", "PrunecOperators",
-        "PrunecSemantics", "PrunecDataSets", "PrunecRuntime", "PrunecCoupling", "PrunecCalibration",
-        "PrunecSelection", "PrunecPassKit", "PrunecPasses",
+        "PrunecTensors", "PrunecGraphIR", "PrunecFiles", "PrunecArrayFiles", "PrunecONNXFormat",
+        "PrunecOperators", "PrunecSemantics", "PrunecDataSets", "PrunecRuntime", "PrunecCoupling",
+        "PrunecCalibration", "PrunecSelection", "PrunecPassKit", "PrunecPasses",
       ]),
     module(
       "CommandLineSupport",
       uses: [
-        argumentParser, "CPrunecMalloc", "PrunecTensors", "PrunecGraphIR", "PrunecArrayFiles",
-        "PrunecONNXText", "PrunecONNXFormat", "PrunecSemantics", "PrunecDataSets",
-        "PrunecSelection", "PrunecPassKit", "PrunecPasses",
+        argumentParser, "CPrunecMalloc", "PrunecTensors", "PrunecGraphIR", "PrunecFiles",
+        "PrunecArrayFiles", "PrunecONNXText", "PrunecONNXFormat", "PrunecSemantics",
+        "PrunecDataSets", "PrunecSelection", "PrunecPassKit", "PrunecPasses",
       ]),
     // Umbrella of the library product: one import offers all of its modules.
     .target(
       name: "PrunecKit",
       dependencies: [
-        "PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecONNXFormat", "PrunecOperators",
-        "PrunecSemantics", "PrunecDataSets", "PrunecRuntime", "PrunecCoupling",
+        "PrunecTensors", "PrunecGraphIR", "PrunecFiles", "PrunecONNXText", "PrunecONNXFormat",
+        "PrunecOperators", "PrunecSemantics", "PrunecDataSets", "PrunecRuntime", "PrunecCoupling",
         "PrunecCalibration", "PrunecSelection", "PrunecPassKit", "PrunecPasses", "PrunecDriver",
       ], swiftSettings: settings),
 
     command(
       "prunec",
       uses: [
-        argumentParser, "PrunecTensors", "PrunecGraphIR", "PrunecArrayFiles", "PrunecONNXFormat",
-        "PrunecSemantics", "PrunecDataSets", "PrunecRuntime", "PrunecCoupling", "PrunecCalibration",
-        "PrunecSelection", "PrunecPassKit", "PrunecPasses", "PrunecDriver",
+        argumentParser, "PrunecTensors", "PrunecGraphIR", "PrunecFiles", "PrunecArrayFiles",
+        "PrunecONNXFormat", "PrunecSemantics", "PrunecDataSets", "PrunecRuntime", "PrunecCoupling",
+        "PrunecCalibration", "PrunecSelection", "PrunecPassKit", "PrunecPasses", "PrunecDriver",
         "PrunecCommandLineSupport",
       ]),
     command(
       "prunec-opt",
       uses: [
-        argumentParser, "PrunecGraphIR", "PrunecONNXText", "PrunecONNXFormat", "PrunecOperators",
-        "PrunecPassKit", "PrunecPasses", "PrunecCommandLineSupport",
+        argumentParser, "PrunecGraphIR", "PrunecFiles", "PrunecONNXText", "PrunecONNXFormat",
+        "PrunecOperators", "PrunecPassKit", "PrunecPasses", "PrunecCommandLineSupport",
       ]),
 
     module(
@@ -164,7 +166,10 @@ let package = Package(
     tests(
       "ONNXTextTests",
       uses: ["PrunecTensors", "PrunecGraphIR", "PrunecONNXText", "PrunecTestSupport"]),
-    tests("ONNXFormatTests", uses: ["PrunecTensors", "PrunecGraphIR", "PrunecONNXFormat"]),
+    tests("FilesTests", uses: ["PrunecGraphIR", "PrunecFiles"]),
+    tests(
+      "ONNXFormatTests",
+      uses: ["PrunecTensors", "PrunecGraphIR", "PrunecFiles", "PrunecONNXFormat"]),
     tests("OperatorsTests", uses: ["PrunecTensors", "PrunecGraphIR", "PrunecOperators"]),
     tests(
       "SemanticsTests",

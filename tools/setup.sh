@@ -6,7 +6,9 @@
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 python=$repository/.venv/bin/python
-build_packages=(libprotobuf-c-dev libopenblas-dev libzip-dev libpng-dev libjpeg62-turbo-dev
+# Seconds to wait for another apt-get.
+lock_timeout=300
+build_packages=(libprotobuf-c-dev libopenblas0-pthread libzip-dev libpng-dev libjpeg62-turbo-dev
   pkg-config)
 
 fail() {
@@ -38,11 +40,22 @@ as_root() {
   fi
 }
 
+# update_packages: brings the lists of packages up to date. apt-get waits for the lock of dpkg when it is told to, but not for that of
+# the lists, which another apt-get holds as briefly.
+update_packages() {
+  local said start=$SECONDS
+  while ! said=$(as_root env LC_ALL=C apt-get update 2>&1); do
+    printf '%s\n' "$said"
+    [[ $said == *'Could not get lock'* ]] && [ $((SECONDS - start)) -lt "$lock_timeout" ] || return
+    sleep 1
+  done
+}
+
 install_packages() {
   # A third-party source that cannot be reached fails the update, not necessarily the installation.
-  as_root apt-get update || true
+  update_packages || true
   as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+    apt-get -o DPkg::Lock::Timeout="$lock_timeout" install -y --no-install-recommends "$@"
 }
 
 # ensure_packages PACKAGE...: installs the Debian packages that are not there yet.

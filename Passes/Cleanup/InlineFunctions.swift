@@ -34,7 +34,7 @@ package struct InlineFunctions: Pass {
       context.functions.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     guard !functions.isEmpty else { return }
     var calls = Array(graph.nodes.reversed())
-    var names = Set(calls.map { graph[$0].name })
+    var names = UniqueNames(calls.map { graph[$0].name })
     while let id = calls.popLast() {
       guard let function = functions[graph[id].operation], graph.nodeCount < Self.nodeLimit,
         canInline(function, at: id, graph)
@@ -67,7 +67,7 @@ package struct InlineFunctions: Pass {
 
   /// Inlines one call, and gives the nodes that take its place.
   private func inline(
-    _ function: Function, at id: NodeID, _ graph: inout Graph, _ names: inout Set<String>
+    _ function: Function, at id: NodeID, _ graph: inout Graph, _ names: inout UniqueNames
   ) -> [NodeID] {
     let call = graph[id]
     let body = function.body
@@ -92,16 +92,10 @@ package struct InlineFunctions: Pass {
         }
       }
       // Runtimes ask for names of nodes that are unique.
-      let name = "\(stem)/\(node.name.isEmpty ? node.operation.type : node.name)"
-      var unique = name
-      var count = 0
-      while !names.insert(unique).inserted {
-        count += 1
-        unique = "\(name)_\(count)"
-      }
+      let name = names.add("\(stem)/\(node.name.isEmpty ? node.operation.type : node.name)")
       let copy = graph.build(before: id) { build in
         build.addCopy(
-          of: node, name: unique,
+          of: node, name: name,
           inputs: node.inputs.map { $0.flatMap { values[$0] } },
           captures: node.captures.compactMap { values[$0] }, outputs: outputs,
           attributes: node.attributes.compactMap { resolved($0, function, call) })
@@ -126,6 +120,24 @@ package struct InlineFunctions: Pass {
     let given =
       call.attribute(name) ?? function.attributeDefaults.first { $0.name == name }
     return given.map { Attribute(attribute.name, $0.value, annotations: attribute.annotations) }
+  }
+}
+
+/// Names of nodes, no two alike.
+private struct UniqueNames {
+  private var taken: Set<String>
+  /// For a stem, the number from which on names of it may be free.
+  private var nextNumbers: [String: Int] = [:]
+
+  init(_ taken: [String]) { self.taken = Set(taken) }
+
+  /// Adds `stem`, or `stem` followed by the first number that makes it a new name, and gives it.
+  mutating func add(_ stem: String) -> String {
+    if taken.insert(stem).inserted { return stem }
+    var number = nextNumbers[stem, default: 1]
+    while !taken.insert("\(stem)_\(number)").inserted { number += 1 }
+    nextNumbers[stem] = number + 1
+    return "\(stem)_\(number)"
   }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import PrunecFiles
 import PrunecGraphIR
 import PrunecTensors
 
@@ -20,10 +21,7 @@ package enum ArrayFile {
   ///
   /// Throws an input/output error where the file cannot be read, and a malformed error for what is in it.
   package static func read(_ path: String) throws(CompileError) -> Tensor {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw unreadable(path)
-    }
-    return try NumPyFormat.tensor(data)
+    try NumPyFormat.tensor(try mapped(path))
   }
 
   /// The arrays of an `.npz` archive that are asked for, by name, and the names of all. What is not asked for is not
@@ -58,10 +56,13 @@ package enum ArrayFile {
     return (headers, archive.names.map(arrayName))
   }
 
-  /// The error of a file that cannot be read.
-  static func unreadable(_ path: String) -> CompileError {
-    let reason = access(path, R_OK) == 0 ? "it is no file" : String(cString: strerror(errno))
-    return CompileError(.inputOutput, "cannot be read: \(reason)")
+  /// The bytes of a file, read when they are asked for.
+  static func mapped(_ path: String) throws(CompileError) -> Data {
+    let file = try MappedFile(path: path)
+    guard let address = file.bytes.baseAddress else { return Data() }
+    return Data(
+      bytesNoCopy: UnsafeMutableRawPointer(mutating: address), count: file.bytes.count,
+      deallocator: .custom { _, _ in withExtendedLifetime(file) {} })
   }
 
   private static func arrayName(_ entry: String) -> String {

@@ -4,7 +4,7 @@ import PrunecTensors
 
 /// The array of an `.npy` file that stays in its file: its parts are read when they are asked for.
 ///
-/// The file is mapped into memory and must not be made shorter meanwhile.
+/// The file is mapped into memory.
 package struct MappedArray: Sendable {
   package let header: ArrayHeader
   private let layout: NumPyFormat.Layout
@@ -14,11 +14,7 @@ package struct MappedArray: Sendable {
   ///
   /// Throws an input/output error where it cannot be read, and a malformed error where its header breaks the format.
   package init(_ path: String) throws(CompileError) {
-    let url = URL(fileURLWithPath: path)
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue,
-      let bytes = try? Data(contentsOf: url, options: .alwaysMapped)
-    else { throw ArrayFile.unreadable(path) }
+    let bytes = try ArrayFile.mapped(path)
     layout = try NumPyFormat.layout(of: bytes, byteCount: bytes.count)
     header = layout.header
     elements = bytes.dropFirst(layout.start)

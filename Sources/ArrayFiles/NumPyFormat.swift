@@ -19,6 +19,9 @@ enum NumPyFormat {
   /// Throws a malformed error where the bytes break the format, and for other element types.
   static func tensor(_ bytes: Data) throws(CompileError) -> Tensor {
     let layout = try layout(of: bytes, byteCount: bytes.count)
+    try MemoryLimit.ask(
+      layout.isFortran ? 2 * bytes.count : bytes.count,
+      for: "an array of shape \(layout.header.shape)")
     return layout.tensor(bytes.dropFirst(layout.start), shape: layout.header.shape)
   }
 
@@ -140,6 +143,7 @@ enum NumPyFormat {
 
   /// The bytes of a file with `tensor`. Types that NumPy lacks become float32.
   static func bytes(of tensor: Tensor) throws(CompileError) -> Data {
+    try MemoryLimit.ask(tensor.byteCount, for: "the bytes of a file")
     var tensor = tensor.contiguous
     if tensor.elementType == .bfloat16 { tensor = Tensor(tensor.floats, shape: tensor.shape) }
     guard let known = types.first(where: { $0.type == tensor.elementType }) else {

@@ -49,8 +49,7 @@ enum ZipArchive {
       if status.valid & UInt64(ZIP_STAT_SIZE) != 0 {
         let size = min(prefix, Int(clamping: status.size))
         try CompileError.about("entry '\(name)'") { () throws(CompileError) in
-          // The bytes, and the array that is made of them.
-          try MemoryLimit.ask(min(size, .max / 2) * 2, for: "its elements")
+          try MemoryLimit.ask(size, for: "its elements")
         }
       }
       let data = try contents(of: file, name: name, prefix: prefix)

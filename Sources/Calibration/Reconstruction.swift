@@ -177,6 +177,9 @@ package struct Reconstruction {
     _ fittable: FittableLayer, _ target: LayerTarget, skip: ValueID?
   ) throws(CompileError) -> [(fit: Moments, validation: Moments)] {
     let form = fittable.form
+    try MemoryLimit.ask(
+      2 * 8 * form.groups * form.rowLength * (form.rowLength + form.outputs),
+      for: "what a layer is fitted to", at: now.graph.location(of: fittable.layer.node))
     let none = MomentsAccumulator(inputs: form.rowLength, outputs: form.outputs)
     var sums = [(fit: MomentsAccumulator, validation: MomentsAccumulator)](
       repeating: (none, none), count: form.groups)

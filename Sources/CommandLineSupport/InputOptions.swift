@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import PrunecArrayFiles
 import PrunecGraphIR
-import PrunecONNXFormat
 import PrunecSemantics
 import PrunecTensors
 
@@ -29,17 +28,6 @@ package struct GivenInputOptions: ParsableArguments {
   /// The files that the options name.
   package var files: [String] {
     archives + ((try? namedFiles()) ?? []).map(\.path)
-  }
-
-  /// Throws a usage error where `output`, which `option` names, is one of the model's `files` or of the inputs'.
-  package func refuseToReplace(
-    _ modelFiles: [FileIdentity], by output: String, option: String
-  ) throws {
-    guard let identity = FileIdentity(path: output),
-      (modelFiles + files.compactMap { FileIdentity(path: $0) }).contains(identity)
-    else { return }
-    throw LocatedError(
-      CompileError(.usage, "is what this run reads; choose another file for \(option)"), in: output)
   }
 
   /// What the options say of the inputs of `graph`.

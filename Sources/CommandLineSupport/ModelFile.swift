@@ -1,4 +1,5 @@
 import Foundation
+import PrunecFiles
 import PrunecGraphIR
 import PrunecONNXFormat
 import PrunecONNXText
@@ -37,9 +38,8 @@ package struct ModelFile {
     let external = Self.externalLocations(model).map { folder.appendingPathComponent($0).path }
     var fingerprint = Fingerprint()
     for file in [path] + external {
-      guard let data = try? Data(contentsOf: URL(fileURLWithPath: file), options: .alwaysMapped)
-      else { throw LocatedError(CompileError(.inputOutput, "cannot be read again"), in: file) }
-      data.withUnsafeBytes { fingerprint.add($0) }
+      fingerprint.add(
+        try LocatedError.at(file) { () throws(CompileError) in try MappedFile(path: file).bytes })
     }
     return fingerprint.text
   }

@@ -1,6 +1,7 @@
 import Foundation
 import PrunecArrayFiles
 import PrunecCalibration
+import PrunecFiles
 import PrunecGraphIR
 import PrunecONNXFormat
 import PrunecOperators

@@ -17,10 +17,12 @@ extension Graph {
   public func isTaken(name: String) -> Bool { takenNames.contains(name) }
 
   /// `stem`, or `stem` followed by the first number that makes it a new name.
-  public func uniqueName(_ stem: String) -> String {
+  public mutating func uniqueName(_ stem: String) -> String {
     guard takenNames.contains(stem) else { return stem }
-    var number = 1
+    // Names stay taken.
+    var number = nextNumbers[stem, default: 1]
     while takenNames.contains("\(stem)_\(number)") { number += 1 }
+    nextNumbers[stem] = number
     return "\(stem)_\(number)"
   }
 
@@ -303,6 +305,7 @@ extension Graph {
     for output in node.outputs.compactMap({ $0 }) { valueSlots[output.index] = nil }
     unlink(id)
     nodeSlots[id.index] = nil
+    erasedNodeCount += 1
     advanceRevision()
   }
 }

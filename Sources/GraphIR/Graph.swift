@@ -52,10 +52,13 @@ public struct Graph: Sendable {
   public internal(set) var revision: UInt64 = 0
 
   var nodeSlots: [NodeSlot?] = []
+  var erasedNodeCount = 0
   var firstNode: NodeID?
   var lastNode: NodeID?
   var valueSlots: [Value?] = []
   var takenNames: Set<String> = []
+  /// For a stem, the number from which on names of it may be free.
+  var nextNumbers: [String: Int] = [:]
 
   public init(name: String, opsetImports: [OpsetImport]) {
     self.name = name
@@ -133,5 +136,5 @@ extension Graph {
   /// The nodes from the last to the first.
   public var nodesReversed: [NodeID] { Array(nodes).reversed() }
 
-  public var nodeCount: Int { nodeSlots.reduce(0) { $0 + ($1 == nil ? 0 : 1) } }
+  public var nodeCount: Int { nodeSlots.count - erasedNodeCount }
 }

@@ -1,4 +1,3 @@
-import CPrunecOpenBLAS
 import Dispatch
 
 /// The Cholesky factorization of a symmetric positive definite `A [n, n]`, which solves equations with A and with its leading
@@ -10,7 +9,7 @@ package struct CholeskyFactor: Sendable {
 
   /// `nil` where A is not positive definite, or not finite. Only the upper triangle is read.
   package init?(_ a: consuming [Double], n: Int) {
-    precondition(a.count == n * n && LinearAlgebra.isPrepared)
+    precondition(a.count == n * n)
     var matrix = a
     // OpenBLAS takes what is not a number for positive.
     guard LinearAlgebra.factor(&matrix, n: n),
@@ -34,7 +33,7 @@ package struct CholeskyFactor: Sendable {
         let first = part * Self.sidesAtOnce
         var (size, sides) = (Int32(k), Int32(min(Self.sidesAtOnce, count - first)))
         var (order, rows, info) = (Int32(n), Int32(k), Int32(0))
-        dpotrs_("L", &size, &sides, factor, &order, base + first * k, &rows, &info)
+        OpenBLAS.loaded.dpotrs("L", &size, &sides, factor, &order, base + first * k, &rows, &info)
       }
     }
     return solutions
@@ -45,8 +44,8 @@ package struct CholeskyFactor: Sendable {
     precondition(b.count == n * columns)
     var solution = b
     guard n > 0, columns > 0 else { return solution }
-    cblas_dtrsm(
-      CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, Int32(n), Int32(columns), 1,
+    OpenBLAS.loaded.dtrsm(
+      .rowMajor, .left, .upper, .transposed, .nonUnit, Int32(n), Int32(columns), 1,
       factor, Int32(n), &solution, Int32(columns))
     return solution
   }

@@ -1,10 +1,8 @@
-import CPrunecOpenBLAS
-
 /// Decompositions of small dense matrices, by LAPACK. All matrices are row-major.
 extension LinearAlgebra {
   /// The inverse of a symmetric positive definite `A [n, n]`; `nil` where A is not positive definite, or not finite.
   package static func inverse(_ a: [Double], n: Int) -> [Double]? {
-    precondition(a.count == n * n && isPrepared)
+    precondition(a.count == n * n)
     guard n > 0 else { return a }
     var matrix = a
     guard factor(&matrix, n: n) else { return nil }
@@ -12,7 +10,7 @@ extension LinearAlgebra {
       matrix = TiledCholesky.inverse(ofFactor: matrix, n: n)
     } else {
       var (order, info) = (Int32(n), Int32(0))
-      dpotri_("L", &order, &matrix, &order, &info)
+      OpenBLAS.loaded.dpotri("L", &order, &matrix, &order, &info)
       guard info == 0 else { return nil }
     }
     mirrorUpperTriangle(of: &matrix, n: n)
@@ -26,24 +24,24 @@ extension LinearAlgebra {
     if TiledCholesky.isWorthwhile(n: n) { return TiledCholesky.factor(&a, n: n) }
     var (order, info) = (Int32(n), Int32(0))
     // A row-major upper triangle is the lower one of a column-major matrix.
-    dpotrf_("L", &order, &a, &order, &info)
+    OpenBLAS.loaded.dpotrf("L", &order, &a, &order, &info)
     return info == 0
   }
 
   /// The eigenvalues of a symmetric `A [n, n]`, increasing, and their eigenvectors as rows `[n, n]`; `nil` where the
   /// iteration does not converge.
   package static func eigen(_ a: [Double], n: Int) -> (values: [Double], vectors: [Double])? {
-    precondition(a.count == n * n && isPrepared)
+    precondition(a.count == n * n)
     guard n > 0 else { return ([], []) }
     var (matrix, values, order, info) = (a, [Double](repeating: 0, count: n), Int32(n), Int32(0))
     var (size, integers) = (Int32(-1), Int32(-1))
     var (work, integerWork) = ([0.0], [Int32(0)])
-    dsyevd_(
+    OpenBLAS.loaded.dsyevd(
       "V", "U", &order, &matrix, &order, &values, &work, &size, &integerWork, &integers, &info)
     (size, integers) = (Int32(work[0]), integerWork[0])
     work = [Double](repeating: 0, count: Int(size))
     integerWork = [Int32](repeating: 0, count: Int(integers))
-    dsyevd_(
+    OpenBLAS.loaded.dsyevd(
       "V", "U", &order, &matrix, &order, &values, &work, &size, &integerWork, &integers, &info)
     return info == 0 ? (values, matrix) : nil
   }
@@ -51,7 +49,7 @@ extension LinearAlgebra {
   /// The number of the singular values of `A [rows, columns]` that are above rounding errors of the largest, `max(rows, columns)` times
   /// the unit of single precision (as NumPy's `matrix_rank`); `nil` where A is not finite.
   package static func rank(of a: [Float], rows: Int, columns: Int) -> Int? {
-    precondition(a.count == rows * columns && isPrepared)
+    precondition(a.count == rows * columns)
     guard rows > 0, columns > 0 else { return 0 }
     guard a.allSatisfy(\.isFinite) else { return nil }
     // Row-major rows are the columns of a column-major matrix, which has the same singular values.
@@ -63,7 +61,7 @@ extension LinearAlgebra {
     var (left, right, one, alone) = (Float(0), Float(0), Int32(1), Int32(1))
     var (work, size) = ([Float(0)], Int32(-1))
     for _ in 0..<2 {
-      sgesdd_(
+      OpenBLAS.loaded.sgesdd(
         "N", &m, &n, &matrix, &leading, &values, &left, &one, &right, &alone, &work, &size,
         &integers, &info)
       if size < 0 {
@@ -81,12 +79,12 @@ extension LinearAlgebra {
     _ a: [Double], _ b: [Double], m: Int, k: Int, n: Int, transposesA: Bool = false,
     transposesB: Bool = false
   ) -> [Double] {
-    precondition(a.count == m * k && b.count == k * n && isPrepared)
+    precondition(a.count == m * k && b.count == k * n)
     var result = [Double](repeating: 0, count: m * n)
     guard m > 0, k > 0, n > 0 else { return result }
-    cblas_dgemm(
-      CblasRowMajor, transposesA ? CblasTrans : CblasNoTrans,
-      transposesB ? CblasTrans : CblasNoTrans,
+    OpenBLAS.loaded.dgemm(
+      .rowMajor, transposesA ? .transposed : .asItIs,
+      transposesB ? .transposed : .asItIs,
       Int32(m), Int32(n), Int32(k), 1, a, Int32(transposesA ? m : k), b, Int32(transposesB ? k : n),
       0,
       &result, Int32(n))
@@ -98,10 +96,10 @@ extension LinearAlgebra {
     _ a: [Double], _ b: [Double], m: Int, k: Int, n: Int, transposesA: Bool = false,
     from c: inout [Double]
   ) {
-    precondition(a.count == m * k && b.count == k * n && c.count == m * n && isPrepared)
+    precondition(a.count == m * k && b.count == k * n && c.count == m * n)
     guard m > 0, k > 0, n > 0 else { return }
-    cblas_dgemm(
-      CblasRowMajor, transposesA ? CblasTrans : CblasNoTrans, CblasNoTrans, Int32(m), Int32(n),
+    OpenBLAS.loaded.dgemm(
+      .rowMajor, transposesA ? .transposed : .asItIs, .asItIs, Int32(m), Int32(n),
       Int32(k), -1, a, Int32(transposesA ? m : k), b, Int32(n), 1, &c, Int32(n))
   }
 
@@ -109,13 +107,13 @@ extension LinearAlgebra {
   package static func subtractGram(
     ofColumnsOf a: [Double], rows: Int, columns: Int, fromUpperTriangleOf c: inout [Double]
   ) {
-    precondition(a.count == rows * columns && c.count == columns * columns && isPrepared)
+    precondition(a.count == rows * columns && c.count == columns * columns)
     guard rows > 0, columns > 0 else { return }
     guard !TiledCholesky.isWorthwhile(n: columns) else {
       return TiledCholesky.subtractGram(ofColumnsOf: a, rows: rows, n: columns, from: &c)
     }
-    cblas_dsyrk(
-      CblasRowMajor, CblasUpper, CblasTrans, Int32(columns), Int32(rows), -1, a, Int32(columns), 1,
+    OpenBLAS.loaded.dsyrk(
+      .rowMajor, .upper, .transposed, Int32(columns), Int32(rows), -1, a, Int32(columns), 1,
       &c, Int32(columns))
   }
 

@@ -1,4 +1,3 @@
-import CPrunecOpenBLAS
 import Dispatch
 
 /// Cholesky factorization and inverse of large matrices in square tiles, on all processors.
@@ -36,21 +35,22 @@ enum TiledCholesky {
       for own in tiles(0..<n) {
         var (order, width, info) = (Int32(own.count), Int32(n), Int32(0))
         // A row-major upper triangle is the lower one of a column-major matrix.
-        dpotrf_("L", &order, matrix.at(own.lowerBound, own.lowerBound), &width, &info)
+        OpenBLAS.loaded.dpotrf(
+          "L", &order, matrix.at(own.lowerBound, own.lowerBound), &width, &info)
         guard info == 0 else { return false }
         let rest = tiles(own.upperBound..<n)
         DispatchQueue.concurrentPerform(iterations: rest.count) { index in
           let columns = rest[index]
-          cblas_dtrsm(
-            CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, Int32(own.count),
+          OpenBLAS.loaded.dtrsm(
+            .rowMajor, .left, .upper, .transposed, .nonUnit, Int32(own.count),
             Int32(columns.count), 1, matrix.at(own.lowerBound, own.lowerBound), Int32(n),
             matrix.at(own.lowerBound, columns.lowerBound), Int32(n))
         }
         DispatchQueue.concurrentPerform(iterations: rest.count) { index in
           let rows = rest[index]
           for columns in rest[index...] {
-            cblas_dgemm(
-              CblasRowMajor, CblasTrans, CblasNoTrans, Int32(rows.count), Int32(columns.count),
+            OpenBLAS.loaded.dgemm(
+              .rowMajor, .transposed, .asItIs, Int32(rows.count), Int32(columns.count),
               Int32(own.count), -1, matrix.at(own.lowerBound, rows.lowerBound), Int32(n),
               matrix.at(own.lowerBound, columns.lowerBound), Int32(n), 1,
               matrix.at(rows.lowerBound, columns.lowerBound), Int32(n))
@@ -78,8 +78,8 @@ enum TiledCholesky {
           DispatchQueue.concurrentPerform(iterations: all.count) { index in
             let columns = all[all.count - 1 - index]
             for column in columns { columnsOfHalf.at(column, column).pointee = 1 }
-            cblas_dtrsm(
-              CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit,
+            OpenBLAS.loaded.dtrsm(
+              .rowMajor, .left, .upper, .asItIs, .nonUnit,
               Int32(columns.upperBound), Int32(columns.count), 1, factor.at(0, 0), Int32(n),
               columnsOfHalf.at(0, columns.lowerBound), Int32(n))
           }
@@ -87,8 +87,8 @@ enum TiledCholesky {
           DispatchQueue.concurrentPerform(iterations: all.count) { index in
             let rows = all[index]
             for columns in all[index...] {
-              cblas_dgemm(
-                CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows.count), Int32(columns.count),
+              OpenBLAS.loaded.dgemm(
+                .rowMajor, .asItIs, .transposed, Int32(rows.count), Int32(columns.count),
                 Int32(n - columns.lowerBound), 1,
                 columnsOfHalf.at(rows.lowerBound, columns.lowerBound), Int32(n),
                 columnsOfHalf.at(columns.lowerBound, columns.lowerBound), Int32(n), 0,
@@ -111,8 +111,8 @@ enum TiledCholesky {
         let result = Matrix(base: base, width: n)
         DispatchQueue.concurrentPerform(iterations: all.count) { index in
           let own = all[index]
-          cblas_dgemm(
-            CblasRowMajor, CblasTrans, CblasNoTrans, Int32(own.count), Int32(n - own.lowerBound),
+          OpenBLAS.loaded.dgemm(
+            .rowMajor, .transposed, .asItIs, Int32(own.count), Int32(n - own.lowerBound),
             Int32(rows), -1, factor.at(0, own.lowerBound), Int32(n),
             factor.at(0, own.lowerBound), Int32(n), 1,
             result.at(own.lowerBound, own.lowerBound), Int32(n))

@@ -1,3 +1,5 @@
+import PrunecFiles
+
 /// How a model is written.
 public struct ExportOptions: Sendable {
   /// Where the elements of large initializers go.
@@ -5,7 +7,8 @@ public struct ExportOptions: Sendable {
     /// Into the model, unless the input had external data or the file would pass 2 GiB, which is
     /// more than protobuf allows.
     case automatic
-    /// Into a file of their own beside the model, called as the model with `.data` appended.
+    /// Into a file of their own beside the model, called as the model with a fingerprint of its content and
+    /// `.data` appended.
     case always
     /// Into the model; it is an error if that passes 2 GiB.
     case never

@@ -1,5 +1,6 @@
 import CPrunecONNX
 import Glibc
+import PrunecFiles
 import PrunecGraphIR
 import PrunecTensors
 
@@ -93,7 +94,8 @@ final class ExternalDataFolder {
     defer { close(descriptor) }
     do throws(CompileError) {
       let file = try MappedFile(
-        descriptor: descriptor, path: reference.location, refusesHardLinks: true)
+        descriptor: descriptor, path: ([path] + reference.components).joined(separator: "/"),
+        name: reference.location, refusesHardLinks: true)
       files[reference.components] = file
       identities.append(file.identity)
       return file

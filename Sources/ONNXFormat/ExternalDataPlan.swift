@@ -1,3 +1,5 @@
+import Glibc
+import PrunecFiles
 import PrunecTensors
 
 /// Which tensors go into a model's external data file, and where in it.
@@ -12,12 +14,27 @@ final class ExternalDataPlan {
   /// From this size on tensors begin at a page, so that each can be mapped by itself.
   private static let pageAlignedByteCount = 1 << 16
 
-  /// The name of the file, relative to the model.
-  let location: String
+  /// The name of the file, relative to the model. Its contents, and with them its name, are known only when the messages have been made:
+  /// all of them share this text.
+  let location: UnsafeMutablePointer<CChar>
+  /// Name of the model's file.
+  private let modelName: String
   private(set) var entries: [Entry] = []
   private var end = 0
 
-  init(location: String) { self.location = location }
+  /// A plan for the model in a file called `modelName`.
+  init(modelName: String, arena: MessageArena) {
+    self.modelName = modelName
+    location = arena.requiredText(
+      ExternalDataName.text(modelName: modelName, content: StreamFingerprint().text))
+  }
+
+  /// Names the file after its content, and gives the name.
+  func name(after content: StreamFingerprint) -> String {
+    let name = ExternalDataName.text(modelName: modelName, content: content.text)
+    strcpy(location, name)
+    return name
+  }
 
   /// The offset that the elements of `tensor` get in the file; `nil` where they are to stay in the model.
   func offset(for tensor: Tensor) -> Int? {

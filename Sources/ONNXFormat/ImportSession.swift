@@ -1,4 +1,5 @@
 import CPrunecONNX
+import PrunecFiles
 import PrunecGraphIR
 import PrunecTensors
 

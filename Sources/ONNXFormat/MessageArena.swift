@@ -103,9 +103,16 @@ final class MessageArena {
   }
 
   func entry(_ key: String, _ value: String) -> Message<Onnx__StringStringEntryProto> {
+    entry(key, requiredText(value))
+  }
+
+  /// An entry whose value is in the arena already.
+  func entry(
+    _ key: String, _ value: UnsafeMutablePointer<CChar>
+  ) -> Message<Onnx__StringStringEntryProto> {
     let proto = message(onnx__string_string_entry_proto__init)
     proto.pointee.key = requiredText(key)
-    proto.pointee.value = requiredText(value)
+    proto.pointee.value = value
     return proto
   }
 

@@ -1,4 +1,5 @@
 import CPrunecONNX
+import PrunecFiles
 import PrunecGraphIR
 
 /// Reads the model in the file at `path`. Its weights are borrowed from the mapped file.

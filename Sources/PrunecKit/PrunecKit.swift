@@ -13,6 +13,7 @@
 @_exported import PrunecCoupling
 @_exported import PrunecDataSets
 @_exported import PrunecDriver
+@_exported import PrunecFiles
 @_exported import PrunecGraphIR
 @_exported import PrunecONNXFormat
 @_exported import PrunecONNXText

@@ -97,6 +97,9 @@ final class WeightCache: @unchecked Sendable {
     packed(key, count: Kernels.packedCount(packing), hasBiases: biases != nil) {
       (cache) throws(CompileError) in
       let tensor = try cache.tensor(value)
+      try MemoryLimit.ask(
+        4 * (Kernels.packedCount(packing) + tensor.count), for: "packed weights",
+        at: cache.graph.location(of: key.node))
       let contents = PackedWeights.Contents(
         packing, tensor.floats, offset: offset, factors: factors, biases: biases)
       tensor.giveBack()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PrunecCommandLineSupport
+import PrunecFiles
 import PrunecGraphIR
 import PrunecONNXFormat
 import PrunecONNXText
@@ -59,6 +60,8 @@ struct PrunecOpt: ParsableCommand {
     }
     manager.print = PassOptions.printGraph
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
+    var files = CommandFiles(reading: file.sourceFiles)
+    if let output { try files.write(output) }
     var result = file.model
     var context = PassContext(original: result.graph, functions: result.functions)
     try LocatedError.at(model) { () throws(CompileError) in
@@ -71,6 +74,7 @@ struct PrunecOpt: ParsableCommand {
       print(printModel(result, options: options))
       return
     }
+    try MappedFile.checkUnchanged()
     try LocatedError.at(output) { () throws(CompileError) in
       if output.hasSuffix(".onnx") {
         try exportModel(

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Foundation
 import PrunecCommandLineSupport
+import PrunecFiles
 import PrunecGraphIR
-import PrunecONNXFormat
 import PrunecRuntime
 import PrunecTensors
 
@@ -44,9 +44,8 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     let loaded = try execution.load(model)
-    if let profile {
-      try inputs.given.refuseToReplace(loaded.files, by: profile, option: "--profile")
-    }
+    var files = CommandFiles(reading: loaded.files, inputs.given.files)
+    if let profile { try files.write(profile) }
     let tensors = try inputs.tensors(for: loaded.graph)
     let (timing, steps, peak, memory) = try LocatedError.at(model) {
       () throws(CompileError) in
@@ -60,11 +59,12 @@ struct Bench: ParsableCommand {
     let report = BenchReport(
       timing, steps, peak: peak, memory: memory, loaded.session, tensors)
     if let profile {
+      try MappedFile.checkUnchanged()
       try LocatedError.at(profile) { () throws(CompileError) in
         try writeText(report.trace, to: profile)
       }
     }
-    print(json ? try OutputText.json(report) : report.text(perLayer: perLayer))
+    try files.print(json ? OutputText.json(report) : report.text(perLayer: perLayer))
   }
 }
 

@@ -5,8 +5,8 @@ import PrunecCommandLineSupport
 import PrunecCoupling
 import PrunecDataSets
 import PrunecDriver
+import PrunecFiles
 import PrunecGraphIR
-import PrunecONNXFormat
 import PrunecPassKit
 import PrunecPasses
 import PrunecSelection
@@ -60,12 +60,9 @@ struct Calibrate: ParsableCommand {
     let progress = Progress(isQuiet: quiet)
     defer { progress.finish() }
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
-    if let output {
-      let read = (calibration.statistics + [calibration.path!]).compactMap {
-        FileIdentity(path: $0)
-      }
-      try inputs.refuseToReplace(file.sourceFiles + read, by: output, option: "the output")
-    }
+    var files = CommandFiles(
+      reading: file.sourceFiles, inputs.files + calibration.statistics + [calibration.path!])
+    if let output, !printPipeline { try files.write(output) }
     var options = PruneOptions()
     try calibration.apply(to: &options)
     (options.direction, options.seed, options.criterion) = (direction, seed, criterion)
@@ -90,11 +87,12 @@ struct Calibrate: ParsableCommand {
       if let stored { return try calibrator.damage(of: file.model, with: stored) }
       return try calibrator.statistics(of: file.model)
     }
+    try MappedFile.checkUnchanged()
     try LocatedError.at(output!) { () throws(CompileError) in try result.write(to: output!) }
     progress.finish()
     ExitStatus.writeError(
       (file.warnings + samples.warnings + notes + warnings).map { $0.rendered(file: model) })
-    if !quiet { print(Self.text(of: result, samples)) }
+    if !quiet { files.print(Self.text(of: result, samples)) }
   }
 
   private static func text(

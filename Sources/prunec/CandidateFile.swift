@@ -1,8 +1,8 @@
 import Foundation
 import PrunecCommandLineSupport
 import PrunecDriver
+import PrunecFiles
 import PrunecGraphIR
-import PrunecONNXFormat
 
 /// A file of the candidates that a search has tried, from which a later one goes on.
 struct CandidateFile {
@@ -73,6 +73,7 @@ struct CandidateFile {
 
   /// Adds a candidate and writes the file.
   mutating func add(_ candidate: BoundSearch.Candidate) throws {
+    try MappedFile.checkUnchanged()
     contents.candidates.append(candidate)
     let text = try OutputText.json(contents)
     try LocatedError.at(path) { () throws(CompileError) in try writeText(text + "\n", to: path) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import PrunecCommandLineSupport
 import PrunecDriver
+import PrunecFiles
 import PrunecGraphIR
 import PrunecONNXFormat
 import PrunecRuntime

@@ -1,8 +1,8 @@
 import ArgumentParser
 import PrunecCommandLineSupport
 import PrunecDriver
+import PrunecFiles
 import PrunecGraphIR
-import PrunecONNXFormat
 
 /// What is written besides the model.
 struct OutputOptions: ParsableArguments {
@@ -20,7 +20,7 @@ struct OutputOptions: ParsableArguments {
     help: ArgumentHelp("Write the original with removed channels masked.", valueName: "file"))
   var emitMasked: String?
 
-  @Flag(help: "Write large weights to a file of their own beside the output.")
+  @Flag(help: "Write large weights to a file of their own beside the output, OUT.<hash>.data.")
   var externalData = false
 
   @Flag(name: [.customShort("q"), .long], help: "Print nothing but warnings and errors.")
@@ -29,21 +29,25 @@ struct OutputOptions: ParsableArguments {
   /// The files that are written besides the output.
   var files: [String] { [report, plan, emitMasked].compactMap { $0 } }
 
-  func write(_ result: Pruner.Result) throws {
-    if let report {
-      let text = try OutputText.json(result.report)
-      try LocatedError.at(report) { () throws(CompileError) in
-        try writeText(text + "\n", to: report)
+  /// Writes the report and the plan, which are to be committed.
+  func stage(_ result: Pruner.Result) throws -> [(path: String, file: OutputFile)] {
+    var texts: [(path: String, text: String)] = []
+    if let report { texts.append((report, try OutputText.json(result.report))) }
+    if let plan { texts.append((plan, try OutputText.json(result.plan, pretty: false))) }
+    return try texts.map { path, text in
+      let file = try LocatedError.at(path) { () throws(CompileError) in
+        try OutputFile(Array((text + "\n").utf8), for: path)
       }
+      return (path, file)
     }
-    if let plan {
-      let text = try OutputText.json(result.plan, pretty: false)
-      try LocatedError.at(plan) { () throws(CompileError) in try writeText(text + "\n", to: plan) }
-    }
+  }
+
+  /// Prints the report.
+  func print(_ result: Pruner.Result, _ files: CommandFiles) throws {
     if json {
-      print(try OutputText.json(result.report))
+      try files.print(OutputText.json(result.report))
     } else if !quiet {
-      print(ReportTable(result.report).text)
+      files.print(ReportTable(result.report).text)
     }
   }
 }

@@ -1,4 +1,5 @@
-import Foundation
+import Glibc
+import PrunecCommandLineSupport
 import Synchronization
 
 /// One line on standard error that says what is being done, where that is a terminal.
@@ -36,7 +37,7 @@ final class Progress: Sendable {
   private func write(_ text: String, _ state: inout State) {
     guard isShown else { return }
     let blank = String(repeating: " ", count: max(0, state.width - text.count))
-    FileHandle.standardError.write(Data("\r\(text)\(blank)".utf8))
+    StandardStreams.writeError("\r\(text)\(blank)")
     state.width = text.count
   }
 
@@ -52,6 +53,6 @@ final class Progress: Sendable {
   func finish() {
     guard isShown else { return }
     show("")
-    FileHandle.standardError.write(Data("\r".utf8))
+    StandardStreams.writeError("\r")
   }
 }

@@ -3,6 +3,7 @@ import Foundation
 import PrunecCalibration
 import PrunecCommandLineSupport
 import PrunecDriver
+import PrunecFiles
 import PrunecGraphIR
 import PrunecONNXFormat
 import PrunecPassKit
@@ -111,7 +112,7 @@ struct Prune: ParsableCommand {
     defer { progress.finish() }
     progress.show("read")
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
-    if let output, !dryRun { try refuseUnsuitableFiles(file, output) }
+    let files = try files(file)
     options.inputs = try inputs.inputs(of: file.model.graph)
 
     let samples = try calibration.batches(for: file.model.graph, seed: UInt64(choice.seed))
@@ -137,8 +138,8 @@ struct Prune: ParsableCommand {
       return
     }
     var result = try result(of: pruner, file, samples)
-    let written = try write(result, file, to: output, progress)
-    result.setSizes(before: file.byteCount, after: written)
+    progress.show("write")
+    try write(&result, file, to: output)
     progress.finish()
     ExitStatus.writeError(
       (file.warnings + (samples?.warnings ?? []) + notes + result.warnings).map {
@@ -147,7 +148,7 @@ struct Prune: ParsableCommand {
     if passes.timePasses {
       PassOptions.printTimes(result.report.passes.map { ($0.name, $0.seconds) })
     }
-    try outputs.write(result)
+    try outputs.print(result, files)
     if result.report.check.status == "impossible" {
       ExitStatus.writeError([Self.advice(for: file.model.graph)])
       throw ExitStatus.unchecked
@@ -183,22 +184,29 @@ struct Prune: ParsableCommand {
     return result
   }
 
-  /// Writes the models, and gives the size of the small one in bytes.
-  private func write(
-    _ result: Pruner.Result, _ file: ModelFile, to output: String, _ progress: Progress
-  ) throws -> Int {
-    progress.show("write")
-    if let path = outputs.emitMasked {
+  /// Writes all files, and gives them their names when each of them is complete: the small model last.
+  private func write(_ result: inout Pruner.Result, _ file: ModelFile, to output: String) throws {
+    let masked = try outputs.emitMasked.map { path in
       try LocatedError.at(path) { () throws(CompileError) in
-        try exportModel(
-          try result.masked(), to: path, options: ExportOptions(sourceFiles: file.sourceFiles))
+        try StagedModel(
+          try result.masked(), for: path, options: ExportOptions(sourceFiles: file.sourceFiles))
       }
     }
     var options = ExportOptions(inPlace: inPlace, sourceFiles: file.sourceFiles)
     options.externalData = outputs.externalData ? .always : .automatic
-    return try LocatedError.at(output) { () throws(CompileError) in
-      try exportModel(result.model, to: output, options: options)
+    let small = try LocatedError.at(output) { () throws(CompileError) in
+      try StagedModel(result.model, for: output, options: options)
     }
+    result.setSizes(before: file.byteCount, after: small.byteCount)
+    let texts = try outputs.stage(result)
+    try MappedFile.checkUnchanged()
+    for (path, text) in texts {
+      try LocatedError.at(path) { () throws(CompileError) in try text.commit() }
+    }
+    if let masked, let path = outputs.emitMasked {
+      try LocatedError.at(path) { () throws(CompileError) in try masked.commit() }
+    }
+    try LocatedError.at(output) { () throws(CompileError) in try small.commit() }
   }
 
   /// Advice where the check could not run.
@@ -215,33 +223,22 @@ struct Prune: ParsableCommand {
       + "or --no-check where that is meant"
   }
 
-  /// Fails before any work where a file would replace the input or another one, or could not be
+  /// The files of this run. Fails before any work where one would replace the input or another one, or could not be
   /// written.
-  private func refuseUnsuitableFiles(_ file: ModelFile, _ output: String) throws {
-    let others = outputs.files + [bounds.resume].compactMap { $0 }
-    for path in others + (inPlace ? [] : [output]) {
-      guard let identity = FileIdentity(path: path), file.sourceFiles.contains(identity) else {
-        continue
-      }
-      let advice = path == output ? "; say --in-place if that is meant" : ""
-      throw LocatedError(CompileError(.usage, "the output is the input\(advice)"), in: path)
+  private func files(_ file: ModelFile) throws -> CommandFiles {
+    var files = CommandFiles(
+      reading: file.sourceFiles,
+      inputs.files + calibration.statistics
+        + [calibration.path, evaluation.path, evaluation.metric.metric].compactMap { $0 })
+    guard let output, !dryRun else { return files }
+    try files.write(
+      output, replaces: inPlace && file.sourceFiles.first == FileIdentity(path: output),
+      advice: "choose another file, or say --in-place if that is meant")
+    for path in outputs.files + [bounds.resume].compactMap({ $0 }) { try files.write(path) }
+    if outputs.json, files.takesStandardOutput {
+      throw LocatedError(
+        CompileError(.usage, "goes to standard output, and so does --json"), in: output)
     }
-    let read = calibration.statistics.compactMap { FileIdentity(path: $0) }
-    for path in others + [output] {
-      try inputs.refuseToReplace(read, by: path, option: "the output")
-    }
-    var targets: Set<String> = []
-    for path in others + [output] {
-      let url = URL(fileURLWithPath: path).standardizedFileURL
-      guard targets.insert(url.path).inserted else {
-        throw LocatedError(CompileError(.usage, "two outputs go to the same file"), in: path)
-      }
-      guard path.hasPrefix("/dev/") || access(url.deletingLastPathComponent().path, W_OK) == 0
-      else {
-        throw LocatedError(
-          CompileError(.inputOutput, "cannot be written: \(String(cString: strerror(errno)))"),
-          in: path)
-      }
-    }
+    return files
   }
 }

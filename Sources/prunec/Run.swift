@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import PrunecArrayFiles
 import PrunecCommandLineSupport
+import PrunecFiles
 import PrunecGraphIR
-import PrunecONNXFormat
 import PrunecRuntime
 import PrunecTensors
 
@@ -38,7 +38,8 @@ struct Run: ParsableCommand {
 
   func run() throws {
     let loaded = try execution.load(model)
-    if let output { try inputs.given.refuseToReplace(loaded.files, by: output, option: "-o") }
+    var files = CommandFiles(reading: loaded.files, inputs.given.files)
+    if let output { try files.write(output) }
     let tensors = try inputs.tensors(for: loaded.graph)
     let results = try LocatedError.at(model) { () throws(CompileError) in
       try loaded.session.run(tensors)
@@ -46,14 +47,14 @@ struct Run: ParsableCommand {
     let outputs = Array(zip(loaded.session.outputs.map(\.name), results))
     var table = Table(["output", "type", "shape", "minimum", "mean", "maximum"])
     for (name, tensor) in outputs {
-      let numbers = tensor.floats.map(Double.init)
-      let mean = numbers.isEmpty ? nil : numbers.reduce(0, +) / Double(numbers.count)
+      let range = Range(of: tensor)
       table.add([
-        name, tensor.elementType.name, "\(tensor.shape)", OutputText.number(numbers.min()),
-        OutputText.number(mean), OutputText.number(numbers.max()),
+        name, tensor.elementType.name, "\(tensor.shape)", OutputText.number(range?.minimum),
+        OutputText.number(range?.mean), OutputText.number(range?.maximum),
       ])
     }
     if let output {
+      try MappedFile.checkUnchanged()
       try LocatedError.at(output) { () throws(CompileError) in
         if output.hasSuffix(".npy") {
           guard outputs.count == 1 else {
@@ -65,6 +66,28 @@ struct Run: ParsableCommand {
         }
       }
     }
-    print(table.text)
+    files.print(table.text)
+  }
+}
+
+/// The least, the mean and the greatest of a tensor's elements.
+private struct Range {
+  var minimum = Double.infinity
+  var maximum = -Double.infinity
+  var mean = 0.0
+
+  /// `nil` for a tensor without elements.
+  init?(of tensor: Tensor) {
+    var (sum, count) = (0.0, 0)
+    tensor.forEachPieceOfFloats(ofUnit: 1) { piece in
+      for number in piece.lazy.map(Double.init) {
+        minimum = min(minimum, number)
+        maximum = max(maximum, number)
+        sum += number
+      }
+      count += piece.count
+    }
+    guard count > 0 else { return nil }
+    mean = sum / Double(count)
   }
 }

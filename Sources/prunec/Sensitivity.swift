@@ -3,8 +3,8 @@ import Foundation
 import PrunecCommandLineSupport
 import PrunecCoupling
 import PrunecDriver
+import PrunecFiles
 import PrunecGraphIR
-import PrunecONNXFormat
 import PrunecPasses
 import PrunecSelection
 
@@ -46,7 +46,10 @@ struct SensitivityCommand: ParsableCommand {
 
   func run() throws {
     let file = try LocatedError.at(model) { () throws(CompileError) in try ModelFile(model) }
-    if let html { try inputs.refuseToReplace(file.sourceFiles, by: html, option: "--html") }
+    var files = CommandFiles(
+      reading: file.sourceFiles,
+      inputs.files + calibration.statistics + [calibration.path].compactMap { $0 })
+    if let html { try files.write(html) }
     var options = PruneOptions()
     try calibration.apply(to: &options)
     (options.direction, options.seed) = (direction, seed)
@@ -65,10 +68,11 @@ struct SensitivityCommand: ParsableCommand {
     let warnings = file.warnings + (samples?.warnings ?? []) + notes + sensitivity.warnings
     ExitStatus.writeError(warnings.map { $0.rendered(file: model) })
     if let html {
+      try MappedFile.checkUnchanged()
       let page = SensitivityPage(sensitivity, title: file.model.graph.name).text
       try LocatedError.at(html) { () throws(CompileError) in try writeText(page, to: html) }
     }
-    print(json ? try OutputText.json(sensitivity) : Self.text(of: sensitivity))
+    try files.print(json ? OutputText.json(sensitivity) : Self.text(of: sensitivity))
   }
 
   /// A table for people: the divergence at every fraction of the channels that was measured.

@@ -99,6 +99,30 @@ class FunctionsTests(unittest.TestCase):
         comparison = compare(self.path("m.onnx"), masked, self.path("small.onnx"))
         self.assertLess(comparison.relative_error, 1e-4)
 
+    def test_many_calls(self):
+        """65536 nodes by functions that call each other, and 20000 calls without names: no time is quadratic in them."""
+        relu = function("f0", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])])
+        nested = [relu]
+        for level in range(1, 9):
+            values = ["a", "t1", "t2", "t3", "b"]
+            nested.append(function(f"f{level}", ["a"], ["b"], [
+                helper.make_node(f"f{level - 1}", [one], [other], domain="local")
+                for one, other in zip(values, values[1:])]))
+        chain = [helper.make_node("f0", [f"x{index}" if index else "x"], [f"x{index + 1}"], domain="local")
+                 for index in range(20000)]
+        cases = [(nested, [helper.make_node("f8", ["x"], ["y"], domain="local")], "y"),
+                 ([relu], chain, "x20000")]
+        for functions, nodes, result in cases:
+            graph = helper.make_graph(
+                nodes, "calls", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],
+                [helper.make_tensor_value_info(result, TensorProto.FLOAT, [1, 4])])
+            with tempfile.TemporaryDirectory() as folder:
+                path = pathlib.Path(folder) / "calls.onnx"
+                onnx.save(helper.make_model(graph, opset_imports=OPSETS, functions=functions), path)
+                ran = subprocess.run([os.environ["PRUNEC"], "run", path], capture_output=True,
+                                     text=True, timeout=30)
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

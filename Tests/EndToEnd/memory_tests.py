@@ -17,6 +17,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
 def prunec(*arguments, address_space=None):
     def limit():
         if address_space:
@@ -65,7 +68,7 @@ class MemoryTests(unittest.TestCase):
 
     def test_a_small_model_that_makes_much(self):
         model = self.padding(10**8)
-        for options, limit in [(["--memory", "500MiB"], None), ([], 1 << 30)]:
+        for options, limit in [(["--memory", "300MiB"], None), ([], 600 << 20)]:
             result = prunec("run", model, *options, address_space=limit)
             self.assertEqual(result.returncode, 4, result.stderr)
             self.assertIn("Pad", result.stderr)
@@ -80,6 +83,24 @@ class MemoryTests(unittest.TestCase):
         self.assertIn("zeros.npz", result.stderr)
         self.assertIn("'x.npy' takes", result.stderr)
         self.assertEqual(prunec("run", model, "--input", self.archive(256), "--memory", "400MiB").returncode, 0)
+
+    def test_a_limited_address_space_ends_in_an_error(self):
+        """Whatever the limit, what does not fit is said, also where an allocation is too small to be asked for."""
+        model = ROOT / "Fixtures" / "Models" / "vgg8.onnx"
+        small = self.folder / "small.onnx"
+        codes = set()
+        for limit in (80, 110, 200):
+            for arguments in (["bench", model, "--runs", "1"], [model, "-o", small, "--macs", "0.5", "-q"]):
+                result = prunec(*arguments, address_space=limit << 20)
+                # The loader needs some before the program begins.
+                if "shared libraries" in result.stderr:
+                    continue
+                self.assertIn(result.returncode, (0, 4, 5), (limit, result.stderr))
+                if result.returncode:
+                    self.assertIn("error", result.stderr)
+                    self.assertFalse(small.exists())
+                codes.add(result.returncode)
+        self.assertIn(4, codes)
 
     def test_sizes(self):
         model = self.identity()

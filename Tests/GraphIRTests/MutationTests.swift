@@ -107,6 +107,25 @@ private struct SmallGraph {
     small.expectValid()
   }
 
+  @Test mutating func uniqueNamesCountUp() {
+    let x = small.graph.inputs[0]
+    func add(_ name: String) {
+      small.graph.insert(
+        OperationName("Neg"), name: "", inputs: [x], outputs: [(name, nil)], at: .atEnd)
+    }
+    let count = small.graph.nodeCount
+    add("n")
+    add("n_2")
+    #expect(small.graph.uniqueName("n") == "n_1")
+    #expect(small.graph.uniqueName("n") == "n_1")
+    add("n_1")
+    #expect(small.graph.uniqueName("n") == "n_3")
+    #expect(small.graph.uniqueName("n_3") == "n_3")
+    #expect(small.graph.nodeCount == count + 3)
+    small.graph.erase(Array(small.graph.nodes).last!)
+    #expect(small.graph.nodeCount == count + 2)
+  }
+
   @Test mutating func everyDoorAdvancesTheRevision() {
     var revisions = [small.graph.revision]
     func note(_ change: (inout Graph) -> Void) {

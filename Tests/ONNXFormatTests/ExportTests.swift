@@ -1,4 +1,5 @@
 import Foundation
+import PrunecFiles
 import PrunecGraphIR
 import PrunecTensors
 import Testing
@@ -208,13 +209,17 @@ import Testing
       #expect(error?.kind == .inputOutput)
     }
     // The data file cannot get its name, after both files have been written.
+    try exportModel(
+      model(count: 5000), to: path("m.onnx"), options: ExportOptions(externalData: .always))
+    let data = try dataFile()
+    for name in ["m.onnx", data] { try FileManager.default.removeItem(atPath: path(name)) }
     try FileManager.default.createDirectory(
-      atPath: path("m.onnx.data"), withIntermediateDirectories: false)
+      atPath: path(data), withIntermediateDirectories: false)
     #expect(throws: CompileError.self) {
       try exportModel(
         model(count: 5000), to: path("m.onnx"), options: ExportOptions(externalData: .always))
     }
-    #expect(try files() == ["m.onnx.data", "taken.onnx"])
+    #expect(try files() == [data, "taken.onnx"])
   }
 
   @Test func absentTensorsAreNotWritten() throws {
@@ -233,20 +238,113 @@ import Testing
 
   // MARK: External data
 
+  /// The one data file of `m.onnx`.
+  private func dataFile() throws -> String {
+    try #require(files().first { ExternalDataName.isName($0, ofDataFor: "m.onnx") })
+  }
+
+  private func exportWithData(_ count: Int, to name: String = "m.onnx") throws {
+    try exportModel(
+      model(count: count), to: path(name), options: ExportOptions(externalData: .always))
+  }
+
+  @Test func dataIsNamedAfterItsContent() throws {
+    try exportWithData(5000)
+    let first = try dataFile()
+    try exportWithData(5000)
+    #expect(try files() == ["m.onnx", first])
+    try exportWithData(6000)
+    #expect(try files().count == 2)
+    #expect(try dataFile() != first)
+  }
+
+  @Test func supersededDataGoesWhereNobodyNeedsIt() throws {
+    try exportWithData(5000)
+    let first = try dataFile()
+    // Neither the data of another model, nor what only looks like data of this one.
+    let other = "m.onnx.0123456789abcdef.data"
+    try Data([1]).write(to: URL(fileURLWithPath: path(other)))
+    try exportWithData(5000, to: "n.onnx")
+    try exportWithData(6000)
+    #expect(try !files().contains(first))
+    #expect(try files().count == 5)
+    #expect(try files().contains(other))
+    _ = try importModel(path: path("n.onnx"))
+    _ = try importModel(path: path("m.onnx"))
+  }
+
+  @Test func supersededDataStaysForACopy() throws {
+    try exportWithData(5000)
+    let first = try dataFile()
+    try FileManager.default.copyItem(atPath: path("m.onnx"), toPath: path("copy"))
+    try exportModel(model(count: 6000), to: path("m.onnx"))
+    #expect(try files() == ["copy", "m.onnx", first])
+    _ = try importModel(path: path("copy"))
+    try FileManager.default.removeItem(atPath: path("copy"))
+    #expect(!ExternalDataName.isName("m.onnx.data", ofDataFor: "m.onnx"))
+    #expect(!ExternalDataName.isName(first, ofDataFor: "m"))
+  }
+
+  @Test func aModelIsStagedUntilItIsCommitted() throws {
+    try exportWithData(5000)
+    let before = try files()
+    do {
+      let staged = try StagedModel(
+        model(count: 6000), for: path("m.onnx"), options: ExportOptions(externalData: .always))
+      #expect(staged.byteCount > 24000)
+      #expect(try files() == before)
+    }
+    #expect(try files() == before)
+    let staged = try StagedModel(
+      model(count: 6000), for: path("m.onnx"), options: ExportOptions(externalData: .always))
+    try staged.commit()
+    #expect(try files() != before)
+    #expect(try files().count == 2)
+  }
+
+  /// Two writers at once, whose data differs: whichever comes last, the model has its own data.
+  @Test func writersDoNotMix() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for writer in 0..<8 {
+        group.addTask {
+          for round in 0..<8 { try exportWithData(2000 + writer % 3 * 1000 + round % 2) }
+        }
+      }
+      try await group.waitForAll()
+    }
+    let imported = try importModel(path: path("m.onnx"))
+    let tensor = try #require(imported.model.graph[imported.model.graph.initializers[0]].constant)
+    #expect(tensor == Tensor((0..<tensor.shape[0]).map(Float.init), shape: tensor.shape))
+    #expect(try files().count == 2)
+  }
+
+  @Test func readOnlyFilesAreNotReplaced() throws {
+    try exportModel(model(), to: path("m.onnx"))
+    let before = try Data(contentsOf: URL(fileURLWithPath: path("m.onnx")))
+    try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: path("m.onnx"))
+    let error = #expect(throws: CompileError.self) {
+      try exportModel(model(count: 5000), to: path("m.onnx"))
+    }
+    #expect(error?.kind == .inputOutput)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path("m.onnx"))) == before)
+  }
+
   @Test func externalDataGoesOutAndIn() throws {
     let original = model(count: 5000)
     try exportModel(original, to: path("m.onnx"), options: ExportOptions(externalData: .always))
-    #expect(try files() == ["m.onnx", "m.onnx.data"])
+    let data = try dataFile()
+    #expect(try files() == ["m.onnx", data])
     let imported = try importModel(path: path("m.onnx"))
     let id = imported.model.graph.initializers[0]
-    #expect(imported.model.graph[id].externalLocation == "m.onnx.data")
+    #expect(imported.model.graph[id].externalLocation == data)
     #expect(
       imported.model.graph[id].constant == original.graph[original.graph.initializers[0]].constant)
     #expect(imported.sourceFiles.count == 2)
 
     // Having come from a file of their own, weights go to one again; and not over the first.
     try exportModel(imported.model, to: path("n.onnx"))
-    #expect(try files() == ["m.onnx", "m.onnx.data", "n.onnx", "n.onnx.data"])
+    #expect(
+      try files() == ["m.onnx", data, "n.onnx", data.replacing("m.onnx", with: "n.onnx")].sorted())
     try exportModel(
       imported.model, to: path("m.onnx"),
       options: ExportOptions(inPlace: true, sourceFiles: imported.sourceFiles))
@@ -278,7 +376,7 @@ import Testing
   @Test func absentExternalDataCanBeAllowed() throws {
     try exportModel(
       model(count: 5000), to: path("m.onnx"), options: ExportOptions(externalData: .always))
-    try FileManager.default.removeItem(atPath: path("m.onnx.data"))
+    try FileManager.default.removeItem(atPath: path(dataFile()))
     let error = #expect(throws: CompileError.self) { try importModel(path: path("m.onnx")) }
     #expect(error?.kind == .inputOutput)
     #expect(error?.diagnostics.first?.location == .value("w"))
@@ -292,7 +390,7 @@ import Testing
   private func errorAfter(_ change: (String) throws -> Void) throws -> CompileError? {
     try exportModel(
       model(count: 5000), to: path("m.onnx"), options: ExportOptions(externalData: .always))
-    try change(path("m.onnx.data"))
+    try change(path(dataFile()))
     return #expect(throws: CompileError.self) { try importModel(path: path("m.onnx")) }
   }
 
@@ -304,7 +402,7 @@ import Testing
     }
     #expect(symbolic?.kind == .inputOutput)
     #expect(symbolic?.diagnostics.first?.notes.count == 1)
-    try manager.removeItem(atPath: path("m.onnx.data"))
+    try manager.removeItem(atPath: path(dataFile()))
     let hard = try errorAfter { data in try manager.linkItem(atPath: data, toPath: path("second")) }
     #expect(hard?.kind == .inputOutput)
   }

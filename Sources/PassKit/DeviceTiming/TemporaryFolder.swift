@@ -1,15 +1,19 @@
 import Foundation
+import PrunecFiles
 import PrunecGraphIR
 
 /// Folder for files that nothing needs after this run; it goes with them when nobody holds it any more.
 final class TemporaryFolder {
   let path: String
+  /// Has it removed where a signal ends the run.
+  private let removal: Interruption.Registration
 
   /// Throws an input-output error where the folder cannot be made.
   init() throws(CompileError) {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("prunec-" + UUID().uuidString, isDirectory: true)
     path = folder.path
+    removal = Interruption.remove(.folder, at: path)
     do {
       try FileManager.default.createDirectory(
         at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])

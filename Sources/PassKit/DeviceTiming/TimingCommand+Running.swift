@@ -1,4 +1,5 @@
 import Foundation
+import PrunecFiles
 import PrunecGraphIR
 import PrunecSelection
 
@@ -66,7 +67,13 @@ extension TimingCommand {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    // Signals that this process ignores are not for the command to ignore.
+    var ignored = sigset_t()
+    sigemptyset(&ignored)
+    for number in [SIGPIPE, SIGXFSZ] { sigaddset(&ignored, number) }
+    posix_spawnattr_setsigdefault(&attributes, &ignored)
+    posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGDEF))
     posix_spawnattr_setpgroup(&attributes, 0)
     let variables = ProcessInfo.processInfo.environment.map { "\($0)=\($1)" }
     var arguments = [shell, "-c", line].map { (text: String) in strdup(text) } + [nil]
@@ -78,7 +85,8 @@ extension TimingCommand {
       throw CompileError(
         .checkFailed, "\(shell) cannot be started: \(String(cString: strerror(failure)))")
     }
-    return wait(for: process, limit: limit)
+    let end = Interruption.kill(group: process)
+    return withExtendedLifetime(end) { wait(for: process, limit: limit) }
   }
 
   private static func wait(for process: pid_t, limit: Double) -> Ending {

@@ -30,10 +30,5 @@ package func writeText(_ text: String, to path: String) throws(CompileError) {
 ///
 /// Throws `.inputOutput` where it cannot be written.
 package func writeBytes(_ bytes: [UInt8], to path: String) throws(CompileError) {
-  let path = resolvingLinks(path)
-  let file = try OutputFile(path: path)
-  bytes.withUnsafeBytes { file.append($0) }
-  try file.finish()
-  try file.commit()
-  OutputFile.synchronizeFolder(of: path)
+  try OutputFile(bytes, for: path).commit()
 }

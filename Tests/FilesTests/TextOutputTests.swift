@@ -1,5 +1,5 @@
 import Foundation
-import PrunecONNXFormat
+import PrunecFiles
 import Testing
 
 @Suite struct TextOutputTests {
