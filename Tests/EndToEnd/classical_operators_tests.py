@@ -95,8 +95,6 @@ CASES["TreeEnsembleClassifier"] = [
         ([0, 1], [0, 1, 0, 1], {}), ([5, 9, 7], [0, 1, 2, 1], {}),
         ([5, 9, 7], [0, 1, 2, 1], {"base_values": [0.1, 0.2, 0.3]})]
     for weights in [POSITIVE, MIXED] for transform in ["NONE", "LOGISTIC", "SOFTMAX"]
-    # A sample that votes for the first of two classes alone has no second score in onnxruntime.
-    if ids != [0, 1, 0, 1] or weights == POSITIVE and transform == "NONE"
 ]
 CASES["TreeEnsembleRegressor"] = [
     ([GAPPED], {**TREES, **leaves("target"), "n_targets": targets, "target_ids": ids,

@@ -201,8 +201,6 @@ CASES = {
           *of_result(numpy.uint8)], {}, [0]),
         ([*scaled(numpy.int8, 2, 3, 4), *scaled(numpy.int8, 3, 1, scale=0.03),
           *of_result(numpy.int8, 0.1)], {}, [0]),
-        ([*scaled(numpy.int8, 2, 3)[:2], None, *scaled(numpy.int8, 2, 3)[:2], None,
-          numpy.float32(0.05)], {}, [0]),
     ] for name in ["QLinearAdd", "QLinearMul"]},
     "QLinearSigmoid": [
         ([*scaled(numpy.uint8, 2, 3, zero=128), *of_result(numpy.uint8, 0.004, 0)], {}, [0]),

@@ -158,11 +158,11 @@ extension TreeEnsemble {
   ) -> (isSecond: Bool, scores: [Float]) {
     let first = scores[0] ?? 0
     let decisive = scores[1] ?? first
-    let isSecond = decisive > (trees.ids.count == 1 && trees.areNonnegative ? 0.5 : 0)
+    let areShares = trees.ids.count == 1 && trees.areNonnegative
+    let isSecond = decisive > (areShares ? 0.5 : 0)
     if let second = scores[1] { return (isSecond, transform([first, second])) }
-    guard trees.ids.count == 1 else { return (isSecond, transform([first, 0])) }
     // Votes for one class alone are those for the second.
     if transform == .logistic { return (isSecond, transform([-first, first])) }
-    return (isSecond, [trees.areNonnegative ? 1 - first : -first, first])
+    return (isSecond, [areShares ? 1 - first : -first, first])
   }
 }

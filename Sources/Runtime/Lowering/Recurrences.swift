@@ -25,12 +25,24 @@ extension Planner {
     var states: View
     /// `[batch, units]`; the cell is changed in place.
     var initial, cell: View?
-    /// `[steps, batch, 1]`: one where a sequence is not at its end; `nil` where all are of equal length.
-    var isInside: View?
+    /// `nil` where all sequences are of equal length.
+    var ends: Ends?
+    /// Whether the states of all steps are asked for.
+    var isSequenceUsed: Bool
     var isReverse: Bool
     var biases: [Float]
 
     var units: Int { states.shape[2] }
+  }
+
+  /// Where sequences of different lengths end.
+  private struct Ends {
+    /// `[steps, batch, 1]`: one where a sequence goes on, and else zero.
+    var isInside: View
+    /// `[steps]`: one where any does.
+    var isAnyInside: View
+    /// `[directions, 1, batch, units]`: the states, which stay behind the end.
+    var state: View
   }
 
   mutating func lowerRecurrence(
@@ -63,11 +75,10 @@ extension Planner {
       recurrence.isBatchFirst ? [batch, count, units] : [count, batch, units]
     let all =
       recurrence.isBatchFirst ? [batch, steps, count, units] : [steps, count, batch, units]
-    let isInside = operand(Operand.lengths).map { lengths in
-      addLengths(id, lengths, steps: steps)
+    let ends = operand(Operand.lengths).map { lengths in
+      addEnds(id, lengths, steps: steps, directions: count, units: units)
     }
-    // Behind the end of a sequence its state stays, and what is given is zero.
-    let y = isUsed[0] && isInside == nil ? result(results[0]!) : newView(.float32, all)
+    let y = isUsed[0] ? result(results[0]!) : newView(.float32, all)
     var cell: View?
     if case .longShortTermMemory = recurrence.cell {
       let place = isUsed.count > 2 && isUsed[2] ? result(results[2]!) : newView(.float32, state)
@@ -89,60 +100,84 @@ extension Planner {
           index: index, node: id, gates: rows / units, inputs: inputs,
           states: recurrence.isBatchFirst ? states.applying(.permute([1, 0, 2]))! : states,
           initial: operand(Operand.hidden).map { part($0, index) },
-          cell: cell.map { part($0, index) }, isInside: isInside, isReverse: isReverse,
+          cell: cell.map { part($0, index) }, ends: ends, isSequenceUsed: isUsed[0],
+          isReverse: isReverse,
           biases: Array(numbers[((2 * index + 1) * rows)..<((2 * index + 2) * rows)])),
         recurrence.cell)
-    }
-    if isUsed[0], let isInside {
-      let mask = recurrence.isBatchFirst ? isInside.applying(.permute([1, 0, 2]))! : isInside
-      let isAdded = addProgram(
-        [id], [.init(.number(0), []), .init(.select, [0, 1, 2])],
-        [mask.adding(axis: recurrence.isBatchFirst ? 2 : 1).broadcast(to: all), y],
-        result(results[0]!))
-      precondition(isAdded, "four axes are not too many for a program")
     }
     if isUsed.count > 1, isUsed[1] {
       let final = result(results[1]!)
       for (index, isReverse) in recurrence.directions.enumerated() {
         let states = y.part(index, ofAxis: recurrence.isBatchFirst ? 2 : 1)
         let last = states.part(isReverse ? 0 : steps - 1, ofAxis: recurrence.isBatchFirst ? 1 : 0)
-        addFinal(id, last, to: part(final, index), isInside)
+        let state = ends.map { $0.state.part(index, ofAxis: 0).part(0, ofAxis: 0) } ?? last
+        addFinal(id, state, to: part(final, index), ends)
       }
     }
-    if let cell, let isInside, isUsed.count > 2, isUsed[2] {
-      for index in 0..<count { addFinal(id, part(cell, index), to: part(cell, index), isInside) }
+    if let cell, let ends, isUsed.count > 2, isUsed[2] {
+      for index in 0..<count { addFinal(id, part(cell, index), to: part(cell, index), ends) }
     }
     return true
   }
 
-  /// Checks the lengths, and says for each step `[steps, batch, 1]` whether sequences are not at their end.
-  private mutating func addLengths(_ id: NodeID, _ lengths: View, steps count: Int) -> View {
+  /// Checks the lengths, and says for each step whether sequences are not at their end.
+  private mutating func addEnds(
+    _ id: NodeID, _ lengths: View, steps count: Int, directions: Int, units: Int
+  ) -> Ends {
     let location = graph.location(of: id)
     let batch = lengths.shape[0]
     let isInside = newView(.float32, [count, batch, 1])
+    let isAnyInside = newView(.float32, [count])
     steps.append(
-      Step([id], "lengths", reads: [lengths.buffer], writes: [isInside.buffer]) { memory in
+      Step(
+        [id], "lengths", reads: [lengths.buffer], writes: [isInside.buffer, isAnyInside.buffer]
+      ) { memory in
         .preparation(
           { (memory) throws(CompileError) in
-            let target = memory.floats(isInside)
-            for (n, length) in memory.tensor(lengths, as: .int32).integers.enumerated() {
-              guard (0...count).contains(length) else {
-                throw CompileError(
-                  .malformed, "a sequence is longer than \(count) steps", at: location)
+            let (target, any) = (memory.floats(isInside), memory.floats(isAnyInside))
+            let lengths = memory.tensor(lengths, as: .int32).integers
+            guard lengths.allSatisfy({ (0...count).contains($0) }) else {
+              throw CompileError(
+                .malformed, "a sequence is longer than \(count) steps", at: location)
+            }
+            for step in 0..<count {
+              any[step] = 0
+              for (n, length) in lengths.enumerated() {
+                target[step * batch + n] = step < length ? 1 : 0
+                if step < length { any[step] = 1 }
               }
-              for step in 0..<count { target[step * batch + n] = step < length ? 1 : 0 }
             }
           }, memory)
       })
-    return isInside
+    return Ends(
+      isInside: isInside, isAnyInside: isAnyInside,
+      state: newView(.float32, [directions, 1, batch, units]))
+  }
+
+  /// Leaves the steps from number `start` on out, when the plan is run, where a view of one number holds zero.
+  private mutating func makeConditional(from start: Int, on condition: View) {
+    for index in start..<steps.count {
+      let step = steps[index]
+      var conditional = Step(
+        step.nodes, step.kernel, reads: step.reads + [condition.buffer], writes: step.writes,
+        operations: step.operations
+      ) { memory throws(CompileError) in
+        guard case .kernel(let call) = try step.bind(memory) else {
+          preconditionFailure("only kernels are left out")
+        }
+        return .conditional(call, condition: UnsafePointer(memory.floats(condition)))
+      }
+      conditional.replaceable = step.replaceable
+      steps[index] = conditional
+    }
   }
 
   /// Makes a final state `[batch, units]` of the last one: that of a sequence without a step is zero.
   private mutating func addFinal(
-    _ id: NodeID, _ state: View, to result: View, _ isInside: View?
+    _ id: NodeID, _ state: View, to result: View, _ ends: Ends?
   ) {
-    guard let isInside else { return addCopy(id, from: state, to: result) }
-    let mask = isInside.part(0, ofAxis: 0).broadcast(to: result.shape)
+    guard let ends else { return addCopy(id, from: state, to: result) }
+    let mask = ends.isInside.part(0, ofAxis: 0).broadcast(to: result.shape)
     let isAdded = addProgram(
       [id], [.init(.number(0), []), .init(.select, [0, 1, 2])], [mask, state], result)
     precondition(isAdded, "two axes are not too many for a program")
@@ -224,12 +259,29 @@ extension Planner {
         $0.strides[1] == 1 ? $0 : dense($0, order: [0, 1], for: direction.node)
       }
       .map { $0.adding(axis: 0) } ?? zeros
+    let state = direction.ends.map { $0.state.part(direction.index, ofAxis: 0) }
+    if let state {
+      if direction.initial == nil {
+        addFill(direction.node, state, with: 0)
+      } else {
+        addCopy(direction.node, from: before, to: state)
+      }
+      before = state
+    }
     for step in 0..<steps {
       let time = direction.isReverse ? steps - 1 - step : step
       let (x, y) = (direction.inputs.span(time), direction.states.span(time))
+      let first = self.steps.count
       try addStep(
-        direction, cell, at: time, x, before, to: y, gates: gates, reset: reset)
-      before = y
+        direction, cell, at: time, x, before, to: state ?? y, gates: gates, reset: reset)
+      before = state ?? y
+      guard let ends = direction.ends, let state else { continue }
+      makeConditional(from: first, on: ends.isAnyInside.span(time))
+      guard direction.isSequenceUsed else { continue }
+      let mask = ends.isInside.span(time).broadcast(to: state.shape)
+      let isAdded = addProgram(
+        [direction.node], [.init(.number(0), []), .init(.select, [0, 1, 2])], [mask, state], y)
+      precondition(isAdded, "three axes are not too many for a program")
     }
   }
 
@@ -253,12 +305,14 @@ extension Planner {
     let sigmoid = ElementwiseFormula.Operation.activate(Activation(.sigmoid))
     let tanh = ElementwiseFormula.Operation.activate(Activation(.tanh))
     var isAdded = true
-    let isInside = direction.isInside?.span(time)
+    let isInside = direction.ends?.isInside.span(time)
     switch cell {
     case .plain:
-      try multiply(&self, before, gates: 0..<1, to: y, adding: x, Activation(.tanh))
+      // The product cannot be made in the place of what it reads.
+      let product = isInside == nil ? y : gates
+      try multiply(&self, before, gates: 0..<1, to: product, adding: x, Activation(.tanh))
       if isInside != nil {
-        isAdded = addState(id, [], [y, before], before: 1, isInside: isInside, y)
+        isAdded = addState(id, [], [gates, before], before: 1, isInside: isInside, y)
       }
     case .longShortTermMemory:
       try multiply(&self, before, gates: 0..<4, to: gates, adding: x)
