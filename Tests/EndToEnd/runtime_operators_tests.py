@@ -6,7 +6,9 @@ usage: PRUNEC=path/to/prunec PRUNEC_OPT=path/to/prunec-opt python -m unittest ru
 
 import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 import unittest
 
 import numpy
@@ -323,6 +325,54 @@ class RuntimeOperatorTests(unittest.TestCase):
                            for values in (actual[name], array))
             numpy.testing.assert_allclose(
                 left, right, rtol=1e-4, atol=TOLERANCES.get(operator, 1e-5))
+
+
+class QuantizedLayers(unittest.TestCase):
+    """Channels between quantised layers are cut, through what stands for element-wise operators."""
+
+    def test_channels_between_layers_are_cut(self):
+        constants = {
+            "s": numpy.float32(0.02), "z": numpy.uint8(120), "w0": numpy.int8(0),
+            "w": weights(numpy.int8, 16, 6), "b": quantized(numpy.int16, 16).astype(numpy.int32),
+            "ws": numpy.full(16, 0.01, numpy.float32), "v": weights(numpy.int8, 16, 4),
+            "ws0": numpy.zeros(16, numpy.int8)}
+        quantization, own = ["s", "z"], {"domain": "com.microsoft"}
+        nodes = [
+            helper.make_node("QuantizeLinear", ["x", *quantization], ["q"]),
+            helper.make_node("QGemm", ["q", *quantization, "w", "ws", "ws0", "b", *quantization],
+                             ["a"], transB=1, **own),
+            helper.make_node("QLinearLeakyRelu", ["a", *quantization, *quantization], ["r"], **own),
+            helper.make_node("QLinearSigmoid", ["r", *quantization, *quantization], ["g"], **own),
+            helper.make_node("QLinearMul", ["r", *quantization, "g", *quantization, *quantization],
+                             ["m"], **own),
+            helper.make_node("QLinearAdd", ["m", *quantization, "r", *quantization, *quantization],
+                             ["t"], **own),
+            helper.make_node("QLinearConcat", [*quantization, "t", *quantization], ["c"], axis=1,
+                             **own),
+            helper.make_node("QGemm", ["c", *quantization, "v", "s", "w0"], ["y"], **own)]
+        graph = helper.make_graph(
+            nodes, "g", [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 6])],
+            [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["n", 4])],
+            [numpy_helper.from_array(numpy.asarray(array), name)
+             for name, array in constants.items()])
+        given = helper.make_model(graph, ir_version=8, opset_imports=[
+            helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)])
+        with tempfile.TemporaryDirectory() as folder:
+            source, target, masked = (
+                os.path.join(folder, name) for name in ("in.onnx", "out.onnx", "masked.onnx"))
+            onnx.save(given, source)
+            finished = subprocess.run(
+                [os.environ["PRUNEC"], source, "-o", target, "--ratio", "0.5", "--emit-masked",
+                 masked], capture_output=True, text=True)
+            self.assertEqual(finished.returncode, 0, finished.stderr)
+            shapes = {tensor.name: list(tensor.dims) for tensor in onnx.load(target).graph.initializer}
+            self.assertEqual(
+                [shapes[name] for name in ("w", "b", "ws", "v")], [[8, 6], [8], [8], [8, 4]])
+            inputs = {"x": normal(5, 6)}
+            small, large = (
+                onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(
+                    None, inputs)[0] for path in (target, masked))
+            numpy.testing.assert_allclose(small, large, atol=1e-6)
 
 
 def with_inputs(given, names):

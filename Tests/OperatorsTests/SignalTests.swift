@@ -23,6 +23,12 @@ import Testing
       ])
     let later = OperatorCase("DFT", opset: 20, [.float(2, 6, 5, 2)])
     #expect(try later.shape() == "2 6 5 2")
+    let unknown = ValueFacts(.int64, [])
+    let open = OperatorCase("DFT", opset: 20, [.float(2, 6, 5, 1), nil, unknown])
+    #expect(try open.shape() == "2 6 5 2")
+    #expect(try open.relations() == [])
+    let padded = OperatorCase("DFT", opset: 20, [.float(2, 6, 5, 1), .integers(8), unknown])
+    #expect(try padded.shape() == "? ? ? 2")
     #expect(
       OperatorCase("DFT", [.float(2, 6, 3)]).refusal()
         == "the last axis of X has 3 elements instead of 1 or 2")

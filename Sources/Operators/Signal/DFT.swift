@@ -56,6 +56,10 @@ struct DFT: Operator {
     let form = try form(call, rank: shape.count)
     shape[shape.count - 1] = .fixed(form.isInverse && form.isOnesided ? 1 : 2)
     guard let axis = form.axis else {
+      // Whichever axis it is, it stays as long as it is.
+      if call.operand(1) == nil, !form.isOnesided {
+        return [ValueFacts(call.elementType(0), shape)]
+      }
       for axis in 0..<(shape.count - 1) { shape[axis] = .unknown }
       return [ValueFacts(call.elementType(0), shape)]
     }
