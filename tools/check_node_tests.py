@@ -38,8 +38,14 @@ import onnx.version_converter
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# Types of which arrays in files have no elements: numbers narrower than a byte, or of eight bits and a fraction.
+NARROW_TYPES = {
+    TensorProto.INT4, TensorProto.UINT4, TensorProto.INT2, TensorProto.UINT2,
+    TensorProto.FLOAT8E4M3FN, TensorProto.FLOAT8E4M3FNUZ, TensorProto.FLOAT8E5M2,
+    TensorProto.FLOAT8E5M2FNUZ, TensorProto.FLOAT4E2M1,
+}
 # Everything else is carried and inferred, but not computed with.
-COMPUTED_TYPES = {
+COMPUTED_TYPES = NARROW_TYPES | {
     TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16,
     TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64,
     TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64,
@@ -50,11 +56,15 @@ CONTROL_FLOW = {"If", "Loop", "Scan"}
 # The operator sets that prunec starts with, and that older models are brought to.
 FIRST_OPSET, LATER_OPSET = 7, 13
 OLD_PRELU = "before opset 7 slopes did not broadcast, which onnx's converter leaves as it is"
+OFFSETS_IN_LESS = "its offsets are not those in the result, as MaxPool's and onnxruntime's are"
+ZEROS_IN_SINGLE = "what is recorded for zeros are errors of single precision beyond the tolerance"
 # Cases of known operators that may fail, and why. A pattern that matches no failure is an error.
 EVALUATION_EXCEPTIONS = {
+    "test_maxunpool_export_with_output_shape": OFFSETS_IN_LESS,
     "test_attention_4d_causal_fp16_expanded":
         "over the tolerance by the rounding of intermediate results to float16",
     "test_PReLU_?d_multiparam": OLD_PRELU,
+    "test_dft_inverse*": ZEROS_IN_SINGLE,
     "test_training_dropout*": "training draws random numbers",
 }
 INFERENCE_EXCEPTIONS = {"test_PReLU_?d_multiparam": OLD_PRELU}

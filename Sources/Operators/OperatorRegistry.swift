@@ -5,6 +5,7 @@ package enum OperatorRegistry {
   /// All operators. The one list of them.
   package static let all: [any Operator] = [
     attentionOperators,
+    classicalOperators,
     constantOperators,
     convolutionOperators,
     elementwiseOperators,
@@ -18,6 +19,7 @@ package enum OperatorRegistry {
     recurrentOperators,
     reductionOperators,
     resamplingOperators,
+    signalOperators,
   ].flatMap { $0 }
 
   private static let byName: [OperationName: [any Operator]] = Dictionary(

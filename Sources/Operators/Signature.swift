@@ -14,6 +14,8 @@ package struct Signature: Sendable {
 
   /// The operator set of onnxruntime's own operators.
   static let runtimeDomain = "com.microsoft"
+  /// The operator set of ONNX's classical machine learning.
+  static let classicalDomain = "ai.onnx.ml"
 
   package init(
     _ type: String, domain: String = "", opsets: ClosedRange<Int> = 7...28,

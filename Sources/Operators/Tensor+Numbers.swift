@@ -12,7 +12,7 @@ extension Tensor {
   /// converted.
   var doubles: [Double] {
     if elementType == .float64 { return array(of: Double.self) }
-    if elementType.isFloatingPoint { return floats.map(Double.init) }
+    if elementType.isFloatingPoint || elementType.isNarrowFloat { return floats.map(Double.init) }
     return integers.map(Double.init)
   }
 

@@ -91,6 +91,7 @@ final class Plan {
     for (index, bound) in steps.enumerated() {
       switch bound.work {
       case .kernel(let call): call.run(on: pool)
+      case .conditional(let call, let condition): if condition.pointee != 0 { call.run(on: pool) }
       case .reference(let step, let memory): try step.run(memory)
       case .preparation(let prepare, let memory): try prepare(memory)
       }

@@ -93,8 +93,10 @@ struct Planner {
     case .localResponse(let response): return try lowerLocalResponse(id, response)
     case .reduction(let kind, let axes): return try lowerReduction(id, kind, axes: axes)
     case .gather(let axis): return try lowerGather(id, axis: axis)
-    case .padding(let before, let after, let value):
-      return try lowerPadding(id, before: before, after: after, value: value)
+    case .padding(let before, let after, let padding):
+      return try lowerPadding(id, before: before, after: after, padding)
+    case .scatter(let axis, let reduction):
+      return try lowerScatter(id, axis: axis, reduction)
     case .contraction(let contraction): return try lowerContraction(id, contraction)
     case .recurrence(let recurrence): return try lowerRecurrence(id, recurrence)
     case .resampling(let neighbours): return try lowerResampling(id, neighbours)

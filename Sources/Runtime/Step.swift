@@ -20,6 +20,8 @@ struct Step {
 
   enum Bound {
     case kernel(KernelCall)
+    /// A kernel that is left out where a number, which an earlier step writes, is zero.
+    case conditional(KernelCall, condition: UnsafePointer<Float>)
     case reference(ReferenceStep, Memory)
     /// What has to be done before a kernel, on one thread: it may find that the inputs are out of range.
     case preparation((Memory) throws(CompileError) -> Void, Memory)

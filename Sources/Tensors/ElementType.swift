@@ -82,6 +82,10 @@ public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
     }
   }
 
+  /// Whether the type is one of the floating point types of eight bits or less that stand for other
+  /// numbers, or are what weights are stored in.
+  public var isNarrowFloat: Bool { NarrowFloat(self) != nil }
+
   /// The type's name in ONNX's textual syntax, such as `float` or `int64`.
   public var name: String {
     switch self {

@@ -52,8 +52,8 @@ extension Tensor {
     }
   }
 
-  /// The elements as float32, whatever numeric type they have; empty for strings, complex types and
-  /// floating point numbers of a byte or less, and without data.
+  /// The elements as float32, whatever numeric type they have; empty for strings, complex types, the
+  /// floating point types that have no `NarrowFloat`, and without data.
   public var floats: [Float] {
     switch elementType {
     case .float32: array(of: Float.self)
@@ -69,6 +69,7 @@ extension Tensor {
     case .int64, .int32, .int16, .int8, .uint8, .uint16, .uint32, .uint64, .bool, .uint4, .int4,
       .uint2, .int2:
       integers.map(Float.init)
+    case .float8E4M3FN, .float8E4M3FNUZ, .float8E5M2, .float8E5M2FNUZ, .float4E2M1: narrowFloats
     default: []
     }
   }

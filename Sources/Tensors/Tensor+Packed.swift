@@ -1,5 +1,6 @@
 extension Tensor {
-  /// The elements of a type of two or four bits, which lie packed from the least significant bits on.
+  /// The elements of a type of two or four bits, which lie packed from the least significant bits on; of a
+  /// floating point type their patterns.
   var packedIntegers: [Int] {
     let width = elementType.bitWidth
     let isSigned = elementType == .int4 || elementType == .int2
@@ -13,7 +14,7 @@ extension Tensor {
     }
   }
 
-  /// A tensor of integers of two or four bits that holds `values` modulo their width.
+  /// A tensor of elements of two or four bits that holds `values`, integers or patterns, modulo their width.
   public init(packing values: [Int], to elementType: ElementType, shape: [Int]) {
     precondition(elementType.bitWidth == 2 || elementType.bitWidth == 4)
     let width = elementType.bitWidth

@@ -49,7 +49,14 @@ static double operated(const prunec_instruction *instruction, const double *regi
   // Registers with the bits of int32 are checked apart.
   case prunec_op_to_int32:
   case prunec_op_from_int32:
-  case prunec_op_add_int32: break;
+  case prunec_op_add_int32:
+  case prunec_op_subtract_int32:
+  case prunec_op_multiply_int32:
+  case prunec_op_minimum_int32:
+  case prunec_op_maximum_int32:
+  case prunec_op_less_int32:
+  case prunec_op_less_or_equal_int32:
+  case prunec_op_equal_int32: break;
   }
   return NAN;
 }
@@ -252,23 +259,47 @@ static void check_operation(const prunec_kernels *kernels, prunec_operation oper
   for (long k = 0; k < 3; k++) check_free(p.operands[k].elements);
 }
 
+/// What an operation of int32 makes of two numbers; comparisons give 1 or 0, as bits of float32.
+static int32_t operated_integers(prunec_operation operation, int32_t a, int32_t b) {
+  float truth = 0;
+  int32_t bits;
+  switch (operation) {
+  case prunec_op_add_int32: return (int32_t)((uint32_t)a + (uint32_t)b);
+  case prunec_op_subtract_int32: return (int32_t)((uint32_t)a - (uint32_t)b);
+  case prunec_op_multiply_int32: return (int32_t)((uint32_t)a * (uint32_t)b);
+  case prunec_op_minimum_int32: return a < b ? a : b;
+  case prunec_op_maximum_int32: return a > b ? a : b;
+  case prunec_op_less_int32: truth = a < b; break;
+  case prunec_op_less_or_equal_int32: truth = a <= b; break;
+  default: truth = a == b; break;
+  }
+  memcpy(&bits, &truth, sizeof bits);
+  return bits;
+}
+
 /// Operations on registers with the bits of int32.
 static void check_integers(const prunec_kernels *kernels) {
   enum { count = 39 };
   float x[count];
-  int32_t a[count], b[count], sums[count], integers[count];
+  int32_t a[count], b[count], results[count], integers[count];
   for (long i = 0; i < count; i++) {
     x[i] = i < special_count ? special_numbers[i] : 1e6f * check_random_float();
     a[i] = (int32_t)(0x9e3779b9u * (uint32_t)i);
-    b[i] = (int32_t)(0x85ebca6bu * (uint32_t)(i + 1));
+    b[i] = i % 5 == 3 ? a[i] : (int32_t)(0x85ebca6bu * (uint32_t)(i + 1));
   }
   prunec_program p = {
     .rank = 1, .shape = {count}, .operand_count = 2, .instruction_count = 1,
     .operands = {{.elements = a, .strides = {1}}, {.elements = b, .strides = {1}}},
     .instructions = {{.operation = prunec_op_add_int32, .a = 0, .b = 1}},
-    .y = {.elements = sums, .strides = {1}},
+    .y = {.elements = results, .strides = {1}},
   };
-  CHECK_RUN(kernels, program, &p);
+  for (prunec_operation operation = prunec_op_add_int32; operation <= prunec_op_equal_int32; operation++) {
+    p.instructions[0].operation = operation;
+    CHECK_RUN(kernels, program, &p);
+    for (long i = 0; i < count; i++)
+      if (results[i] != operated_integers(operation, a[i], b[i]))
+        check_fail("operation %d of %d and %d is %d", operation, a[i], b[i], results[i]);
+  }
   p.operand_count = 1;
   p.instructions[0].operation = prunec_op_from_int32;
   float numbers[count];
@@ -279,7 +310,6 @@ static void check_integers(const prunec_kernels *kernels) {
   p.y.elements = integers;
   CHECK_RUN(kernels, program, &p);
   for (long i = 0; i < count; i++) {
-    if (sums[i] != (int32_t)((uint32_t)a[i] + (uint32_t)b[i])) check_fail("%d + %d is %d", a[i], b[i], sums[i]);
     if (numbers[i] != (float)a[i]) check_fail("%d as a float is %.9g", a[i], (double)numbers[i]);
     double whole = isnan(x[i]) ? 0 : fmax(INT32_MIN, fmin(INT32_MAX, trunc(x[i])));
     if (integers[i] != whole) check_fail("%.9g as an integer is %d", (double)x[i], integers[i]);

@@ -79,7 +79,7 @@ import Testing
     var larger = pooled
     larger.call.operands.append(.integers(1, 1, 2, 5))
     #expect(
-      try larger.evaluate()[0] == Tensor([0, 0, 2, 0, 0, 0, 1, 0, 0, 0], shape: [1, 1, 2, 5]))
+      try larger.evaluate()[0] == Tensor([0, 0, 2, 0, 0, 1, 0, 0, 0, 0], shape: [1, 1, 2, 5]))
     let kernel = Attribute("kernel_shape", [2])
     for number in hostileNumbers {
       let place = ValueFacts(constant: Tensor([number], shape: [1, 1, 1]))

@@ -124,4 +124,27 @@ import Testing
     #expect(OperatorCase("GlobalLpPool", [x], [Attribute("p", 0)]).refusal() == "p is 0")
     #expect(OperatorCase("GlobalMaxPool", [.float(3)]).refusal() == "X has 1 axes")
   }
+
+  @Test func unpoolsToWhatWasPooled() throws {
+    let offsets = ValueFacts(constant: Tensor([0, 2, 11, 13] as [Int], shape: [1, 1, 2, 2]))
+    let attributes = [Attribute("kernel_shape", [2, 2]), Attribute("strides", [2, 2])]
+    let unpool = OperatorCase(
+      "MaxUnpool", [.counting(1, 1, 2, 2), offsets, .integers(1, 1, 4, 5)], attributes)
+    let y = try unpool.evaluate()[0]
+    #expect(y.shape == [1, 1, 4, 5])
+    #expect(y.floats[0] == 1 && y.floats[2] == 2 && y.floats[11] == 3 && y.floats[13] == 4)
+    let outside = OperatorCase(
+      "MaxUnpool",
+      [.counting(1, 1, 1, 1), ValueFacts(constant: Tensor([4] as [Int], shape: [1, 1, 1, 1]))],
+      attributes)
+    #expect(throws: CompileError.self) { try outside.evaluate() }
+  }
+
+  /// As onnxruntime reads it.
+  @Test(arguments: [-1, 0, 2]) func roundsUpForOneAlone(mode: Int) throws {
+    let attributes = [
+      Attribute("kernel_shape", [3]), Attribute("strides", [2]), Attribute("ceil_mode", mode),
+    ]
+    #expect(try OperatorCase("MaxPool", [.float(1, 1, 4)], attributes).shape() == "1 1 1")
+  }
 }

@@ -151,4 +151,21 @@ import Testing
     #expect(OperatorCase("CumSum", [.float(3), .integers(.min)]).refusal() != nil)
     #expect(OperatorCase("CumSum", [.float(3), .integers(0, 0)]).refusal() != nil)
   }
+
+  /// onnxruntime takes nothing but one for yes.
+  @Test(arguments: [-1, 0, 2]) func axesAreKeptForOneAlone(keeps: Int) throws {
+    let mean = OperatorCase(
+      "ReduceMean", [.float(2, 3, 4)], [Attribute("axes", [1]), Attribute("keepdims", keeps)])
+    #expect(try mean.shape() == "2 4")
+    #expect(try mean.relations().contains("X0.2 = Y0.1"))
+    let greatest = OperatorCase(
+      "ArgMax", [.float(2, 3, 4)], [Attribute("axis", 1), Attribute("keepdims", keeps)])
+    #expect(try greatest.shape() == "2 4")
+    let whole = OperatorCase(
+      "ReduceSum", opset: 13, [.float(2, 3)], [Attribute("noop_with_empty_axes", keeps)])
+    #expect(try whole.shape() == "1 1")
+    let least = OperatorCase(
+      "TopK", [.counting(3), .integers(1)], results: 2, [Attribute("largest", keeps)])
+    #expect(try least.evaluate()[0].floats == [1])
+  }
 }

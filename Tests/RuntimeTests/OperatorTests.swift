@@ -1,3 +1,4 @@
+import PrunecGraphIR
 import PrunecRuntime
 import PrunecSemantics
 import PrunecTensors
@@ -294,5 +295,108 @@ import Testing
     #expect(kernels == ["elementwise"])
     try check(
       "(float[2, 3] x) => (float[2, 3] y, bool[2, 3] m)", "y, m = Dropout (x)", [normal([2, 3])])
+  }
+
+  @Test func bordersAreRepeated() throws {
+    for mode in ["reflect", "edge", "wrap"] {
+      for (shape, pads, result) in [
+        ([2, 5, 7], "1, 0, 3, 0, 2, 4", [3, 7, 14]), ([9], "20, 13", [42]),
+        ([3, 1, 4], "0, 2, 0, 0, 1, 9", [3, 4, 13]),
+      ] {
+        let kernels = try check(
+          "(float\(shape) x) => (float\(result) y) <int64[\(2 * shape.count)] p = {\(pads)}>",
+          "y = Pad <mode = \"\(mode)\"> (x, p)", [normal(shape)])
+        #expect(Set(kernels) == ["copy"], "\(mode)")
+      }
+    }
+  }
+
+  @Test func wholeNumbersAreComparedAndComputedWith() throws {
+    let a = Tensor(
+      .int32, shape: [2, 5], elements: [Int32.min, -7, 0, 1 << 30, .max, 3, 3, 3, -1, 9])
+    let b = Tensor(.int32, shape: [5], elements: [Int32](arrayLiteral: -1, -7, 1, 1 << 30, 2))
+    for node in ["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"] {
+      let kernels = try check(
+        "(int32[2, 5] a, int32[5] b) => (float[2, 5] y)",
+        "c = \(node) (a, b) y = Cast <to = 1> (c)", [a, b])
+      #expect(kernels == ["elementwise"], "\(node)")
+    }
+    for node in ["Add", "Sub", "Mul", "Min", "Max"] {
+      let kernels = try check(
+        "(int32[2, 5] a, int32[5] b) => (int32[2, 5] y)", "y = \(node) (a, b)", [a, b],
+        tolerance: 0)
+      #expect(kernels == ["elementwise"], "\(node)")
+    }
+    let kernels = try check(
+      "(int32[2, 5] a, int32[5] b) => (int32[2, 5] y)", "c = Less (a, b) y = Where (c, a, b)",
+      [a, b], tolerance: 0)
+    #expect(kernels == ["elementwise"])
+    let bytes = Tensor(.uint8, shape: [4], elements: [UInt8(0), 255, 3, 4])
+    let others = Tensor(.uint8, shape: [4], elements: [UInt8(0), 254, 4, 4])
+    #expect(
+      try check(
+        "(uint8[4] a, uint8[4] b) => (bool[4] y)", "y = Less (a, b)", [bytes, others]
+      ) == ["elementwise"])
+    // Sixty-four bits are the reference's, and exact.
+    let (wide, other) = (Tensor([1 << 60, -3, 5]), Tensor([1 << 60 + 1, -3, 4]))
+    try check("(int64[3] a, int64[3] b) => (bool[3] y)", "y = Equal (a, b)", [wide, other])
+  }
+
+  @Test func updatesAreScattered() throws {
+    for reduction in ["none", "add", "mul", "max", "min"] {
+      for axis in 0..<3 {
+        // Along other axes there are fewer updates than elements. Without a reduction none may meet.
+        let indices = Tensor(
+          (0..<12).map { reduction == "none" ? -1 - $0 % 2 : $0 % 3 - 1 }, shape: [2, 2, 3])
+        let kernels = try check(
+          "(float[3, 4, 5] x, int64[2, 2, 3] i, float[2, 2, 3] u) => (float[3, 4, 5] y)",
+          "y = ScatterElements <axis = \(axis), reduction = \"\(reduction)\"> (x, i, u)",
+          [normal([3, 4, 5]), indices, normal([2, 2, 3], seed: 3)])
+        #expect(kernels.last == "scatter" && !kernels.contains("reference"))
+      }
+    }
+    let outside = try graph(
+      "(float[3] x, int64[1] i, float[1] u) => (float[3] y)", "y = ScatterElements (x, i, u)",
+      opset: 20)
+    #expect(throws: CompileError.self) {
+      try Session(outside, threadCount: 1).run(
+        [normal([3]), Tensor([3]), normal([1])])
+    }
+  }
+
+  @Test func sequencesEndWhereTheirLengthsSay() throws {
+    let types = "float[6, 3, 4] x, int32[3] n"
+    let lengths = Tensor(.int32, shape: [3], elements: [Int32(6), 0, 2])
+    for direction in ["forward", "reverse", "bidirectional"] {
+      let d = direction == "bidirectional" ? 2 : 1
+      for (operation, gates, attributes) in [
+        ("LSTM", 4, ""), ("GRU", 3, ""), ("GRU", 3, ", linear_before_reset = 1"), ("RNN", 1, ""),
+      ] {
+        for hasInitial in [false, true] {
+          let cell = operation == "LSTM"
+          let outputs = cell ? ", float[\(d), 3, 5] yc" : ""
+          let initial = hasInitial ? ", h" + (cell ? ", h" : "") : ""
+          let kernels = try check(
+            """
+            (\(types)) => (float[6, \(d), 3, 5] y, float[\(d), 3, 5] yh\(outputs))
+            <float[\(d), \(gates * 5), 4] w = {...}, float[\(d), \(gates * 5), 5] r = {...},
+             float[\(d), \(gates * 10)] b = {...}, float[\(d), 3, 5] h = {...}>
+            """,
+            """
+            y, yh\(cell ? ", yc" : "") = \(operation) <direction = "\(direction)"\(attributes),
+              hidden_size = 5> (x, w, r, b, n\(initial))
+            """, [normal([6, 3, 4]), lengths])
+          #expect(!kernels.contains("reference"))
+        }
+      }
+    }
+    let tooLong = try graph(
+      "(float[2, 1, 1] x, int32[1] n) => (float[2, 1, 1, 1] y) <float[1, 1, 1] w = {1}>",
+      "y = RNN <hidden_size = 1> (x, w, w, , n)", opset: 20)
+    #expect(throws: CompileError.self) {
+      try Session(tooLong, threadCount: 1).run([
+        normal([2, 1, 1]), Tensor(.int32, shape: [1], elements: [Int32(3)]),
+      ])
+    }
   }
 }

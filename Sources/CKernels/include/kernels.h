@@ -197,7 +197,9 @@ typedef enum {
   /// Registers may hold the bits of int32. From float32 what is after the point is cut off, the nearest is
   /// taken of what does not fit, and 0 for NaN.
   prunec_op_to_int32, prunec_op_from_int32,
-  prunec_op_add_int32,                   ///< wraps around
+  prunec_op_add_int32, prunec_op_subtract_int32, prunec_op_multiply_int32,  ///< wrap around
+  prunec_op_minimum_int32, prunec_op_maximum_int32,
+  prunec_op_less_int32, prunec_op_less_or_equal_int32, prunec_op_equal_int32,  ///< 1 or 0, in float32
 } prunec_operation;
 
 typedef struct {

@@ -53,7 +53,14 @@ static inline vector vector_operate(prunec_operation operation, vector a, vector
   case prunec_op_to_uint8: return vector_saturate(a, 0, 255);
   case prunec_op_to_int32: return (vector)vector_truncate_to_integers(a);
   case prunec_op_from_int32: return integers_to_vector((integers)a);
-  case prunec_op_add_int32: return (vector)integers_add((integers)a, (integers)b);
+  case prunec_op_add_int32: return (vector)((naturals)a + (naturals)b);
+  case prunec_op_subtract_int32: return (vector)((naturals)a - (naturals)b);
+  case prunec_op_multiply_int32: return (vector)((naturals)a * (naturals)b);
+  case prunec_op_minimum_int32: return vector_select((integers)a < (integers)b, a, b);
+  case prunec_op_maximum_int32: return vector_select((integers)a < (integers)b, b, a);
+  case prunec_op_less_int32: return (vector)(((integers)a < (integers)b) & (integers)one);
+  case prunec_op_less_or_equal_int32: return (vector)(((integers)a <= (integers)b) & (integers)one);
+  case prunec_op_equal_int32: return (vector)(((integers)a == (integers)b) & (integers)one);
   }
   return a;
 }
@@ -147,6 +154,13 @@ static void operate_on_rows(const prunec_instruction *instruction, const program
   CASE1(prunec_op_to_int32)
   CASE1(prunec_op_from_int32)
   CASE2(prunec_op_add_int32)
+  CASE2(prunec_op_subtract_int32)
+  CASE2(prunec_op_multiply_int32)
+  CASE2(prunec_op_minimum_int32)
+  CASE2(prunec_op_maximum_int32)
+  CASE2(prunec_op_less_int32)
+  CASE2(prunec_op_less_or_equal_int32)
+  CASE2(prunec_op_equal_int32)
 #undef CASE1
 #undef CASE2
   }

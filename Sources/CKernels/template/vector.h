@@ -7,6 +7,8 @@
 
 typedef float vector __attribute__((vector_size(4 * PRUNEC_WIDTH)));
 typedef int32_t integers __attribute__((vector_size(4 * PRUNEC_WIDTH)));
+/// Integers whose arithmetic wraps around.
+typedef uint32_t naturals __attribute__((vector_size(4 * PRUNEC_WIDTH)));
 typedef float unaligned_vector __attribute__((vector_size(4 * PRUNEC_WIDTH), aligned(4)));
 
 enum {
@@ -304,12 +306,6 @@ static inline void vector_store_int8(int8_t *y, vector x) {
 static inline void vector_store_uint8(uint8_t *y, vector x) {
   unsigned_bytes bytes = __builtin_convertvector(vector_to_integers(x), unsigned_bytes);
   memcpy(y, &bytes, sizeof bytes);
-}
-
-/// The sums of integers, which wrap around.
-static inline integers integers_add(integers a, integers b) {
-  typedef uint32_t naturals __attribute__((vector_size(4 * PRUNEC_WIDTH)));
-  return (integers)((naturals)a + (naturals)b);
 }
 
 static inline bool integers_any(integers mask) {

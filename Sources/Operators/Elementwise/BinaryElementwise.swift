@@ -82,10 +82,6 @@ struct BinaryElementwise: Operator {
 
 extension BinaryElementwise: KernelOperator {
   func computation(_ call: Invocation) throws(CompileError) -> Computation? {
-    if call.elementType(0) == .int32, kernel == .add {
-      return .elementwise(ElementwiseFormula(.addInt32, operandCount: 2, takesIntegers: true))
-    }
-    return call.elementType(0)!.isFloatingPoint
-      ? .elementwise(ElementwiseFormula(kernel, operandCount: 2)) : nil
+    ElementwiseFormula(kernel, operandCount: 2).of(call.elementType(0)!).map { .elementwise($0) }
   }
 }

@@ -52,7 +52,9 @@ enum Broadcasting {
 
   /// Ties every axis of the operands to the result's axis that it becomes. An axis of extent one
   /// that is stretched asks for nothing; one whose extent is not known might be of any and pins.
-  static func relate(_ call: Invocation, operands: Range<Int>, _ relations: inout Relations) {
+  static func relate(
+    _ call: Invocation, operands: some Sequence<Int>, _ relations: inout Relations
+  ) {
     guard call.hasAllRanks, let output = call.results.first?.fixedExtents else { return }
     for index in operands {
       let extents = call.operand(index)?.fixedExtents ?? []

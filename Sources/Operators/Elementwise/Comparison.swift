@@ -70,6 +70,13 @@ struct Comparison: DiscontinuousOperator {
     let truths: [Bool]
     if a.elementType.isFloatingPoint {
       truths = zip(a.doubles, b.doubles).map { double($0, $1) }
+    } else if a.elementType == .int64 {
+      // The indices and identifiers of whole sequences: read where they are.
+      truths = a.withElements(as: Int64.self) { x in
+        b.withElements(as: Int64.self) { y in
+          x.indices.map { integer(Int(x[$0]), Int(y[$0])) }
+        }
+      }
     } else if a.elementType.isNumeric {
       truths = zip(try call.integers(of: a), try call.integers(of: b)).map { integer($0, $1) }
     } else if let left = a.strings, let right = b.strings, signature.operation.type == "Equal" {
@@ -85,6 +92,13 @@ struct Comparison: DiscontinuousOperator {
 
 extension Comparison: KernelOperator {
   func computation(_ call: Invocation) throws(CompileError) -> Computation? {
-    call.elementType(0)!.isFloatingPoint ? .elementwise(kernel) : nil
+    let type = call.elementType(0)!
+    var formula = kernel
+    // Registers hold integers of eight bits, and booleans, as floating point numbers.
+    guard [.bool, .int8, .uint8].contains(type) else {
+      return kernel.of(type).map { .elementwise($0) }
+    }
+    formula.takesIntegers = true
+    return .elementwise(formula)
   }
 }

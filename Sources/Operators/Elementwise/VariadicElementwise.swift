@@ -74,7 +74,7 @@ struct VariadicElementwise: Operator {
 extension VariadicElementwise: KernelOperator {
   func computation(_ call: Invocation) throws(CompileError) -> Computation? {
     let count = call.operands.count
-    guard call.elementType(0)!.isFloatingPoint, count <= 8 else { return nil }
+    guard count <= 8 else { return nil }
     var instructions: [ElementwiseFormula.Instruction] = []
     for index in 1..<max(1, count) {
       instructions.append(.init(kernel, [index == 1 ? 0 : count + index - 2, index]))
@@ -84,6 +84,8 @@ extension VariadicElementwise: KernelOperator {
       instructions.append(.init(.number(Float(count)), []))
       instructions.append(.init(.divide, [count + last, count + last + 1]))
     }
-    return .elementwise(ElementwiseFormula(operandCount: count, instructions))
+    return ElementwiseFormula(operandCount: count, instructions).of(call.elementType(0)!).map {
+      .elementwise($0)
+    }
   }
 }

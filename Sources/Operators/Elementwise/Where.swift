@@ -48,7 +48,6 @@ struct Where: Operator {
 
 extension Where: KernelOperator {
   func computation(_ call: Invocation) throws(CompileError) -> Computation? {
-    call.elementType(1)!.isFloatingPoint
-      ? .elementwise(ElementwiseFormula(.select, operandCount: 3)) : nil
+    ElementwiseFormula(.select, operandCount: 3).of(call.elementType(1)!).map { .elementwise($0) }
   }
 }

@@ -65,3 +65,12 @@ struct ScatterElements: Operator {
 
   func macs(_ call: Invocation) -> Int { 0 }
 }
+
+extension ScatterElements: KernelOperator {
+  func computation(_ call: Invocation) throws(CompileError) -> Computation? {
+    guard call.elementType(0)!.isFloatingPoint, let axis = try ElementIndex.axis(call) else {
+      return nil
+    }
+    return .scatter(axis: axis, try call.choice("reduction"))
+  }
+}

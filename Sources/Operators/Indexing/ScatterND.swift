@@ -81,7 +81,7 @@ struct ScatterND: Operator {
 }
 
 /// How an update is combined with the element in its place.
-enum ScatterReduction: String {
+package enum ScatterReduction: String, Sendable {
   case none, add, mul, max, min
 
   private var formula: BinaryFormula? {

@@ -61,7 +61,7 @@ struct Unique: DiscontinuousOperator {
   private func grouping(
     _ tensor: Tensor, _ call: Invocation
   ) throws(CompileError) -> Grouping {
-    let isSorted = try call.requiredInt("sorted") != 0
+    let isSorted = try call.requiredInt("sorted") == 1
     let rows = sliced(tensor, try axis(call))
     let count = rows.shape[0]
     let length = count == 0 ? 0 : rows.count / count

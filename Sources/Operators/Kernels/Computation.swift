@@ -22,9 +22,11 @@ package enum Computation: Sendable {
   case reduction(ReductionKind, axes: [Int])
   /// Slices of operand 0 along an axis, at the places that the integers of operand 1 say.
   case gather(axis: Int)
-  /// Operand 0 with as many elements of one value before and behind along each axis; what is taken away is
-  /// negative.
-  case padding(before: [Int], after: [Int], value: Float)
+  /// Operand 0 with elements replaced by those of operand 2, or combined with them, at the places along an axis that the
+  /// integers of operand 1 say.
+  case scatter(axis: Int, ScatterReduction)
+  /// Operand 0 with as many elements before and behind along each axis; what is taken away is negative.
+  case padding(before: [Int], after: [Int], Padding)
   case contraction(ContractionComputation)
   case recurrence(RecurrenceComputation)
   /// Operand 0 resampled along each axis that has neighbours.
@@ -35,6 +37,18 @@ extension Computation {
   /// Operand 0 under the shape of the result.
   static func reshape(_ call: Invocation) -> Computation {
     .views([[.reshape(call.results[0].fixedShape!)]])
+  }
+}
+
+/// What is put around the elements of a tensor.
+package enum Padding: Sendable {
+  case number(Float)
+  /// For each axis, one after the other, the runs of elements before and behind: where each begins in the result, and
+  /// which of its elements, from `source` on and `step` apart, it repeats.
+  case runs([[Run]])
+
+  package struct Run: Sendable {
+    package var start, count, source, step: Int
   }
 }
 
@@ -114,7 +128,8 @@ package struct ContractionComputation: Sendable {
   package var order: [Int]
 }
 
-/// LSTM, GRU and RNN with their default activation functions, on sequences of equal length, without peepholes.
+/// LSTM, GRU and RNN with their default activation functions, without peepholes. Operand 4, where it is given, has the
+/// lengths of the sequences.
 package struct RecurrenceComputation: Sendable {
   package enum Cell: Sendable {
     case longShortTermMemory

@@ -65,7 +65,10 @@ package struct ElementwiseFormula: Sendable {
     case toInt8, toUInt8
     /// To and from registers that hold int32; what is after the point is cut off.
     case toInt32, fromInt32
-    case addInt32
+    /// On registers that hold int32; sums, differences and products wrap around.
+    case addInt32, subtractInt32, multiplyInt32, minimumInt32, maximumInt32
+    /// One or zero, as floating point numbers, of registers that hold int32.
+    case lessInt32, lessOrEqualInt32, equalInt32
   }
 
   package struct Instruction: Sendable, Hashable {
@@ -105,6 +108,33 @@ package struct ElementwiseFormula: Sendable {
     _ operation: Operation, takesIntegers: Bool = false
   ) -> ElementwiseFormula {
     ElementwiseFormula(operation, operandCount: 1, takesIntegers: takesIntegers)
+  }
+
+  /// The formula with the instructions of int32 in place of those of floating point numbers; `nil` where there is none.
+  package var ofInt32: ElementwiseFormula? {
+    var formula = self
+    formula.takesIntegers = true
+    for (index, instruction) in instructions.enumerated() {
+      switch instruction.operation {
+      case .add: formula.instructions[index].operation = .addInt32
+      case .subtract: formula.instructions[index].operation = .subtractInt32
+      case .multiply: formula.instructions[index].operation = .multiplyInt32
+      case .minimum: formula.instructions[index].operation = .minimumInt32
+      case .maximum: formula.instructions[index].operation = .maximumInt32
+      case .less: formula.instructions[index].operation = .lessInt32
+      case .lessOrEqual: formula.instructions[index].operation = .lessOrEqualInt32
+      case .equal: formula.instructions[index].operation = .equalInt32
+      // Which of two registers is taken has nothing to do with what they hold.
+      case .select: break
+      default: return nil
+      }
+    }
+    return formula
+  }
+
+  /// The formula for operands of a type; `nil` where kernels do not cover it.
+  package func of(_ type: ElementType) -> ElementwiseFormula? {
+    type.isFloatingPoint ? self : type == .int32 ? ofInt32 : nil
   }
 
   /// Whether elements of a type can be operands or results.

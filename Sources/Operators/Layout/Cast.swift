@@ -3,7 +3,10 @@ import PrunecTensors
 
 /// Cast (ONNX opset 7 to 28): every element converted to the element type `to`, of any shape.
 /// Floating point numbers are truncated towards zero on the way to integers; integers wrap around.
-/// What ONNX leaves open (numbers that do not fit, NaN as an integer) saturates, with NaN as zero.
+/// What ONNX leaves open (numbers that do not fit, NaN as an integer) saturates, with NaN as zero, and wraps
+/// around where integers have less than eight bits, as onnx's reference has it. So saturate
+/// numbers beyond the range of floating point types of eight bits, unless `saturate` is 0: then they
+/// become infinite or NaN.
 ///
 /// Channels: every axis goes with itself.
 struct Cast: DiscontinuousOperator {
@@ -53,7 +56,8 @@ struct Cast: DiscontinuousOperator {
     _ = try resolve(call, on: operands)
     let operand = try call.tensor(0, of: operands)
     let type = try target(call)
-    guard let converted = operand.converted(to: type) else {
+    let saturates = try call.requiredInt("saturate") != 0
+    guard let converted = operand.converted(to: type, saturates: saturates) else {
       throw call.unsupported(
         "a cast from \(operand.elementType.name) to \(type.name) is not evaluated")
     }
@@ -94,22 +98,29 @@ extension Computation {
 extension ElementType {
   /// Whether prunec computes with the type: numbers of whole bytes, and booleans.
   var isNumeric: Bool { isFloatingPoint || isInteger || self == .bool }
+
+  /// Whether prunec converts from and to the type: numbers that it computes with, and narrower ones.
+  fileprivate var isConvertible: Bool { isNumeric || isNarrowInteger || isNarrowFloat }
 }
 
 extension Tensor {
   /// The elements converted as `Cast` does; `nil` for types that prunec does not compute with.
-  package func converted(to type: ElementType) -> Tensor? {
+  /// `saturates` says what becomes of numbers beyond the range of a narrow floating point type.
+  package func converted(to type: ElementType, saturates: Bool = true) -> Tensor? {
     if type == elementType { return self }
-    guard hasData, type.isNumeric, elementType.isNumeric else { return nil }
+    guard hasData, type.isConvertible, elementType.isConvertible else { return nil }
+    let hasFractions = elementType.isFloatingPoint || elementType.isNarrowFloat
     if type == .bool {
       let truths: [UInt8] =
-        elementType.isFloatingPoint
-        ? doubles.map { $0 == 0 ? 0 : 1 } : integers.map { $0 == 0 ? 0 : 1 }
+        hasFractions ? doubles.map { $0 == 0 ? 0 : 1 } : integers.map { $0 == 0 ? 0 : 1 }
       return Tensor(.bool, shape: shape, elements: truths)
     }
-    if elementType.isFloatingPoint {
-      if type.isFloatingPoint { return Tensor(rounding: doubles, to: type, shape: shape) }
-      let range = type.integerRange
+    if type.isNarrowFloat {
+      return Tensor(narrowing: doubles, to: type, saturates: saturates, shape: shape)
+    }
+    if type.isFloatingPoint { return Tensor(rounding: doubles, to: type, shape: shape) }
+    if hasFractions {
+      let range = (type.bitWidth < 8 ? .int64 : type).integerRange
       return Tensor(
         wrapping: doubles.map { value in
           if value.isNaN { return 0 }
@@ -117,9 +128,6 @@ extension Tensor {
           if value >= Double(range.upperBound) { return range.upperBound }
           return value <= Double(range.lowerBound) ? range.lowerBound : Int(value)
         }, to: type, shape: shape)
-    }
-    if type.isFloatingPoint {
-      return Tensor(rounding: integers.map(Double.init), to: type, shape: shape)
     }
     if elementType == .uint64, type == .int64 {
       return Tensor(.int64, shape: shape, elements: array(of: UInt64.self))

@@ -17,7 +17,8 @@ struct CastLike: DiscontinuousOperator {
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
     var facts = ValueFacts(call.elementType(1), call.shape(0))
     if let type = facts.elementType, let constant = call.operand(0)?.constant,
-      constant.count <= Self.constantLimit, let converted = constant.converted(to: type)
+      constant.count <= Self.constantLimit,
+      let converted = constant.converted(to: type, saturates: call.int("saturate") != 0)
     {
       facts.contents = .constant(converted)
     }
@@ -41,7 +42,8 @@ struct CastLike: DiscontinuousOperator {
     _ = try resolve(call, on: operands)
     let operand = try call.tensor(0, of: operands)
     let type = try call.tensor(1, of: operands).elementType
-    guard let converted = operand.converted(to: type) else {
+    let saturates = try call.requiredInt("saturate") != 0
+    guard let converted = operand.converted(to: type, saturates: saturates) else {
       throw call.unsupported(
         "a cast from \(operand.elementType.name) to \(type.name) is not evaluated")
     }

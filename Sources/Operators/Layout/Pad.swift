@@ -14,7 +14,7 @@ struct Pad: Operator {
     attributes: ["mode": .string(Array("constant".utf8)), "pads": nil, "value": .float(0)])
 
   /// The padding of one axis, with the places of its numbers in the list.
-  private struct Padding {
+  private struct AxisPadding {
     var before: SymbolicInteger = .fixed(0)
     var after: SymbolicInteger = .fixed(0)
     var beforeIndex: Int?
@@ -33,7 +33,7 @@ struct Pad: Operator {
   private static let limit = 1 << 40
 
   /// The padding of every axis; `nil` where it is not known which are padded.
-  private func paddings(_ call: Invocation, rank: Int) throws(CompileError) -> [Padding]? {
+  private func paddings(_ call: Invocation, rank: Int) throws(CompileError) -> [AxisPadding]? {
     var axes = Array(0..<rank)
     if call.opset >= 18, let operand = call.operand(3) {
       guard let listed = operand.constantIntegers else { return nil }
@@ -53,10 +53,10 @@ struct Pad: Operator {
     for case .fixed(let pad) in pads where !(-Self.limit...Self.limit).contains(pad) {
       throw call.malformed("a padding of \(pad) is out of range")
     }
-    var paddings = [Padding](repeating: Padding(), count: rank)
+    var paddings = [AxisPadding](repeating: AxisPadding(), count: rank)
     for (index, axis) in axes.enumerated() {
       let end = index + axes.count
-      paddings[axis] = Padding(
+      paddings[axis] = AxisPadding(
         before: pads[index], after: pads[end], beforeIndex: index, afterIndex: end)
     }
     return paddings
@@ -207,9 +207,20 @@ struct Pad: Operator {
 
 extension Pad: KernelOperator {
   func computation(_ call: Invocation) throws(CompileError) -> Computation? {
-    guard try mode(call) == "constant",
-      let paddings = try paddings(call, rank: call.shape(0)!.count)
-    else { return nil }
+    let shape = call.operand(0)!.fixedShape!
+    guard let paddings = try paddings(call, rank: shape.count) else { return nil }
+    let known = paddings.compactMap(\.known)
+    guard known.count == paddings.count else { return nil }
+    let mode = try mode(call)
+    guard mode == "constant" else {
+      // What is taken away may be what is to be repeated.
+      guard !shape.contains(0), known.allSatisfy({ $0.before >= 0 && $0.after >= 0 }) else {
+        return nil
+      }
+      let runs = zip(known, shape).map { Self.runs($0, extent: $1, mode: mode) }
+      guard runs.allSatisfy({ $0.count <= Self.runLimit }) else { return nil }
+      return .padding(before: known.map(\.before), after: known.map(\.after), .runs(runs))
+    }
     var value: Float = 0
     if call.opset < 11 {
       value = try call.requiredFloat("value")
@@ -217,8 +228,34 @@ extension Pad: KernelOperator {
       guard let constant = operand.constant?.floats.first else { return nil }
       value = constant
     }
-    let known = paddings.compactMap(\.known)
-    guard known.count == paddings.count else { return nil }
-    return .padding(before: known.map(\.before), after: known.map(\.after), value: value)
+    return .padding(before: known.map(\.before), after: known.map(\.after), .number(value))
+  }
+
+  /// More runs than that are not worth a step each.
+  private static let runLimit = 16
+
+  /// What is repeated before and behind an axis, in runs of elements that lie evenly.
+  private static func runs(
+    _ padding: (before: Int, after: Int), extent: Int, mode: String
+  ) -> [Padding.Run] {
+    var runs: [Padding.Run] = []
+    let end = padding.before + extent
+    for range in [0..<padding.before, end..<(end + padding.after)] {
+      var start = range.lowerBound
+      while start < range.upperBound, runs.count <= runLimit {
+        func place(_ position: Int) -> Int {
+          padding.before + source(of: position - padding.before, extent: extent, mode: mode)
+        }
+        let first = place(start)
+        let step = start + 1 < range.upperBound ? place(start + 1) - first : 0
+        var count = 1
+        while start + count < range.upperBound, abs(step) <= 1,
+          place(start + count) == first + count * step
+        { count += 1 }
+        runs.append(Padding.Run(start: start, count: count, source: first, step: step))
+        start += count
+      }
+    }
+    return runs
   }
 }

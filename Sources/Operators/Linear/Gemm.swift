@@ -14,7 +14,7 @@ package struct Gemm: Operator {
   package init() {}
 
   /// Where the axes of the product are in A and B as they are stored.
-  private struct Axes {
+  struct Axes {
     let (rows, inner): (Int, Int)
     let (innerOfB, columns): (Int, Int)
 

@@ -4,7 +4,9 @@ import PrunecTensors
 /// MaxUnpool (ONNX opset 9 to 28): `Y [N, C, E1 ... En]` of zeros, with the elements of
 /// `X [N, C, D1 ... Dn]` where `I`, of X's shape, says: offsets in the whole of Y, such as MaxPool gives.
 /// The extents are those that a pooling by kernel, strides and pads would take to X's, or those of the
-/// operand `output_shape`.
+/// operand `output_shape`, which may be larger. Then, too, the offsets are those in Y: MaxPool's are in
+/// what it pooled, which is what that operand is for, and onnxruntime reads them so. onnx's reference
+/// takes them for offsets in the smaller extents.
 ///
 /// Channels: the offsets count over all channels, so that nothing may be cut.
 struct MaxUnpool: Operator {
@@ -80,22 +82,16 @@ struct MaxUnpool: Operator {
     let x = try call.tensor(0, of: operands)
     let offsets = try call.tensor(1, of: operands).integers
     let shape = resolved.results[0].fixedShape!
-    // The offsets are those in a result of the extents that the attributes give; a larger one has it in
-    // its front corner.
-    let inner = try unpooled(call, resolved.shape(0)!).compactMap(\.fixedExtent)
-    guard inner.count == shape.count, zip(inner, shape).allSatisfy({ $0 <= $1 }),
+    let least = try unpooled(call, resolved.shape(0)!).compactMap(\.fixedExtent)
+    guard least.count == shape.count, zip(least, shape).allSatisfy({ $0 <= $1 }),
       x.elementType.isByteAligned
     else { throw call.unsupported("this unpooling is not evaluated") }
-    let count = inner.elementCount
+    let count = shape.elementCount
     guard offsets.allSatisfy({ (0..<count).contains($0) }) else {
       throw call.malformed("an index is out of range for \(count) elements")
     }
     let zeros = Tensor(zeros: x.elementType, shape: shape)
-    let (own, others) = (inner.rowMajorStrides, shape.rowMajorStrides)
-    let targets = offsets.map { offset in
-      inner.indices.reduce(0) { $0 + offset / own[$1] % inner[$1] * others[$1] }
-    }
-    return [try ScatterReduction.none.scatter(x, to: targets, of: zeros, call)]
+    return [try ScatterReduction.none.scatter(x, to: offsets, of: zeros, call)]
   }
 
   func macs(_ call: Invocation) -> Int { 0 }

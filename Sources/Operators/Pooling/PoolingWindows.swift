@@ -117,7 +117,7 @@ enum Pooling {
     for name in ["dilations", "pads", "strides"] { _ = try call.optionalInts(name) }
     return try ConvolutionGeometry(
       call, kernel: kernel, input: Array(input[2...]),
-      roundsUp: call.requiredInt("ceil_mode") != 0)
+      roundsUp: call.requiredInt("ceil_mode") == 1)
   }
 
   /// The windows over a tensor of `shape`.

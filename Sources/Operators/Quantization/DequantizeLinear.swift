@@ -46,7 +46,7 @@ struct DequantizeLinear: Operator {
     let resolved = try resolve(call, on: operands)
     let (x, scale) = (operands[0]!, operands[1]!)
     let type = resolved.results[0].elementType!
-    guard x.elementType.isNarrowInteger || x.elementType == .int32,
+    guard x.elementType.isNarrowInteger || x.elementType.isNarrowFloat || x.elementType == .int32,
       scale.elementType.isFloatingPoint, type.isFloatingPoint
     else {
       throw call.unsupported(
@@ -57,15 +57,23 @@ struct DequantizeLinear: Operator {
     if let elements = Self.bytes(x, own, scale, zeroGranularity, zeroPoint) {
       return [Tensor(rounding: elements, to: type, shape: x.shape)]
     }
-    var integers = x.integers
-    if let zeroGranularity, let zeroPoint {
-      let zeros = zeroPoint.integers
-      let offsets = zeroGranularity.offsets(of: zeroPoint.shape, in: x.shape)
-      for index in integers.indices { integers[index] -= zeros[offsets[index]] }
+    /// The zero point of every element; none where there is none.
+    func zeros<Number>(_ numbers: [Number]?) -> [Number] {
+      guard let numbers, let zeroPoint, let zeroGranularity else { return [] }
+      return zeroGranularity.offsets(of: zeroPoint.shape, in: x.shape).map { numbers[$0] }
+    }
+    var numbers: [Float]
+    if x.elementType.isNarrowFloat {
+      numbers = x.floats
+      for (index, zero) in zeros(zeroPoint?.floats).enumerated() { numbers[index] -= zero }
+    } else {
+      var integers = x.integers
+      for (index, zero) in zeros(zeroPoint?.integers).enumerated() { integers[index] -= zero }
+      numbers = integers.map(Float.init)
     }
     let scales = scale.floats
-    let elements = zip(integers, own.offsets(of: scale.shape, in: x.shape)).map {
-      Float($0) * scales[$1]
+    let elements = zip(numbers, own.offsets(of: scale.shape, in: x.shape)).map {
+      $0 * scales[$1]
     }
     return [Tensor(rounding: elements, to: type, shape: x.shape)]
   }

@@ -36,7 +36,16 @@ struct DynamicQuantizeLinear: DiscontinuousOperator {
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
     let x = operands[0]!
-    let elements = x.floats
+    let (y, scale, zeroPoint) = Self.quantize(x.floats)
+    let results = [
+      Tensor(.uint8, shape: x.shape, elements: y), Tensor([scale], shape: []),
+      Tensor(.uint8, shape: [], elements: [zeroPoint]),
+    ]
+    return Array(results.prefix(resolved.results.count))
+  }
+
+  /// The integers that stand for `elements`, with their scale and zero point.
+  static func quantize(_ elements: [Float]) -> (integers: [UInt8], scale: Float, zeroPoint: UInt8) {
     let least = min(0, elements.min() ?? 0)
     let greatest = max(0, elements.max() ?? 0)
     let scale = (greatest - least) / 255
@@ -49,11 +58,7 @@ struct DynamicQuantizeLinear: DiscontinuousOperator {
     let y = elements.map {
       saturate(($0 / divisor).rounded(.toNearestOrEven) + Float(zeroPoint))
     }
-    let results = [
-      Tensor(.uint8, shape: x.shape, elements: y), Tensor([divisor], shape: []),
-      Tensor(.uint8, shape: [], elements: [zeroPoint]),
-    ]
-    return Array(results.prefix(resolved.results.count))
+    return (y, divisor, zeroPoint)
   }
 
   func macs(_ call: Invocation) -> Int { 0 }

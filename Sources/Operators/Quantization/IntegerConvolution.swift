@@ -19,17 +19,9 @@ struct IntegerConvolution {
     for (index, factor) in [(xZeroPoint, form.x), (wZeroPoint, form.w)] {
       try call.requireSameType(index, factor)
     }
-    try requireOne(call, xZeroPoint)
+    try ZeroPoints.requireOne(call, xZeroPoint)
     try requireOneOrEach(call, wZeroPoint)
     return try form.resultShape(call)
-  }
-
-  /// Throws where operand `index` is known to have more than one element.
-  func requireOne(_ call: Invocation, _ index: Int) throws(CompileError) {
-    guard let shape = call.shape(index) else { return }
-    guard shape.allSatisfy({ $0.fixedExtent ?? 1 == 1 }) else {
-      throw call.malformed("operand \(index) has more than one element")
-    }
   }
 
   /// Throws where operand `index` is known to be anything but one number, or one for each filter.

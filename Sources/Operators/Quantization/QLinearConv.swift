@@ -19,7 +19,7 @@ struct QLinearConv: Operator {
     if let type = call.elementType(8), type != .int32 {
       throw call.malformed("B is of type \(type.name)")
     }
-    for index in [1, 6, 7] { try Self.convolution.requireOne(call, index) }
+    try ZeroPoints.requireOne(call, 1, 6, 7)
     let shape = try Self.convolution.resultShape(call)
     try Self.convolution.requireOneOrEach(call, 4)
     return [ValueFacts(call.elementType(7), shape)]

@@ -1,9 +1,14 @@
 /// The ways between numbers and the narrow integers that stand for them, and products of those.
-let quantizationOperators: [any Operator] = [
-  ConvInteger(),
-  DequantizeLinear(), DequantizeLinear(domain: Signature.runtimeDomain),
-  DynamicQuantizeLinear(),
-  MatMulInteger(),
-  QLinearConv(), QLinearMatMul(),
-  QuantizeLinear(), QuantizeLinear(domain: Signature.runtimeDomain),
-]
+let quantizationOperators: [any Operator] =
+  [
+    ConvInteger(),
+    DequantizeLinear(), DequantizeLinear(domain: Signature.runtimeDomain),
+    DynamicQuantizeLinear(),
+    MatMulInteger(),
+    QGemm(),
+    QLinearAveragePool(), QLinearGlobalAveragePool(),
+    QLinearConcat(),
+    QLinearConv(), QLinearMatMul(),
+    QLinearSoftmax(),
+    QuantizeLinear(), QuantizeLinear(domain: Signature.runtimeDomain),
+  ] + QLinearActivation.all + QLinearBinary.all

@@ -6,7 +6,8 @@ import PrunecTensors
 /// to even, of any shape. Scale and zero point are those of the whole tensor, of each index of `axis`
 /// (since opset 13), or of each run of `block_size` indices along it (since opset 21). The result's
 /// type is that of the zero point, or `output_dtype`, or uint8; `precision` names the type that the
-/// division is done in, that of the scale being the default.
+/// division is done in, that of the scale being the default. To floating point types of eight bits or less
+/// nothing but the conversion rounds; `saturate` is that of Cast.
 ///
 /// Channels: every axis goes with itself, and with what scale and zero point have along it; of an axis
 /// in blocks whole blocks may go, or the same places of every block, and `block_size` follows.
@@ -61,7 +62,9 @@ struct QuantizeLinear: DiscontinuousOperator {
     let (x, scale) = (operands[0]!, operands[1]!)
     let type = resolved.results[0].elementType!
     let precision = try Quantization.type(call, attribute: "precision") ?? scale.elementType
-    guard type.isNarrowInteger, precision.isFloatingPoint, scale.elementType.isFloatingPoint else {
+    guard type.isNarrowInteger || type.isNarrowFloat, precision.isFloatingPoint,
+      scale.elementType.isFloatingPoint
+    else {
       throw call.unsupported(
         "a quantization by \(scale.elementType.name) to \(type.name) is not evaluated")
     }
@@ -72,24 +75,27 @@ struct QuantizeLinear: DiscontinuousOperator {
         $0 / scales[$1]
       }, to: precision, shape: x.shape
     ).floats
-    let zeros = try zeroPoints(granularities.zeroPoint, operands, call, x.shape)
+    let zeroPoint = granularities.zeroPoint == nil ? nil : try call.tensor(2, of: operands)
+    /// The zero point of every element.
+    func zeros<Number: Numeric>(_ numbers: [Number]?) -> [Number] {
+      guard let numbers, let zeroPoint, let granularity = granularities.zeroPoint else {
+        return [Number](repeating: 0, count: x.count)
+      }
+      return granularity.offsets(of: zeroPoint.shape, in: x.shape).map { numbers[$0] }
+    }
+    guard type.isNarrowInteger else {
+      let saturates = try call.requiredInt("saturate") != 0
+      let shifted = zip(quotients, zeros(zeroPoint?.floats)).map { Double($0 + $1) }
+      return [Tensor(narrowing: shifted, to: type, saturates: saturates, shape: x.shape)]
+    }
     let range = type.integerRange
-    let integers = zip(quotients, zeros).map { quotient, zero -> Int in
+    let integers = zip(quotients, zeros(zeroPoint?.integers)).map { quotient, zero -> Int in
       // What is no number at all becomes the least one.
       guard !quotient.isNaN else { return range.lowerBound }
       let rounded = Double(quotient.rounded(.toNearestOrEven)) + Double(zero)
       return Int(max(Double(range.lowerBound), min(Double(range.upperBound), rounded)))
     }
     return [Tensor(wrapping: integers, to: type, shape: x.shape)]
-  }
-
-  private func zeroPoints(
-    _ granularity: Granularity?, _ operands: [Tensor?], _ call: Invocation, _ shape: [Int]
-  ) throws(CompileError) -> [Int] {
-    guard let granularity else { return [Int](repeating: 0, count: shape.elementCount) }
-    let tensor = try call.tensor(2, of: operands)
-    let zeros = tensor.integers
-    return granularity.offsets(of: tensor.shape, in: shape).map { zeros[$0] }
   }
 
   func macs(_ call: Invocation) -> Int { 0 }

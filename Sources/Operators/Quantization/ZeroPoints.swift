@@ -41,6 +41,16 @@ enum ZeroPoints {
     }
   }
 
+  /// Throws where one of operands `indices` is known to have more than one element.
+  static func requireOne(_ call: Invocation, _ indices: Int...) throws(CompileError) {
+    for index in indices {
+      guard let shape = call.shape(index) else { continue }
+      guard shape.allSatisfy({ $0.fixedExtent ?? 1 == 1 }) else {
+        throw call.malformed("operand \(index) has more than one element")
+      }
+    }
+  }
+
   /// `sums` times `scales`, rounded, and shifted by `zero` into the range of `type`.
   static func requantize(
     _ sums: [Int], by scales: [Float], to type: ElementType, zero: Int, shape: [Int]

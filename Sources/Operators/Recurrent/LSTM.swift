@@ -14,8 +14,8 @@ import PrunecTensors
 /// R's last axis and of every state and result. X's last axis is summed over and goes with W's; R's is
 /// multiplied with the node's own state. `hidden_size` follows. Steps and directions stay.
 struct LSTM: Operator {
-  private static let layer = RecurrentLayer(gates: 4, hasCell: true)
-  private static let defaults = ["Sigmoid", "Tanh", "Tanh"]
+  static let layer = RecurrentLayer(gates: 4, hasCell: true)
+  static let defaults = ["Sigmoid", "Tanh", "Tanh"]
   let signature = LSTM.layer.signature("LSTM", attributes: ["input_forget": .int(0)])
 
   func inferFacts(_ call: Invocation) throws(CompileError) -> [ValueFacts] {
@@ -35,21 +35,29 @@ struct LSTM: Operator {
     return try Self.layer.evaluate(
       self, call, operands, defaults: Self.defaults
     ) { direction, state, x in
-      let count = direction.hidden
       let recurrent = direction.recurrence(of: state.hidden, gates: 0..<4)
-      let peepholes = direction.peepholes
-      for j in 0..<count {
-        func sum(_ gate: Int) -> Float { x[gate * count + j] + recurrent[gate * count + j] }
-        let before = state.cell[j]
-        let input = direction.gate(0, sum(0) + peepholes[j] * before)
-        let forget =
-          isCoupled
-          ? 1 - input : direction.gate(0, sum(2) + peepholes[2 * count + j] * before)
-        let cell = forget * before + input * direction.gate(1, sum(3))
-        let output = direction.gate(0, sum(1) + peepholes[count + j] * cell)
-        state.cell[j] = cell
-        state.hidden[j] = output * direction.activate(2, cell)
-      }
+      Self.advance(direction, &state, zip(x, recurrent).map { $0 + $1 }, isCoupled: isCoupled)
+    }
+  }
+
+  /// Makes the state after a step from the one before it, and from what X and the state before make of every gate.
+  static func advance(
+    _ direction: RecurrentLayer.Direction, _ state: inout RecurrentLayer.State, _ sums: [Float],
+    isCoupled: Bool
+  ) {
+    let count = direction.hidden
+    let peepholes = direction.peepholes
+    for j in 0..<count {
+      let before = state.cell[j]
+      let input = direction.gate(0, sums[j] + peepholes[j] * before)
+      let forget =
+        isCoupled
+        ? 1 - input
+        : direction.gate(0, sums[2 * count + j] + peepholes[2 * count + j] * before)
+      let cell = forget * before + input * direction.gate(1, sums[3 * count + j])
+      let output = direction.gate(0, sums[count + j] + peepholes[count + j] * cell)
+      state.cell[j] = cell
+      state.hidden[j] = output * direction.activate(2, cell)
     }
   }
 

@@ -202,7 +202,7 @@ struct RecurrentLayer {
     _ call: Invocation, _ cell: RecurrenceComputation.Cell, defaults: [String]
   ) throws(CompileError) -> Computation? {
     let directions = try directions(call)
-    guard call.operand(Operand.lengths) == nil, call.operand(Operand.peepholes) == nil,
+    guard call.operand(Operand.peepholes) == nil,
       !call.has("clip")
     else { return nil }
     if call.has("activations") {
@@ -235,7 +235,7 @@ struct RecurrentLayer {
     /// `[G H, H]`
     fileprivate let recurrent: [Float]
     /// `[G H]`
-    fileprivate let recurrentBias: [Float]
+    let recurrentBias: [Float]
     /// `[3 H]`
     let peepholes: [Float]
     fileprivate let activations: [@Sendable (Float) -> Float]
@@ -344,7 +344,7 @@ struct RecurrentLayer {
   }
 
   /// Each direction with the bias that is added to what comes from X.
-  private func directions(
+  func directions(
     _ call: Invocation, hidden: Int, count: Int, recurrent: Tensor, bias: [Float]?,
     peepholes: [Float]?, _ defaults: [String]
   ) throws(CompileError) -> [(Direction, bias: [Float])] {

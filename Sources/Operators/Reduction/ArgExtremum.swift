@@ -30,14 +30,14 @@ package struct ArgExtremum: DiscontinuousOperator {
     guard var shape = call.shape(0) else { return [ValueFacts(.int64, nil)] }
     let axis = try call.normalizedAxis(call.int("axis")!, rank: shape.count)
     if shape[axis].fixedExtent == 0 { throw call.malformed("there is nothing along the axis") }
-    if call.int("keepdims") != 0 { shape[axis] = .fixed(1) } else { shape.remove(at: axis) }
+    if call.int("keepdims") == 1 { shape[axis] = .fixed(1) } else { shape.remove(at: axis) }
     return [ValueFacts(.int64, shape)]
   }
 
   package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let rank = call.shape(0)?.count, let given = call.int("axis") else { return }
     let axis = given < 0 ? given + rank : given
-    let keeps = call.int("keepdims") != 0
+    let keeps = call.int("keepdims") == 1
     for other in 0..<rank where other != axis {
       relations.equal(
         .operand(0, axis: other), .result(axis: other > axis && !keeps ? other - 1 : other))

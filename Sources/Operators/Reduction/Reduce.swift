@@ -60,7 +60,7 @@ package struct Reduce: Operator {
       axes = try call.optionalInts("axes") ?? []
     }
     var reduced = [Bool](repeating: false, count: rank)
-    if axes.isEmpty, try call.requiredInt("noop_with_empty_axes") == 0 {
+    if axes.isEmpty, try call.requiredInt("noop_with_empty_axes") != 1 {
       reduced = [Bool](repeating: true, count: rank)
     }
     for axis in axes { reduced[try call.normalizedAxis(axis, rank: rank)] = true }
@@ -71,7 +71,7 @@ package struct Reduce: Operator {
     let type = call.elementType(0)
     try call.requireFloatingPoint(
       0, or: formula.isExtremum ? Set.wideIntegers.union([.int8, .uint8, .bool]) : .wideIntegers)
-    let keeps = try call.requiredInt("keepdims") != 0
+    let keeps = try call.requiredInt("keepdims") == 1
     guard let shape = call.shape(0) else { return [ValueFacts(type, nil)] }
     guard let reduced = try reducedAxes(call, rank: shape.count) else {
       return [ValueFacts(type, keeps ? shape.map { _ in .unknown } : nil)]
@@ -86,7 +86,7 @@ package struct Reduce: Operator {
   package func relate(_ call: Invocation, _ relations: inout Relations) {
     guard let rank = call.shape(0)?.count, let reduced = try? reducedAxes(call, rank: rank)
     else { return }
-    let keeps = call.int("keepdims") != 0
+    let keeps = call.int("keepdims") == 1
     var position = 0
     for axis in 0..<rank {
       if !reduced[axis] {

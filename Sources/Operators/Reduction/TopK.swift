@@ -60,7 +60,7 @@ package struct TopK: DiscontinuousOperator {
     let shape = try resolve(call, on: operands).results[0].fixedShape!
     let x = operands[0]!
     let axis = try call.normalizedAxis(call.requiredInt("axis"), rank: x.rank)
-    let isLargest = call.int("largest") != 0
+    let isLargest = call.int("largest") == 1
     let lanes = AxisLanes(x.shape, axis: axis)
     let targets = AxisLanes(shape, axis: axis)
     var indices = [Int](repeating: 0, count: shape.elementCount)

@@ -295,6 +295,13 @@ extension prunec_instruction {
     case .toInt32: operation = prunec_op_to_int32
     case .fromInt32: operation = prunec_op_from_int32
     case .addInt32: operation = prunec_op_add_int32
+    case .subtractInt32: operation = prunec_op_subtract_int32
+    case .multiplyInt32: operation = prunec_op_multiply_int32
+    case .minimumInt32: operation = prunec_op_minimum_int32
+    case .maximumInt32: operation = prunec_op_maximum_int32
+    case .lessInt32: operation = prunec_op_less_int32
+    case .lessOrEqualInt32: operation = prunec_op_less_or_equal_int32
+    case .equalInt32: operation = prunec_op_equal_int32
     }
   }
 }

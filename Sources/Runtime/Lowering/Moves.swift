@@ -6,9 +6,9 @@ import PrunecTensors
 /// Padding and gathering.
 extension Planner {
   mutating func lowerPadding(
-    _ id: NodeID, before: [Int], after: [Int], value: Float
+    _ id: NodeID, before: [Int], after: [Int], _ padding: Padding
   ) throws(CompileError) -> Bool {
-    guard let operand = try operandViews(id)?[0], operand.type == .float32,
+    guard let operand = try operandViews(id)?[0], operand.type == .float32 || padding.isOfRuns,
       let output = graph[id].outputs[0]
     else { return false }
     var source = operand
@@ -24,8 +24,38 @@ extension Planner {
       return true
     }
     let y = result(output, order: operand.order)
-    addCopy(id, from: source, into: y, at: before.map { max(0, $0) }, around: value)
+    switch padding {
+    case .number(let number):
+      addCopy(id, from: source, into: y, at: before.map { max(0, $0) }, around: number)
+    case .runs(let runs): addCopy(id, from: source, into: y, at: before, around: runs)
+    }
     return true
+  }
+
+  /// Copies `source` into `view`, its first element to `start`, and repeats elements of each axis before and behind
+  /// them, together with what lies around these along the axes before it.
+  private mutating func addCopy(
+    _ id: NodeID, from source: View, into view: View, at start: [Int], around runs: [[Padding.Run]]
+  ) {
+    /// What is there already: all along the axes that are done, and only the elements of `source` along the others.
+    var there = view
+    for axis in view.shape.indices {
+      there.offset += start[axis] * view.strides[axis]
+      there.shape[axis] = source.shape[axis]
+    }
+    addCopy(id, from: source, to: there)
+    for (axis, runs) in runs.enumerated() {
+      there.offset -= start[axis] * view.strides[axis]
+      for run in runs {
+        var (from, to) = (there, there)
+        (from.shape[axis], to.shape[axis]) = (run.count, run.count)
+        from.offset += run.source * view.strides[axis]
+        from.strides[axis] *= run.step
+        to.offset += run.start * view.strides[axis]
+        addCopy(id, from: from, to: to)
+      }
+      there.shape[axis] = view.shape[axis]
+    }
   }
 
   /// Copies `source` into `view`, its first element to `start`, and sets all that lies around it.
@@ -119,5 +149,11 @@ extension Planner {
             gather, units: Kernels.table.pointee.gather_units, Kernels.table.pointee.gather))
       })
     return true
+  }
+}
+
+extension Padding {
+  fileprivate var isOfRuns: Bool {
+    if case .runs = self { true } else { false }
   }
 }

@@ -11,7 +11,7 @@ extension Planner {
   private static let stepLimit = 1 << 13
 
   private enum Operand {
-    static let (x, w, r, b, hidden, cell) = (0, 1, 2, 3, 5, 6)
+    static let (x, w, r, b, lengths, hidden, cell) = (0, 1, 2, 3, 4, 5, 6)
   }
 
   /// One direction of a layer, and where its numbers lie.
@@ -25,10 +25,24 @@ extension Planner {
     var states: View
     /// `[batch, units]`; the cell is changed in place.
     var initial, cell: View?
+    /// `nil` where all sequences are of equal length.
+    var ends: Ends?
+    /// Whether the states of all steps are asked for.
+    var isSequenceUsed: Bool
     var isReverse: Bool
     var biases: [Float]
 
     var units: Int { states.shape[2] }
+  }
+
+  /// Where sequences of different lengths end.
+  private struct Ends {
+    /// `[steps, batch, 1]`: one where a sequence goes on, and else zero.
+    var isInside: View
+    /// `[steps]`: one where any does.
+    var isAnyInside: View
+    /// `[directions, 1, batch, units]`: the states, which stay behind the end.
+    var state: View
   }
 
   mutating func lowerRecurrence(
@@ -61,6 +75,9 @@ extension Planner {
       recurrence.isBatchFirst ? [batch, count, units] : [count, batch, units]
     let all =
       recurrence.isBatchFirst ? [batch, steps, count, units] : [steps, count, batch, units]
+    let ends = operand(Operand.lengths).map { lengths in
+      addEnds(id, lengths, steps: steps, directions: count, units: units)
+    }
     let y = isUsed[0] ? result(results[0]!) : newView(.float32, all)
     var cell: View?
     if case .longShortTermMemory = recurrence.cell {
@@ -83,7 +100,8 @@ extension Planner {
           index: index, node: id, gates: rows / units, inputs: inputs,
           states: recurrence.isBatchFirst ? states.applying(.permute([1, 0, 2]))! : states,
           initial: operand(Operand.hidden).map { part($0, index) },
-          cell: cell.map { part($0, index) }, isReverse: isReverse,
+          cell: cell.map { part($0, index) }, ends: ends, isSequenceUsed: isUsed[0],
+          isReverse: isReverse,
           biases: Array(numbers[((2 * index + 1) * rows)..<((2 * index + 2) * rows)])),
         recurrence.cell)
     }
@@ -92,10 +110,96 @@ extension Planner {
       for (index, isReverse) in recurrence.directions.enumerated() {
         let states = y.part(index, ofAxis: recurrence.isBatchFirst ? 2 : 1)
         let last = states.part(isReverse ? 0 : steps - 1, ofAxis: recurrence.isBatchFirst ? 1 : 0)
-        addCopy(id, from: last, to: part(final, index))
+        let state = ends.map { $0.state.part(index, ofAxis: 0).part(0, ofAxis: 0) } ?? last
+        addFinal(id, state, to: part(final, index), ends)
       }
     }
+    if let cell, let ends, isUsed.count > 2, isUsed[2] {
+      for index in 0..<count { addFinal(id, part(cell, index), to: part(cell, index), ends) }
+    }
     return true
+  }
+
+  /// Checks the lengths, and says for each step whether sequences are not at their end.
+  private mutating func addEnds(
+    _ id: NodeID, _ lengths: View, steps count: Int, directions: Int, units: Int
+  ) -> Ends {
+    let location = graph.location(of: id)
+    let batch = lengths.shape[0]
+    let isInside = newView(.float32, [count, batch, 1])
+    let isAnyInside = newView(.float32, [count])
+    steps.append(
+      Step(
+        [id], "lengths", reads: [lengths.buffer], writes: [isInside.buffer, isAnyInside.buffer]
+      ) { memory in
+        .preparation(
+          { (memory) throws(CompileError) in
+            let (target, any) = (memory.floats(isInside), memory.floats(isAnyInside))
+            let lengths = memory.tensor(lengths, as: .int32).integers
+            guard lengths.allSatisfy({ (0...count).contains($0) }) else {
+              throw CompileError(
+                .malformed, "a sequence is longer than \(count) steps", at: location)
+            }
+            for step in 0..<count {
+              any[step] = 0
+              for (n, length) in lengths.enumerated() {
+                target[step * batch + n] = step < length ? 1 : 0
+                if step < length { any[step] = 1 }
+              }
+            }
+          }, memory)
+      })
+    return Ends(
+      isInside: isInside, isAnyInside: isAnyInside,
+      state: newView(.float32, [directions, 1, batch, units]))
+  }
+
+  /// Leaves the steps from number `start` on out, when the plan is run, where a view of one number holds zero.
+  private mutating func makeConditional(from start: Int, on condition: View) {
+    for index in start..<steps.count {
+      let step = steps[index]
+      var conditional = Step(
+        step.nodes, step.kernel, reads: step.reads + [condition.buffer], writes: step.writes,
+        operations: step.operations
+      ) { memory throws(CompileError) in
+        guard case .kernel(let call) = try step.bind(memory) else {
+          preconditionFailure("only kernels are left out")
+        }
+        return .conditional(call, condition: UnsafePointer(memory.floats(condition)))
+      }
+      conditional.replaceable = step.replaceable
+      steps[index] = conditional
+    }
+  }
+
+  /// Makes a final state `[batch, units]` of the last one: that of a sequence without a step is zero.
+  private mutating func addFinal(
+    _ id: NodeID, _ state: View, to result: View, _ ends: Ends?
+  ) {
+    guard let ends else { return addCopy(id, from: state, to: result) }
+    let mask = ends.isInside.part(0, ofAxis: 0).broadcast(to: result.shape)
+    let isAdded = addProgram(
+      [id], [.init(.number(0), []), .init(.select, [0, 1, 2])], [mask, state], result)
+    precondition(isAdded, "two axes are not too many for a program")
+  }
+
+  /// Adds the last program of a step, which makes a new state of the one before, operand `before`. Where a sequence is at
+  /// its end the state stays.
+  private mutating func addState(
+    _ id: NodeID, _ instructions: [ElementwiseFormula.Instruction], _ operands: [View],
+    before: Int, isInside: View?, _ result: View
+  ) -> Bool {
+    guard let isInside else { return addProgram([id], instructions, operands, result) }
+    let count = operands.count
+    // The mask is one operand more, so that results have registers one further.
+    var masked = instructions.map { instruction in
+      ElementwiseFormula.Instruction(
+        instruction.operation, instruction.registers.map { $0 < count ? $0 : $0 + 1 })
+    }
+    let last = instructions.isEmpty ? 0 : count + instructions.count
+    masked.append(.init(.select, [count, last, before]))
+    return addProgram(
+      [id], masked, operands + [isInside.broadcast(to: result.shape)], result)
   }
 
   /// `X W' + b` for all steps.
@@ -155,17 +259,35 @@ extension Planner {
         $0.strides[1] == 1 ? $0 : dense($0, order: [0, 1], for: direction.node)
       }
       .map { $0.adding(axis: 0) } ?? zeros
+    let state = direction.ends.map { $0.state.part(direction.index, ofAxis: 0) }
+    if let state {
+      if direction.initial == nil {
+        addFill(direction.node, state, with: 0)
+      } else {
+        addCopy(direction.node, from: before, to: state)
+      }
+      before = state
+    }
     for step in 0..<steps {
       let time = direction.isReverse ? steps - 1 - step : step
       let (x, y) = (direction.inputs.span(time), direction.states.span(time))
-      try addStep(direction, cell, x, before, to: y, gates: gates, reset: reset)
-      before = y
+      let first = self.steps.count
+      try addStep(
+        direction, cell, at: time, x, before, to: state ?? y, gates: gates, reset: reset)
+      before = state ?? y
+      guard let ends = direction.ends, let state else { continue }
+      makeConditional(from: first, on: ends.isAnyInside.span(time))
+      guard direction.isSequenceUsed else { continue }
+      let mask = ends.isInside.span(time).broadcast(to: state.shape)
+      let isAdded = addProgram(
+        [direction.node], [.init(.number(0), []), .init(.select, [0, 1, 2])], [mask, state], y)
+      precondition(isAdded, "three axes are not too many for a program")
     }
   }
 
   private mutating func addStep(
-    _ direction: Direction, _ cell: RecurrenceComputation.Cell, _ x: View, _ before: View,
-    to y: View, gates: View, reset: View
+    _ direction: Direction, _ cell: RecurrenceComputation.Cell, at time: Int, _ x: View,
+    _ before: View, to y: View, gates: View, reset: View
   ) throws(CompileError) {
     let (id, units) = (direction.node, direction.units)
     func gate(_ view: View, _ index: Int) -> View { view.gate(index, units) }
@@ -183,33 +305,45 @@ extension Planner {
     let sigmoid = ElementwiseFormula.Operation.activate(Activation(.sigmoid))
     let tanh = ElementwiseFormula.Operation.activate(Activation(.tanh))
     var isAdded = true
+    let isInside = direction.ends?.isInside.span(time)
     switch cell {
     case .plain:
-      try multiply(&self, before, gates: 0..<1, to: y, adding: x, Activation(.tanh))
+      // The product cannot be made in the place of what it reads.
+      let product = isInside == nil ? y : gates
+      try multiply(&self, before, gates: 0..<1, to: product, adding: x, Activation(.tanh))
+      if isInside != nil {
+        isAdded = addState(id, [], [gates, before], before: 1, isInside: isInside, y)
+      }
     case .longShortTermMemory:
       try multiply(&self, before, gates: 0..<4, to: gates, adding: x)
       let cell = direction.cell!.adding(axis: 0)
-      isAdded = addProgram(
-        [id],
+      isAdded = addState(
+        id,
         [
           .init(sigmoid, [0]), .init(sigmoid, [1]), .init(tanh, [2]), .init(.multiply, [5, 3]),
           .init(.multiply, [4, 6]), .init(.add, [7, 8]),
-        ], [gate(gates, 0), gate(gates, 2), gate(gates, 3), cell], cell)
+        ], [gate(gates, 0), gate(gates, 2), gate(gates, 3), cell], before: 3, isInside: isInside,
+        cell)
+      let operands = [gate(gates, 1), cell] + (isInside == nil ? [] : [before])
+      let first = operands.count
       isAdded =
-        addProgram(
-          [id], [.init(sigmoid, [0]), .init(tanh, [1]), .init(.multiply, [2, 3])],
-          [gate(gates, 1), cell], y) && isAdded
+        addState(
+          id,
+          [
+            .init(sigmoid, [0]), .init(tanh, [1]), .init(.multiply, [first, first + 1]),
+          ], operands, before: 2, isInside: isInside, y) && isAdded
     case .gatedUnit(isLinearBeforeReset: true):
       try multiply(&self, before, gates: 0..<3, to: gates, adding: nil)
-      isAdded = addProgram(
-        [id],
+      isAdded = addState(
+        id,
         [
           .init(.add, [0, 3]), .init(sigmoid, [7]),
           .init(.add, [1, 4]), .init(sigmoid, [9]),
           .init(.multiply, [10, 5]), .init(.add, [2, 11]), .init(tanh, [12]),
           .init(.number(1), []), .init(.subtract, [14, 8]), .init(.multiply, [15, 13]),
           .init(.multiply, [8, 6]), .init(.add, [16, 17]),
-        ], (0..<3).map { gate(x, $0) } + (0..<3).map { gate(gates, $0) } + [before], y)
+        ], (0..<3).map { gate(x, $0) } + (0..<3).map { gate(gates, $0) } + [before], before: 6,
+        isInside: isInside, y)
     case .gatedUnit(isLinearBeforeReset: false):
       try multiply(
         &self, before, gates: 0..<2, to: gates.channels(0..<(2 * units)),
@@ -218,12 +352,12 @@ extension Planner {
       try multiply(
         &self, reset, gates: 2..<3, to: gate(gates, 2), adding: gate(x, 2), Activation(.tanh))
       isAdded =
-        addProgram(
-          [id],
+        addState(
+          id,
           [
             .init(.number(1), []), .init(.subtract, [3, 0]), .init(.multiply, [4, 1]),
             .init(.multiply, [0, 2]), .init(.add, [5, 6]),
-          ], [gate(gates, 0), gate(gates, 2), before], y) && isAdded
+          ], [gate(gates, 0), gate(gates, 2), before], before: 2, isInside: isInside, y) && isAdded
     }
     precondition(isAdded, "three axes are not too many for a program")
   }

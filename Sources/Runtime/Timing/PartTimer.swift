@@ -71,7 +71,8 @@ package final class PartTimer {
       let start = clock.now
       for step in work.steps {
         switch step {
-        case .kernel(let call): call.run(on: pool)
+        // Nothing is left out: sequences are as long as they may be.
+        case .kernel(let call), .conditional(let call, _): call.run(on: pool)
         case .preparation(let prepare, let memory):
           guard (try? prepare(memory)) != nil else { return nil }
         case .reference: return nil
