@@ -135,7 +135,7 @@ public struct EquivalenceCheck: Sendable {
   private static func attempt(
     _ claims: [PassManager.Claim], _ original: Graph,
     _ tolerances: (shrunk: Double, narrow: Double), _ seed: UInt64, _ arrays: [String: Tensor],
-    _ trials: [Trial], _ openBatches: [String]
+    _ trials: [Trial], _ openBatches: [String: [Int]]
   ) -> Attempt {
     let inputs: [Tensor]
     var runs: [UInt64: Run] = [:]
@@ -191,14 +191,14 @@ public struct EquivalenceCheck: Sendable {
   /// well, and where the original does not take one.
   private static func emptyBatchFailure(
     _ claims: [PassManager.Claim], _ original: Graph, _ inputs: [Tensor],
-    _ openBatches: [String], seed: UInt64
+    _ openBatches: [String: [Int]], seed: UInt64
   ) -> String? {
     guard !openBatches.isEmpty, let last = claims.last?.after else { return nil }
     let empty = zip(original.inputs, inputs).map { id, tensor -> Tensor in
-      guard openBatches.contains(original[id].name), tensor.rank > 0, tensor.strings == nil else {
-        return tensor
-      }
-      return Tensor(zeros: tensor.elementType, shape: [0] + tensor.shape.dropFirst())
+      guard let axes = openBatches[original[id].name], tensor.strings == nil else { return tensor }
+      var shape = tensor.shape
+      for axis in axes where axis < shape.count { shape[axis] = 0 }
+      return Tensor(zeros: tensor.elementType, shape: shape)
     }
     guard let before = try? Run(original, empty, seed: seed, allowsReference: false) else {
       return nil

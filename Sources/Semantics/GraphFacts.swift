@@ -111,7 +111,7 @@ public struct GraphFacts: Sendable {
       call.results = inferred
       if let constants = ConstantEvaluation.results(of: found, call, node) { inferred = constants }
     } else if depth < ControlFlow.depthLimit, let flow = ControlFlow(id, in: graph) {
-      let inference = flow.infer(
+      let inference = try flow.infer(
         node.inputs.map { $0.map { self[$0] } }, captures: node.captures.map { self[$0] },
         depth: depth)
       inferred = inference.results

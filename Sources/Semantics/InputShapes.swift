@@ -13,8 +13,9 @@ public struct InputShapes: Sendable, Hashable {
   public let extents: [String: [Int]]
   /// Names of the inputs, in order, of which an axis other than the batch has been decided on here.
   public let decided: [String]
-  /// Names of the inputs, in order, whose batch has been decided on here.
-  public let openBatches: [String]
+  /// By name of input, the axes that are a batch which has been decided on here: the first one, and those that are
+  /// called like the batch of another input (as of a recurrent state `[layers, batch, hidden]`).
+  public let openBatches: [String: [Int]]
   /// Why no extents have been found that the graph admits; the nominal ones stand then.
   public let refusal: Diagnostic?
   /// Whether the graph leaves nothing open but batches, and nothing was given: its own facts say all.
@@ -29,14 +30,14 @@ public struct InputShapes: Sendable, Hashable {
     extents = open.shapes(found.extents)
     refusal = found.refusal
     decided = open.inputs { !open.isBatch[$0] }
-    openBatches = open.inputs { open.isBatch[$0] }
+    openBatches = open.axes { open.isBatch[$0] }
     isPlain = decided.isEmpty && given.isEmpty
   }
 
   /// The extents of `input`, by name, with `batch` for an open batch.
   public func extents(ofInput input: String, batch: Int) -> [Int]? {
     guard var shape = extents[input] else { return nil }
-    if openBatches.contains(input), !shape.isEmpty { shape[0] = batch }
+    for axis in openBatches[input] ?? [] { shape[axis] = batch }
     return shape
   }
 
@@ -61,7 +62,7 @@ public struct InputShapes: Sendable, Hashable {
         shape.count == extents.count
       else { continue }
       shapes[name] = zip(shape, extents).enumerated().map { axis, pair in
-        decided.contains(name) && (axis > 0 || !openBatches.contains(name))
+        decided.contains(name) && openBatches[name]?.contains(axis) != true
           ? pair.0 : .fixed(pair.1)
       }
     }
@@ -179,6 +180,18 @@ private struct OpenAxes {
       }
     }
     return result
+  }
+
+  /// By name of input, the open axes which `condition` holds for.
+  func axes(where condition: (Int) -> Bool) -> [String: [Int]] {
+    var axes: [String: [Int]] = [:]
+    for (input, extents) in shapes {
+      let found = extents.indices.filter {
+        if case .open(let index) = extents[$0] { condition(index) } else { false }
+      }
+      if !found.isEmpty { axes[input] = found }
+    }
+    return axes
   }
 
   /// Names of the inputs that have an open axis which `condition` holds for.

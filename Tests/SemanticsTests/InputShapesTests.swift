@@ -20,6 +20,18 @@ import Testing
     #expect(try shapes("float[N,3,H,W] x") == ["x": [1, 3, 224, 224]])
   }
 
+  /// A recurrent state has its batch on another axis, known by its name.
+  @Test func batchesOnOtherAxes() throws {
+    let shapes = InputShapes(
+      for: try parseModel(
+        "main (float[B,T] x, float[2,B,16] state, float[4,S] other) => () { }"
+      ).graph)
+    #expect(shapes.openBatches == ["x": [0], "state": [1]])
+    #expect(shapes.extents(ofInput: "x", batch: 3) == [3, 128])
+    #expect(shapes.extents(ofInput: "state", batch: 3) == [2, 3, 16])
+    #expect(shapes.extents(ofInput: "other", batch: 3) == [4, 128])
+  }
+
   @Test func nameForWhateverIsOpenIsNone() throws {
     #expect(try shapes("float[N,3,N,N] x") == ["x": [1, 3, 224, 224]])
   }
@@ -44,7 +56,7 @@ import Testing
       """)
     #expect(shapes.extents == ["x": [1, 3, 48, 224]])
     #expect(shapes.decided == ["x"])
-    #expect(shapes.openBatches == ["x"])
+    #expect(shapes.openBatches == ["x": [0]])
     #expect(shapes.refusal == nil)
     #expect(shapes.extents(ofInput: "x", batch: 2) == [2, 3, 48, 224])
   }
@@ -89,7 +101,7 @@ import Testing
   @Test func onlyBatchesAreNoDecision() throws {
     let shapes = try found("main (float[N,3] x) => (float[N,3] y) { y = Relu (x) }")
     #expect(shapes.decided == [])
-    #expect(shapes.openBatches == ["x"])
+    #expect(shapes.openBatches == ["x": [0]])
   }
 
   @Test func givenShapesMustBeOnesThatAreDeclared() throws {

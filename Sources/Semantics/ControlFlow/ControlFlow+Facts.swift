@@ -25,11 +25,13 @@ extension ControlFlow {
   /// What follows for the results from the operands and from what the graphs capture.
   ///
   /// A graph that breaks a rule of its operators for these operands may never be run; then its outputs are what it
-  /// declares.
-  func infer(_ operands: [ValueFacts?], captures: [ValueFacts], depth: Int) -> Inference {
+  /// declares. Where every branch breaks one, so does the node, and the error of the first is thrown.
+  func infer(
+    _ operands: [ValueFacts?], captures: [ValueFacts], depth: Int
+  ) throws(CompileError) -> Inference {
     switch kind {
     case .conditional(let then, let otherwise):
-      return branches(then, otherwise, operands.first ?? nil, captures, depth)
+      return try branches(then, otherwise, operands.first ?? nil, captures, depth)
     case .loop(let body): return iterations(body, operands, captures, depth)
     case .scan(let scan): return slices(scan, operands, captures, depth)
     }
@@ -46,15 +48,23 @@ extension ControlFlow {
   private func branches(
     _ then: Graph, _ otherwise: Graph, _ condition: ValueFacts?, _ captures: [ValueFacts],
     _ depth: Int
-  ) -> Inference {
+  ) throws(CompileError) -> Inference {
     let graphs = branch(condition: condition).map { [$0] } ?? [then, otherwise]
     var inference = Inference()
     var outputs: [[ValueFacts]] = []
+    var failure: CompileError?
     for graph in graphs {
-      let facts = try? GraphFacts(of: graph, inputs: [], captures: captures, depth: depth + 1)
-      if let facts { inference.bodies.append(Body(graph: graph, facts: facts, runs: 1)) }
+      var facts: GraphFacts?
+      do throws(CompileError) {
+        let found = try GraphFacts(of: graph, inputs: [], captures: captures, depth: depth + 1)
+        inference.bodies.append(Body(graph: graph, facts: found, runs: 1))
+        facts = found
+      } catch {
+        failure = failure ?? error
+      }
       outputs.append(Self.outputs(of: graph, facts))
     }
+    if let failure, inference.bodies.isEmpty { throw failure }
     inference.results = outputs.dropFirst().reduce(outputs[0]) { zip($0, $1).map(Self.common) }
     return inference
   }
