@@ -341,7 +341,6 @@ CASES = {
     "duplicate_initializer": (
         model(graph([RELU], initializers=[tensor("w", [1], bytes(4))] * 2)), MALFORMED),
     "duplicate_input": (model(graph([RELU], inputs=[value("x"), value("x")])), MALFORMED),
-    "duplicate_output": (model(graph([RELU], outputs=[value("y"), value("y")])), MALFORMED),
     "unnamed_initializer": (
         model(graph([RELU], initializers=[tensor("", [1], bytes(4))])), MALFORMED),
     "dangling_input": (model(graph([node("Add", ["x", "nowhere"], ["y"])])), MALFORMED),

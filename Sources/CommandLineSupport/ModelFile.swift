@@ -38,8 +38,10 @@ package struct ModelFile {
     let external = Self.externalLocations(model).map { folder.appendingPathComponent($0).path }
     var fingerprint = Fingerprint()
     for file in [path] + external {
-      fingerprint.add(
-        try LocatedError.at(file) { () throws(CompileError) in try MappedFile(path: file).bytes })
+      let mapped = try LocatedError.at(file) { () throws(CompileError) in
+        try MappedFile(path: file)
+      }
+      withExtendedLifetime(mapped) { fingerprint.add(mapped.bytes) }
     }
     return fingerprint.text
   }

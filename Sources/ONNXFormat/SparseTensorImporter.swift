@@ -25,7 +25,7 @@ struct SparseTensorImporter {
       throw CompileError(
         .malformed, "the sparse tensor has impossible extents or no values", at: location)
     }
-    let importer = TensorImporter(session: session)
+    let importer = TensorImporter(session: session, hasInlineData: true)
     let values = try importer.tensor(valuesProto, name: name)
     let type = values.elementType
     guard type.isByteAligned, let count = shape.checkedElementCount,
@@ -64,8 +64,8 @@ struct SparseTensorImporter {
       }
       return []
     }
-    let indices = try TensorImporter(session: session).tensor(
-      indicesProto, name: "\(location) (indices)")
+    let indices = try TensorImporter(session: session, hasInlineData: true).tensor(
+      indicesProto, name: "indices")
     guard indices.elementType == .int64, indices.hasData,
       indices.shape == [count] || indices.shape == [count, shape.count]
     else {

@@ -6,6 +6,8 @@ import PrunecTensors
 /// Reads `TensorProto`s.
 struct TensorImporter {
   let session: ImportSession
+  /// Whether raw data lies in the message itself: the scanner leaves sparse tensors as they are.
+  var hasInlineData = false
 
   /// The tensor that `proto` describes. `name` is what diagnostics call it.
   ///
@@ -77,16 +79,31 @@ struct TensorImporter {
   ) throws(CompileError) -> Tensor {
     let expected = try byteCount(type, shape, at: location)
     let raw = proto.pointee.raw_data
+    guard !hasInlineData else {
+      guard raw.len == expected else {
+        throw sizeMismatch(raw.len, expected, type, shape, at: location)
+      }
+      let storage = TensorStorage(byteCount: expected) {
+        $0.copyMemory(from: UnsafeRawBufferPointer(start: raw.data, count: raw.len))
+      }
+      return Tensor(type, shape: shape, storage: storage)
+    }
     guard
       let omitted = OmittedBytes(encoded: UnsafeRawBufferPointer(start: raw.data, count: raw.len))
     else { preconditionFailure("raw data that the scanner did not leave out") }
     guard omitted.range.count == expected else {
-      throw CompileError(
-        .malformed,
-        "the tensor has \(omitted.range.count) bytes of data, but \(type.name)\(shape) takes "
-          + "\(expected)", at: location)
+      throw sizeMismatch(omitted.range.count, expected, type, shape, at: location)
     }
     return Tensor(type, shape: shape, storage: session.storage(of: omitted))
+  }
+
+  private func sizeMismatch(
+    _ count: Int, _ expected: Int, _ type: ElementType, _ shape: [Int], at location: Location
+  ) -> CompileError {
+    CompileError(
+      .malformed,
+      "the tensor has \(count) bytes of data, but \(type.name)\(shape) takes \(expected)",
+      at: location)
   }
 
   private func externalTensor(

@@ -320,12 +320,23 @@ class StructureTests(RoundTripTest):
         )
 
     def test_sparse_initializers(self):
+        """They become dense; their values and indices may be typed or raw, flat or coordinates."""
         nodes = [helper.make_node("Add", ["x", "w"], ["y"])]
-        self.check(
-            graph_model(
-                nodes, [value("x")], [value("y")], sparse_initializer=[self.sparse("w")]
-            )
-        )
+        raw = numpy_helper.from_array(numpy.array([3, 4, 5], numpy.float32), "w")
+        coordinates = numpy_helper.from_array(numpy.array([[0, 0], [0, 2], [1, 1]], numpy.int64))
+        for sparse in (self.sparse("w"), helper.make_sparse_tensor(raw, coordinates, [2, 3])):
+            self.check(
+                graph_model(nodes, [value("x")], [value("y")], sparse_initializer=[sparse]))
+
+    def test_outputs_listed_twice(self):
+        nodes = [helper.make_node("Relu", ["x"], ["y"])]
+        model = graph_model(nodes, [value("x")], [value("y"), value("y")])
+        with tempfile.TemporaryDirectory() as folder:
+            copy = onnx.load(round_trip(model, folder)[1])
+        self.assertEqual([output.name for output in copy.graph.output], ["y", "y_1"])
+        self.assertEqual(
+            [(n.op_type, list(n.input), list(n.output)) for n in copy.graph.node],
+            [("Relu", ["x"], ["y"]), ("Identity", ["y"], ["y_1"])])
 
     def annotated(self):
         nodes = [
