@@ -234,7 +234,7 @@ class CommandTests(unittest.TestCase):
                 self.refused(2, model, self.target, option, symbolic)
 
     def test_two_outputs_do_not_share_a_file(self):
-        self.refused(2, SMALLEST, self.target, "--report", self.folder / "x" / ".." / "small.onnx")
+        self.refused(2, SMALLEST, self.target, "--report", self.folder / ".." / self.folder.name / "small.onnx")
 
     def test_in_place(self):
         model = self.folder / "model.onnx"
