@@ -23,11 +23,17 @@ package struct GivenInputOptions: ParsableArguments {
 
   package init() {}
 
-  package func validate() throws { _ = try (namedFiles(), sizes()) }
+  package func validate() throws {
+    for text in inputs where !Self.isArchive(text) { _ = try Self.namedFile(text, names: []) }
+    _ = try sizes()
+  }
 
-  /// The files that the options name.
+  /// The files that the options may name: which sign ends a name is known with the model.
   package var files: [String] {
-    archives + ((try? namedFiles()) ?? []).map(\.path)
+    archives
+      + inputs.filter { !Self.isArchive($0) }.flatMap { text in
+        text.indices.filter { text[$0] == "=" }.map { String(text[text.index(after: $0)...]) }
+      }
   }
 
   /// What the options say of the inputs of `graph`.
@@ -50,22 +56,34 @@ package struct GivenInputOptions: ParsableArguments {
     text.hasSuffix(".npz") && !text.contains("=")
   }
 
-  private func namedFiles() throws -> [(name: String, path: String)] {
-    var names: Set<String> = []
+  private func namedFiles(of names: [String]) throws -> [(name: String, path: String)] {
+    var seen: Set<String> = []
     return try inputs.filter { !Self.isArchive($0) }.map { text in
-      let (name, path) = try Self.pair(text, option: "--input")
-      guard !path.isEmpty else {
-        throw ValidationError("'\(text)' names no file; write --input NAME=FILE.npy")
-      }
-      guard names.insert(name).inserted else { throw Self.repetition(of: name, "--input") }
+      let (name, path) = try Self.namedFile(text, names: names)
+      guard seen.insert(name).inserted else { throw Self.repetition(of: name, "--input") }
       return (name, path)
     }
+  }
+
+  /// The name and the file of `NAME=FILE`. Both may contain the sign: the longest of `names` is meant, and else what
+  /// stands before the first.
+  private static func namedFile(
+    _ text: String, names: [String]
+  ) throws -> (name: String, path: String) {
+    let known = names.filter { text.hasPrefix($0 + "=") }.max { $0.count < $1.count }
+    let end = known.map { text.index(text.startIndex, offsetBy: $0.count) }
+    let (name, path) = try pair(text, at: end ?? text.firstIndex(of: "="), option: "--input")
+    guard !path.isEmpty else {
+      throw ValidationError("'\(text)' names no file; write --input NAME=FILE.npy")
+    }
+    return (name, path)
   }
 
   private func sizes() throws -> [String: [Int]] {
     var sizes: [String: [Int]] = [:]
     for text in shapes {
-      let (name, list) = try Self.pair(text, option: "--shape")
+      // Extents have no sign, names may.
+      let (name, list) = try Self.pair(text, at: text.lastIndex(of: "="), option: "--shape")
       let numbers = list.isEmpty ? [] : list.split(separator: ",", omittingEmptySubsequences: false)
       let extents = numbers.map { Int($0) }
       guard extents.allSatisfy({ $0 ?? -1 >= 0 }) else {
@@ -98,7 +116,7 @@ package struct GivenInputOptions: ParsableArguments {
         }
       }
     }
-    for (name, path) in try namedFiles() {
+    for (name, path) in try namedFiles(of: names) {
       let tensor = try LocatedError.at(path) { () throws(CompileError) in
         try ArrayFile.read(path)
       }
@@ -113,8 +131,10 @@ package struct GivenInputOptions: ParsableArguments {
     ValidationError("\(option) is given twice for '\(name)'")
   }
 
-  private static func pair(_ text: String, option: String) throws -> (String, String) {
-    guard let separator = text.firstIndex(of: "="), separator != text.startIndex else {
+  private static func pair(
+    _ text: String, at separator: String.Index?, option: String
+  ) throws -> (String, String) {
+    guard let separator, separator != text.startIndex else {
       throw ValidationError("'\(text)' has no name; write \(option) NAME=...")
     }
     return (String(text[..<separator]), String(text[text.index(after: separator)...]))

@@ -33,7 +33,7 @@ public enum GroupKind: String, Sendable, CaseIterable, Encodable {
 /// | head | a product of computed values has the group in its result, and on both sides or stretches one |
 /// | head-dim | such a product sums over the group, or has it on one side only |
 /// | recurrent | a layer that multiplies its own state with a weight makes it |
-/// | residual | a node adds two computed values along it, and more than one layer (or table) makes it |
+/// | residual | a node adds two values along it that do not stem from the same, and more than one layer (or table) makes it |
 /// | embedding | integers pick rows of a constant whose other axis it is |
 /// | conv, ffn | a layer makes it, with weights of three or more axes, or of two |
 /// | index | a constant range goes along it, whatever else it is |
@@ -47,6 +47,10 @@ struct GroupKinds {
   private var found: [Set<GroupKind>]
   /// For each group, how many layers and tables make it.
   private var makers: [Int]
+  /// For values computed so far, the values that they are elementwise functions of.
+  private var sources: [ValueID: Set<ValueID>] = [:]
+  /// More are taken for a source of their own.
+  private static let sourceLimit = 4
 
   private static let order: [GroupKind] = [
     .head, .headDimension, .recurrent, .residual, .embedding, .conv, .ffn,
@@ -105,9 +109,16 @@ struct GroupKinds {
     if factors.count >= 2 {
       noteHeads(node, relations, summed, Set(computed))
     } else if summed.isEmpty, computed.count >= 2, isAdditive(id, computed) {
-      for index in computed {
-        for (axis, _) in coupling.axes(of: node.inputs[index]!) { note(.residual, axis) }
+      // A polynomial of one value, as a GELU that is written out, is no stream.
+      if Set(computed.map { stems(node.inputs[$0]!) }).count > 1 {
+        for index in computed {
+          for (axis, _) in coupling.axes(of: node.inputs[index]!) { note(.residual, axis) }
+        }
       }
+    }
+    let all = computed.reduce(into: Set<ValueID>()) { $0.formUnion(stems(node.inputs[$1]!)) }
+    if summed.isEmpty, (1...Self.sourceLimit).contains(all.count) {
+      for case let output? in node.outputs { sources[output] = all }
     }
     let picks = computed.contains { facts[node.inputs[$0]!].elementType?.isInteger == true }
     for (index, value) in node.inputs.enumerated() where picks {
@@ -120,6 +131,9 @@ struct GroupKinds {
       }
     }
   }
+
+  /// The values that `value` is an elementwise function of; itself where it is none.
+  private func stems(_ value: ValueID) -> Set<ValueID> { sources[value] ?? [value] }
 
   /// A product of computed values: batches of heads go through it side by side.
   ///

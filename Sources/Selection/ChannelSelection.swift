@@ -1,3 +1,4 @@
+import Foundation
 import PrunecCoupling
 import PrunecGraphIR
 import PrunecOperators
@@ -271,10 +272,13 @@ package struct ChannelSelection {
     }
     let limit = Int(fraction * Double(whole))
     func unreachable(_ least: Int) -> CompileError {
-      CompileError(
+      // As many digits as tell the two apart.
+      let share = Double(least) / Double(whole)
+      let digits = (1...6).first { Self.percent(fraction, $0) != Self.percent(share, $0) } ?? 6
+      return CompileError(
         .checkFailed,
-        "\(unit) cannot be brought to \(Self.percent(fraction)): "
-          + "\(Self.percent(Double(least) / Double(whole))) is as far as it goes",
+        "\(unit) cannot be brought to \(Self.percent(fraction, digits)): "
+          + "\(Self.percent(share, digits)) is as far as it goes",
         notes: [guardsText])
     }
     let kept = counts(within: limit, quantity, scope)
@@ -350,9 +354,8 @@ package struct ChannelSelection {
       + "half of the first layer, and what is pinned or kept"
   }
 
-  /// A fraction as it is printed, in percent.
-  package static func percent(_ fraction: Double) -> String {
-    let tenths = Int((fraction * 1000).rounded())
-    return "\(tenths / 10).\(tenths % 10) %"
+  /// A fraction as it is printed, in percent with so many decimal digits.
+  package static func percent(_ fraction: Double, _ digits: Int = 1) -> String {
+    String(format: "%.\(digits)f %%", fraction * 100)
   }
 }

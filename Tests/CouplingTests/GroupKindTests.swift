@@ -56,6 +56,28 @@ import Testing
       ])
   }
 
+  /// A gated layer with a GELU that is written out adds values of one layer, which is no stream.
+  @Test func polynomialsAreNoStreams() throws {
+    let text = """
+      main (float[N,3] x) => (float[N,2] y)
+      <float[3,8] w = {...}, float[3,8] v = {...}, float[8,2] u = {...}, float c = {0.04}, float half = {0.5}>
+      {
+        [up] h = MatMul (x, w)
+        [gate] g = MatMul (x, v)
+        h2 = Mul (h, h)
+        h3 = Mul (h2, h)
+        s = Mul (h3, c)
+        inner = Add (h, s)
+        t = Tanh (inner)
+        a = Mul (h, t)
+        b = Add (h, a)
+        m = Mul (b, g)
+        [down] y = MatMul (m, u)
+      }
+      """
+    #expect(try kinds(text) == ["up": "ffn"])
+  }
+
   @Test func convolutions() throws {
     let text = """
       main (float[1,3,8,8] x) => (float[1,2,8,8] y)

@@ -129,6 +129,18 @@ import Testing
         == "parameters cannot be brought to 10.0 %: 20.2 % is as far as it goes")
   }
 
+  /// A budget and what can be reached are told apart, however close they are.
+  @Test func budgetsThatAreJustOutOfReach() throws {
+    let error = #expect(throws: CompileError.self) {
+      try counts(.parameters(0.2019)) { $0.maxRatio = 0.75 }
+    }
+    #expect(error?.diagnostics[0].message.hasSuffix("is as far as it goes") == true)
+    let close = #expect(throws: CompileError.self) { try counts(.parameters(0.20191)) }
+    #expect(
+      close?.diagnostics[0].message
+        == "parameters cannot be brought to 20.191 %: 20.192 % is as far as it goes")
+  }
+
   @Test func keptGroups() throws {
     #expect(try counts(.ratio(0.5)) { $0.keep = ["fc1"] } == [0, 8])
     #expect(try counts(.ratio(0.5)) { $0.keep = ["w3"] } == [16, 0])
