@@ -112,7 +112,7 @@ public struct EquivalenceCheck: Sendable {
           isTelling = graph.outputs.contains { graph[$0.value].definingNode != nil }
           return
         } catch {
-          // What the runtime does not run the reference tries, and says why if it cannot either.
+          // The reference tries it then, and says why if it cannot either.
           guard allowsReference else { throw error }
         }
       }
@@ -187,8 +187,8 @@ public struct EquivalenceCheck: Sendable {
     return attempt
   }
 
-  /// What goes wrong with an empty batch, such as a detector hands on that has found nothing; `nil` where all is
-  /// well, and where the original does not take one.
+  /// Failure of the pruned model on an empty batch, such as a detector hands on that has found nothing; `nil` where
+  /// there is none, and where the original does not take one.
   private static func emptyBatchFailure(
     _ claims: [PassManager.Claim], _ original: Graph, _ inputs: [Tensor],
     _ openBatches: [String: [Int]], seed: UInt64

@@ -24,7 +24,7 @@ struct StretchComparison {
 
   /// A value of the graph before as an output of it, and the one that stands for it in the graph after.
   private struct Pair {
-    /// What runs call the output.
+    /// Name of the output in the results of a run.
     let key: String
     let value: ValueID
 
@@ -84,7 +84,7 @@ struct StretchComparison {
       && node.outputs.map { $0 == nil } == other.outputs.map { $0 == nil }
   }
 
-  /// The further inputs of the graph after, from what the graph before has made, by what runs call outputs.
+  /// The further inputs of the graph after, from the results of the graph before, by name in the results of a run.
   ///
   /// `nil` where the graph before has not made them.
   func inputs(from made: [String: Tensor]) -> [Tensor]? {
@@ -96,7 +96,7 @@ struct StretchComparison {
     return inputs
   }
 
-  /// What the graph after has to give, from what the graph before has made, by what runs call outputs.
+  /// Expected results of the graph after, from those of the graph before; both by name in the results of a run.
   func expected(from made: [String: Tensor]) -> [String: Tensor] {
     var expected = made
     for result in results { expected[result.key] = nil }

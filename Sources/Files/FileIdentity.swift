@@ -1,6 +1,6 @@
 import Glibc
 
-/// Which file a path leads to, whatever it is called.
+/// Identity of the file that a path leads to, whatever it is called.
 public struct FileIdentity: Hashable, Sendable {
   let device: UInt64
   let inode: UInt64

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// What a signal has to undo before it ends the process: temporary files and folders, and commands that run in groups of their own.
+/// Clean-up before a signal ends the process: of temporary files and folders, and of commands that run in groups of their own.
 /// Also names the mapped file that can no longer be read, and says that memory has run out, which are reported by signals.
 ///
 /// Signals are handled only after `install`, which a program calls and a library does not.
@@ -99,7 +99,7 @@ package enum Interruption {
     signal(SIGXFSZ, SIG_IGN)
     for number in [SIGINT, SIGTERM, SIGHUP] {
       var old = sigaction()
-      // What the caller has ignored stays so, as under nohup.
+      // A signal that the caller ignores stays ignored, as under nohup.
       guard sigaction(number, nil, &old) == 0,
         unsafeBitCast(old.__sigaction_handler.sa_handler, to: Int.self)
           != unsafeBitCast(SIG_IGN, to: Int.self)

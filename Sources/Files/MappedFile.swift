@@ -16,7 +16,7 @@ package final class MappedFile: RereadableBytes, @unchecked Sendable {
   private let stamp: Stamp
   private var registration: Interruption.Registration?
 
-  /// What changes when a file is written to.
+  /// Size and time of a file, which change when it is written to.
   private struct Stamp: Equatable {
     let size: Int
     let seconds: Int
@@ -50,7 +50,7 @@ package final class MappedFile: RereadableBytes, @unchecked Sendable {
 
   private var hasChanged: Bool {
     var status = stat()
-    // What has got another file's name since keeps its contents.
+    // A file that has lost its name to another one keeps its contents.
     guard stat(path, &status) == 0, FileIdentity(status) == identity else { return false }
     return Stamp(status) != stamp
   }
@@ -108,7 +108,7 @@ package final class MappedFile: RereadableBytes, @unchecked Sendable {
     Self.known.withLock { $0.mapped[ObjectIdentifier(self)] = Unmanaged.passUnretained(self) }
   }
 
-  /// Where one page is read Linux may map its neighbours too, as far away as this.
+  /// Largest distance, in bytes, at which Linux maps the neighbours of a page that is read.
   private static let reach = 1 << 21
 
   /// Takes the pages of `part` out of memory, and those that came with them. They are mapped for reading

@@ -79,7 +79,7 @@ package final class OutputFile {
     FileIdentity(path: path).map { $0 == FileIdentity(descriptor: 1) } ?? false
   }
 
-  /// What is at `path`; `nil` for nothing.
+  /// Status of the file at `path`; `nil` where there is none.
   ///
   /// Throws `.inputOutput` where it is a folder, or its permissions refuse writing, which renaming would not heed.
   private static func permittedStatus(of path: String) throws(CompileError) -> stat? {

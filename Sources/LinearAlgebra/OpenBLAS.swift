@@ -129,7 +129,7 @@ struct OpenBLAS: Sendable {
   }
 }
 
-/// What BLAS calls the ways in which matrices are stored and read.
+/// Codes of BLAS for the ways in which matrices are stored and read.
 extension Int32 {
   static var rowMajor: Int32 { 101 }
   static var asItIs: Int32 { 111 }

@@ -65,7 +65,7 @@ struct SupersededData {
 
   /// Those of `names` that the model at `path` contains anywhere outside of its weights; none where it is no model.
   private static func names(_ names: [String], inModelAt path: String) -> [String] {
-    // Whoever writes to another model meanwhile changes nothing of what this process has made.
+    // The results of this process do not depend on another model, which may change meanwhile.
     guard let file = try? MappedFile(path: path, isWatched: false),
       let skeleton = try? WireScanner.skeleton(of: file.bytes)
     else { return [] }

@@ -33,7 +33,7 @@ public struct PassManager: Sendable {
     public internal(set) var after: Graph
     /// Whether a shrinking pass is among those that lead from one to the other.
     public internal(set) var isShrunk: Bool
-    /// What stays of the axes of `before` that are cut on the way.
+    /// Indices that stay of the axes of `before` that are cut on the way.
     package internal(set) var kept: [Axis: [Int]] = [:]
   }
 

@@ -6,13 +6,13 @@ import Glibc
 /// UZ, those of Noune et al., "8-bit Numerical Formats for Deep Neural Networks" (2022); E2M1 is that of
 /// "OCP Microscaling Formats (MX)".
 struct NarrowFloat {
-  /// Which patterns are no finite numbers.
+  /// Patterns that are no finite numbers.
   private enum Specials {
     /// The greatest exponent: infinity, and NaN with a fraction.
     case infinities
     /// All ones, of either sign, are NaN.
     case greatest
-    /// What would be -0 is NaN.
+    /// The pattern of -0 is NaN.
     case negativeZero
     case none
   }

@@ -30,7 +30,7 @@ SMALL = {
     "fn_relu_op20_in_21": 50, "if_const_cond_then_convs": 37, "loop_carries_channels": 67,
     "maxpool_indices_empty_name": 50, "sparse_initializer_conv": 37, "sparse_matmul": 38,
     "split_zero_size": 50, "zero_size_concat_and_zero_channels": 50,
-    # What MaxUnpool reads counts over the whole input.
+    # The indices that MaxUnpool reads count over the whole input.
     "maxpool_ceil_dil_storage_indices": 100, "maxunpool_odd_width_only": 100,
 }
 MADE = {

@@ -187,7 +187,7 @@ class FilesTests(unittest.TestCase):
                 self.assertEqual(self.names(), before)
                 self.assertEqual(taken.read_text(), "taken")
                 self.assertEqual(self.model.read_bytes(), contents)
-        # What takes everything may be named twice.
+        # A device that takes everything may be named twice.
         result = prunec(*prune, "/dev/null", "--report", "/dev/null")
         self.assertEqual(result.returncode, 0, result.stderr)
 
@@ -364,7 +364,7 @@ class FilesTests(unittest.TestCase):
         for arguments in (["inspect", MODELS / "vgg8.onnx", "--json"], ["prune", "--help"]):
             with self.subTest(arguments=arguments):
                 reading, writing = os.pipe()
-                # What is printed does not fit, so that the process waits.
+                # The text does not fit into the pipe, so that the process waits.
                 fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
                 process = subprocess.Popen(command(*arguments), stdout=writing)
                 os.close(writing)

@@ -85,7 +85,7 @@ class MemoryTests(unittest.TestCase):
         self.assertEqual(prunec("run", model, "--input", self.archive(256), "--memory", "400MiB").returncode, 0)
 
     def test_a_limited_address_space_ends_in_an_error(self):
-        """Whatever the limit, what does not fit is said, also where an allocation is too small to be asked for."""
+        """A limit that is too small is said, also where an allocation is too small to be asked for."""
         model = ROOT / "Fixtures" / "Models" / "vgg8.onnx"
         small = self.folder / "small.onnx"
         codes = set()

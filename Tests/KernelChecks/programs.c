@@ -259,7 +259,7 @@ static void check_operation(const prunec_kernels *kernels, prunec_operation oper
   for (long k = 0; k < 3; k++) check_free(p.operands[k].elements);
 }
 
-/// What an operation of int32 makes of two numbers; comparisons give 1 or 0, as bits of float32.
+/// Result of an operation of int32 on two numbers; comparisons give 1 or 0, as bits of float32.
 static int32_t operated_integers(prunec_operation operation, int32_t a, int32_t b) {
   float truth = 0;
   int32_t bits;

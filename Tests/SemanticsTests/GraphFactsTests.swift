@@ -44,7 +44,7 @@ private func shape(of name: String, _ text: String) throws -> String {
       ])
   }
 
-  /// What graphs of nodes make has the types that follow from the operands, whatever they declare.
+  /// Results of graphs of nodes have the types that follow from the operands, whatever they declare.
   @Test func resultsOfGraphsOfNodes() throws {
     let text = """
       main (bool c, float[N,3] x, float[5,3] steps) => (float[A,B] a, float[C,D] b, float[E,F] l, float[G,H,I] s)
@@ -78,7 +78,7 @@ private func shape(of name: String, _ text: String) throws -> String {
     #expect(Cost(of: graph, facts).macs == 12 + 21 + 6 * (9 + 12))
   }
 
-  /// What a loop carries may be of another shape after each iteration.
+  /// A carried value may be of another shape after each iteration of a loop.
   @Test func loopsThatGrow() throws {
     let text = """
       main (int64 trips, bool go, float[2,3] x) => (float[A,B] y)

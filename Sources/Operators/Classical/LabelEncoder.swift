@@ -35,7 +35,7 @@ struct LabelEncoder: Operator {
     return strings
   }
 
-  /// What is looked for, and what takes its place: as many and the default.
+  /// Keys, and the values that take their place: one for each key, and the default.
   private func table(_ call: Invocation) throws(CompileError) -> (keys: Tensor, values: Tensor) {
     var (keys, values): (Tensor, Tensor)
     if call.opset == 1 {
@@ -101,7 +101,7 @@ struct LabelEncoder: Operator {
     } else if x.elementType.isInteger {
       choice = places(keys.integers, x.integers)
     } else if x.elementType.isFloatingPoint {
-      // Whatever is no number is the same key.
+      // All patterns that are no number are the same key.
       func canonical(_ number: Double) -> Double? { number.isNaN ? nil : number }
       choice = places(keys.doubles.map(canonical), x.doubles.map(canonical))
     } else {

@@ -1,7 +1,7 @@
 import Glibc
 import PrunecGraphIR
 
-/// What the attribute `post_transform` makes of the scores of a linear model or of trees.
+/// Function of the scores of a linear model or of trees, as the attribute `post_transform` names it.
 enum ScoreTransform: String {
   case none = "NONE"
   case logistic = "LOGISTIC"

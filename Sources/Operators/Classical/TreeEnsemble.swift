@@ -102,7 +102,7 @@ extension TreeEnsemble {
           } ?? weight
       }
       let finished = scores.enumerated().map { id, score -> Float in
-        // What nothing votes for is zero, but for a single target.
+        // A target without votes is zero, without its base value too, unless it is the only one.
         guard let score = score ?? (shape[1] == 1 ? 0 : nil) else { return 0 }
         let mean = aggregate == "AVERAGE" ? score / Double(trees.treeCount) : score
         return Float(mean + (bases.isEmpty ? 0 : bases[id]))

@@ -40,7 +40,7 @@ extension Computation {
   }
 }
 
-/// What is put around the elements of a tensor.
+/// Elements that are put around those of a tensor.
 package enum Padding: Sendable {
   case number(Float)
   /// For each axis, one after the other, the runs of elements before and behind: where each begins in the result, and

@@ -124,7 +124,7 @@ package struct ElementwiseFormula: Sendable {
       case .less: formula.instructions[index].operation = .lessInt32
       case .lessOrEqual: formula.instructions[index].operation = .lessOrEqualInt32
       case .equal: formula.instructions[index].operation = .equalInt32
-      // Which of two registers is taken has nothing to do with what they hold.
+      // A choice between two registers does not depend on the type that they hold.
       case .select: break
       default: return nil
       }

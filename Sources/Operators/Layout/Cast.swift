@@ -3,7 +3,7 @@ import PrunecTensors
 
 /// Cast (ONNX opset 7 to 28): every element converted to the element type `to`, of any shape.
 /// Floating point numbers are truncated towards zero on the way to integers; integers wrap around.
-/// What ONNX leaves open (numbers that do not fit, NaN as an integer) saturates, with NaN as zero, and wraps
+/// Cases that ONNX leaves open (numbers that do not fit, NaN as an integer) saturate, with NaN as zero, and wrap
 /// around where integers have less than eight bits, as onnx's reference has it. So saturate
 /// numbers beyond the range of floating point types of eight bits, unless `saturate` is 0: then they
 /// become infinite or NaN.

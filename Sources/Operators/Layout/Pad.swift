@@ -213,7 +213,7 @@ extension Pad: KernelOperator {
     guard known.count == paddings.count else { return nil }
     let mode = try mode(call)
     guard mode == "constant" else {
-      // What is taken away may be what is to be repeated.
+      // Elements that a negative pad takes away may be those to be repeated.
       guard !shape.contains(0), known.allSatisfy({ $0.before >= 0 && $0.after >= 0 }) else {
         return nil
       }
@@ -234,7 +234,7 @@ extension Pad: KernelOperator {
   /// More runs than that are not worth a step each.
   private static let runLimit = 16
 
-  /// What is repeated before and behind an axis, in runs of elements that lie evenly.
+  /// Elements that are repeated before and behind an axis, in runs that lie evenly.
   private static func runs(
     _ padding: (before: Int, after: Int), extent: Int, mode: String
   ) -> [Padding.Run] {

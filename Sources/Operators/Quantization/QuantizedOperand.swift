@@ -1,7 +1,7 @@
 import PrunecGraphIR
 import PrunecTensors
 
-/// What an operator of onnxruntime takes or gives in integers of eight bits: numbers that have one scale and
+/// Operand or result of an operator of onnxruntime in integers of eight bits: numbers that have one scale and
 /// one zero point, which are operands of their own. The zero point may be left out, for zero.
 struct QuantizedOperand {
   /// The place of the integers; `nil` for those of the result.

@@ -1,7 +1,7 @@
 import PrunecGraphIR
 import PrunecTensors
 
-/// What the poolings of quantised images share: `X` and `Y` in integers of eight bits, with one scale and zero point
+/// Form that the poolings of quantised images share: `X` and `Y` in integers of eight bits, with one scale and zero point
 /// for each, `[N, C, D1 ... Dn]`, or `[N, D1 ... Dn, C]` with `channels_last`. They pool as an operator of ONNX does.
 struct QuantizedPooling {
   static let (x, y) = (QuantizedOperand(at: 0), QuantizedOperand(resultWithScale: 3))

@@ -42,7 +42,7 @@ struct DFT: Operator {
   ) throws(CompileError) -> Dimension {
     if call.operand(1) != nil { return try call.extent(givenBy: 1) }
     guard form.isInverse, form.isOnesided else { return extent }
-    // What is longer than that is refused when it is computed.
+    // Longer signals are refused when they are computed.
     return extent.fixedExtent.map { .fixed(2 * (min(max($0, 1), 1 << 40) - 1)) } ?? .unknown
   }
 

@@ -37,7 +37,7 @@ extension Planner {
   private mutating func addCopy(
     _ id: NodeID, from source: View, into view: View, at start: [Int], around runs: [[Padding.Run]]
   ) {
-    /// What is there already: all along the axes that are done, and only the elements of `source` along the others.
+    /// Elements that are there already: all along the axes that are done, and only those of `source` along the others.
     var there = view
     for axis in view.shape.indices {
       there.offset += start[axis] * view.strides[axis]

@@ -35,7 +35,7 @@ extension Planner {
     var units: Int { states.shape[2] }
   }
 
-  /// Where sequences of different lengths end.
+  /// Ends of sequences of different lengths.
   private struct Ends {
     /// `[steps, batch, 1]`: one where a sequence goes on, and else zero.
     var isInside: View

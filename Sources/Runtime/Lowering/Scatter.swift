@@ -45,7 +45,7 @@ extension Planner {
   }
 }
 
-/// Where the updates of a scattering go.
+/// Places that the updates of a scattering go to.
 private struct Scatter {
   /// The extents of indices and updates, and the strides of the result.
   let shape, strides: [Int]

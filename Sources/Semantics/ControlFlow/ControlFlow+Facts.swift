@@ -7,11 +7,11 @@ extension ControlFlow {
   package struct Body: Sendable {
     package let graph: Graph
     package let facts: GraphFacts
-    /// How often the node runs the graph, where that is known; of the branches of an If, each once.
+    /// Number of times that the node runs the graph, where that is known; once for each branch of an If.
     package let runs: Int?
   }
 
-  /// What is known of a node's results, and of its graphs.
+  /// Facts of a node's results, and of its graphs.
   struct Inference {
     var results: [ValueFacts] = []
     var bodies: [Body] = []
@@ -22,7 +22,7 @@ extension ControlFlow {
   /// Times that a loop's graph is looked at until the types of what it carries hold.
   private static let roundLimit = 3
 
-  /// What follows for the results from the operands and from what the graphs capture.
+  /// Infers the results from the operands and from the values that the graphs capture.
   ///
   /// A graph that breaks a rule of its operators for these operands may never be run; then its outputs are what it
   /// declares. Where every branch breaks one, so does the node, and the error of the first is thrown.
@@ -141,7 +141,7 @@ extension ControlFlow {
     }
   }
 
-  /// What holds of two values alike.
+  /// Facts that hold of two values alike.
   private static func common(_ first: ValueFacts, _ second: ValueFacts) -> ValueFacts {
     let elementType = first.elementType == second.elementType ? first.elementType : nil
     guard let one = first.shape, let other = second.shape, one.count == other.count else {
