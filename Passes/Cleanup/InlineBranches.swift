@@ -20,46 +20,15 @@ package struct InlineBranches: Pass {
 
   package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
+    var names = UniqueNames(ofNodesIn: graph)
     for id in Array(graph.nodes) {
-      guard let flow = ControlFlow(id, in: graph),
-        let branch = flow.branch(
-          condition: graph[id].inputs.first.flatMap { $0.map { facts[$0] } }),
-        branch.outputs.count >= graph[id].outputs.count
+      let node = graph[id]
+      let condition = node.inputs.first.flatMap { $0.map { facts[$0] } }
+      guard let branch = ControlFlow(id, in: graph)?.branch(condition: condition),
+        branch.outputs.count >= node.outputs.count
       else { continue }
-      perform(branch, at: id, &graph)
+      let values = Dictionary(uniqueKeysWithValues: zip(branch.captures, node.captures))
+      _ = graph.inline(branch, at: id, values: values, prefix: "", &names)
     }
-  }
-
-  private func perform(_ branch: Graph, at id: NodeID, _ graph: inout Graph) {
-    let node = graph[id]
-    var values = Dictionary(
-      uniqueKeysWithValues: zip(branch.captures, node.captures).map { ($0, $1) })
-    for initializer in branch.initializers {
-      guard let tensor = branch[initializer].constant else { continue }
-      values[initializer] = graph.build(before: id, stem: branch[initializer].name) {
-        $0.addConstant(tensor)
-      }
-    }
-    for inner in branch.nodes {
-      let inside = branch[inner]
-      let outputs = inside.outputs.map { output in
-        output.map { (name: graph.uniqueName(branch[$0].name), type: branch[$0].type) }
-      }
-      let copy = graph.build(before: id) { build in
-        build.addCopy(
-          of: inside, name: inside.name, inputs: inside.inputs.map { $0.flatMap { values[$0] } },
-          captures: inside.captures.compactMap { values[$0] }, outputs: outputs,
-          attributes: inside.attributes)
-      }
-      for (old, new) in zip(inside.outputs, graph[copy].outputs) {
-        if let old { values[old] = new }
-      }
-    }
-    for (output, result) in zip(branch.outputs, node.outputs) {
-      guard let result, let value = values[output.value] else { continue }
-      if graph[value].type == nil { graph.setType(of: value, to: graph[result].type) }
-      graph.replaceAllUses(of: result, with: value)
-    }
-    graph.erase(id)
   }
 }

@@ -34,7 +34,7 @@ package struct InlineFunctions: Pass {
       context.functions.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     guard !functions.isEmpty else { return }
     var calls = Array(graph.nodes.reversed())
-    var names = UniqueNames(calls.map { graph[$0].name })
+    var names = UniqueNames(ofNodesIn: graph)
     while let id = calls.popLast() {
       guard let function = functions[graph[id].operation], graph.nodeCount < Self.nodeLimit,
         canInline(function, at: id, graph)
@@ -78,40 +78,9 @@ package struct InlineFunctions: Pass {
     // What the call leaves out, the body sees as left out.
     var values: [ValueID: ValueID] = [:]
     for (input, value) in zip(body.inputs, call.inputs) { values[input] = value }
-    for initializer in body.initializers {
-      guard let tensor = body[initializer].constant else { continue }
-      let name = "\(stem)/\(body[initializer].name)"
-      values[initializer] = graph.build(before: id, stem: name) { $0.addConstant(tensor) }
+    return graph.inline(body, at: id, values: values, prefix: "\(stem)/", &names) {
+      resolved($0, function, call)
     }
-    var inlined: [NodeID] = []
-    for inner in body.nodes {
-      let node = body[inner]
-      let outputs = node.outputs.map { output in
-        output.map {
-          (name: graph.uniqueName("\(stem)/\(body[$0].name)"), type: body[$0].type)
-        }
-      }
-      // Runtimes ask for names of nodes that are unique.
-      let name = names.add("\(stem)/\(node.name.isEmpty ? node.operation.type : node.name)")
-      let copy = graph.build(before: id) { build in
-        build.addCopy(
-          of: node, name: name,
-          inputs: node.inputs.map { $0.flatMap { values[$0] } },
-          captures: node.captures.compactMap { values[$0] }, outputs: outputs,
-          attributes: node.attributes.compactMap { resolved($0, function, call) })
-      }
-      for (old, new) in zip(node.outputs, graph[copy].outputs) {
-        if let old { values[old] = new }
-      }
-      inlined.append(copy)
-    }
-    for (output, result) in zip(body.outputs, call.outputs) {
-      guard let result, let value = values[output.value] else { continue }
-      if graph[value].type == nil { graph.setType(of: value, to: graph[result].type) }
-      graph.replaceAllUses(of: result, with: value)
-    }
-    graph.erase(id)
-    return inlined
   }
 
   /// An attribute of the body as it is at a call; `nil` where the call does not give it.
@@ -120,24 +89,6 @@ package struct InlineFunctions: Pass {
     let given =
       call.attribute(name) ?? function.attributeDefaults.first { $0.name == name }
     return given.map { Attribute(attribute.name, $0.value, annotations: attribute.annotations) }
-  }
-}
-
-/// Names of nodes, no two alike.
-private struct UniqueNames {
-  private var taken: Set<String>
-  /// For a stem, the number from which on names of it may be free.
-  private var nextNumbers: [String: Int] = [:]
-
-  init(_ taken: [String]) { self.taken = Set(taken) }
-
-  /// Adds `stem`, or `stem` followed by the first number that makes it a new name, and gives it.
-  mutating func add(_ stem: String) -> String {
-    if taken.insert(stem).inserted { return stem }
-    var number = nextNumbers[stem, default: 1]
-    while !taken.insert("\(stem)_\(number)").inserted { number += 1 }
-    nextNumbers[stem] = number + 1
-    return "\(stem)_\(number)"
   }
 }
 

@@ -20,10 +20,10 @@ struct IndexMeaning {
   private static let leastCount = 4
   /// Largest distance from a progression, relative to the largest element, that is rounding.
   private static let tolerance: Float = 1e-5
-  private static let operators: Set<String> = [
-    "Add", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Mod", "Mul", "Pow",
-    "Sub",
+  private static let comparisons: Set<String> = [
+    "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
   ]
+  private static let arithmetic: Set<String> = ["Add", "Div", "Mod", "Mul", "Pow", "Sub"]
 
   /// By group, why its indices stand for something.
   static func all(
@@ -41,10 +41,13 @@ struct IndexMeaning {
           at: graph.location(of: node))
       }
     }
-    for id in graph.nodes where operators.contains(graph[id].operation.type) {
-      guard case .understood(let found, _) = facts.resolution(of: id) else { continue }
+    for id in graph.nodes {
+      let type = graph[id].operation.type
+      guard comparisons.contains(type) || arithmetic.contains(type),
+        case .understood = facts.resolution(of: id)
+      else { continue }
       for case let input? in graph[id].inputs {
-        note(input, of: id, found is any DiscontinuousOperator ? "compared with" : "computed with")
+        note(input, of: id, comparisons.contains(type) ? "compared with" : "computed with")
       }
     }
     for layer in layers

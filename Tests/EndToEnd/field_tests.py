@@ -64,10 +64,10 @@ def feeds(model, shapes):
     for value in model.get_inputs():
         shape = shapes.get(value.name) or [
             extent if isinstance(extent, int) else 2 for extent in value.shape]
-        numbers = generator.standard_normal(shape)
+        numbers = numpy.asarray(generator.standard_normal(shape))
         kind = TYPES[value.type]
-        result[value.name] = (
-            numbers if numpy.issubdtype(kind, numpy.floating) else numbers > 0).astype(kind)
+        result[value.name] = numpy.asarray(
+            numbers if numpy.issubdtype(kind, numpy.floating) else numbers > 0, kind)
     return result
 
 
@@ -102,12 +102,9 @@ class FieldTests(unittest.TestCase):
             line = next(line for line in run.stdout.splitlines() if line.startswith("MACs"))
             if largest is not None:
                 self.assertLessEqual(float(line.split()[-2]), largest + 0.5)
-            try:
-                expected_session = session(masked)
-                inputs = feeds(expected_session, SHAPES.get(model.stem, {}))
-                expected = expected_session.run(None, inputs)
-            except Exception:  # onnxruntime does not run the original either
-                return
+            wanted_session = session(masked)
+            inputs = feeds(wanted_session, SHAPES.get(model.stem, {}))
+            expected = wanted_session.run(None, inputs)
             for actual, wanted in zip(session(small).run(None, inputs), expected, strict=True):
                 self.assertEqual(actual.shape, wanted.shape)
                 finite = numpy.isfinite(wanted)

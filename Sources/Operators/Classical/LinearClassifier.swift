@@ -32,10 +32,7 @@ struct LinearClassifier: Operator {
         "the coefficients and intercepts are not those of \(labels.count) labels")
     }
     let samples = try call.samples(features: scores.coefficients.count / count)
-    return call.forResults([
-      ValueFacts(labels.elementType, [samples]),
-      ValueFacts(.float32, [samples, .fixed(labels.count)]),
-    ])
+    return call.classified(samples, as: labels)
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) { call.relateSamples(&relations) }
@@ -44,8 +41,8 @@ struct LinearClassifier: Operator {
 
   func evaluate(_ call: Invocation, _ operands: [Tensor?]) throws(CompileError) -> [Tensor] {
     let resolved = try resolve(call, on: operands)
-    let shape = [resolved.results[0].fixedShape![0], try labels(call).count]
     let (labels, scores) = (try labels(call), try LinearScores(call))
+    let shape = [resolved.results[0].fixedShape![0], labels.count]
     let transform: ScoreTransform = try call.choice("post_transform")
     let count = scores.intercepts.count
     let features = scores.coefficients.count / count
@@ -76,6 +73,14 @@ extension ScoreTransform {
 }
 
 extension Invocation {
+  /// The results of a classifier: for each sample a label, and a score in float32 for each of `labels`.
+  func classified(_ samples: Dimension, as labels: Tensor) -> [ValueFacts] {
+    forResults([
+      ValueFacts(labels.elementType, [samples]),
+      ValueFacts(.float32, [samples, .fixed(labels.count)]),
+    ])
+  }
+
   /// The labels of classes, which one of two attributes lists, as a vector.
   func labels(integers: String, strings: String) throws(CompileError) -> Tensor {
     if let labels = ints(integers), !labels.isEmpty { return Tensor(labels) }

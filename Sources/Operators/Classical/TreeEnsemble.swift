@@ -49,10 +49,7 @@ struct TreeEnsemble: Operator {
       return [ValueFacts(.float32, [samples, .fixed(targets)])]
     }
     let labels = try call.labels(integers: "classlabels_int64s", strings: "classlabels_strings")
-    return call.forResults([
-      ValueFacts(labels.elementType, [samples]),
-      ValueFacts(.float32, [samples, .fixed(labels.count)]),
-    ])
+    return call.classified(samples, as: labels)
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) { call.relateSamples(&relations) }

@@ -38,11 +38,16 @@ struct Concat: Operator {
   }
 
   func relate(_ call: Invocation, _ relations: inout Relations) {
+    Self.relate(call, parts: Array(call.operands.indices), &relations)
+  }
+
+  /// Relates the operands at `parts`, which lie one after the other along `axis`, to the first result.
+  static func relate(_ call: Invocation, parts: [Int], _ relations: inout Relations) {
     guard let output = call.results.first?.shape,
       let axis = try? call.normalizedAxis(call.requiredInt("axis"), rank: output.count)
     else { return }
-    let shapes = call.operands.compactMap { $0?.shape }
-    guard shapes.count == call.operands.count, shapes.allSatisfy({ $0.count == output.count })
+    let shapes = parts.compactMap { call.shape($0) }
+    guard shapes.count == parts.count, shapes.allSatisfy({ $0.count == output.count })
     else { return }
     for index in output.indices {
       let extents = shapes.compactMap { $0[index].fixedExtent }
@@ -52,7 +57,7 @@ struct Concat: Operator {
         continue
       }
       var start = 0
-      for (operand, extent) in extents.enumerated() {
+      for (operand, extent) in zip(parts, extents) {
         let part = AxisReference.operand(operand, axis: index)
         if index == axis {
           // An operand without elements is no part of any channel.

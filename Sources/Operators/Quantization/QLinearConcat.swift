@@ -36,28 +36,8 @@ struct QLinearConcat: Operator {
 
   func relate(_ call: Invocation, _ relations: inout Relations) {
     let parts = parts(call)
-    guard let output = call.results.first?.shape,
-      ([Self.y] + parts).allSatisfy({ $0.isSingle(call) }),
-      let axis = try? call.normalizedAxis(call.requiredInt("axis"), rank: output.count),
-      parts.allSatisfy({ call.shape($0.integers!)?.count == output.count })
-    else { return }
-    for index in output.indices {
-      let extents = parts.compactMap { call.shape($0.integers!)![index].fixedExtent }
-      guard extents.count == parts.count else {
-        relations.pin(.result(axis: index), because: "an operand's extent is not known")
-        continue
-      }
-      var start = 0
-      for (operand, extent) in zip(parts, extents) {
-        let part = AxisReference.operand(operand.integers!, axis: index)
-        if index == axis {
-          relations.section(part, of: .result(axis: index), start: start)
-          start += extent
-        } else {
-          relations.equal(part, .result(axis: index))
-        }
-      }
-    }
+    guard ([Self.y] + parts).allSatisfy({ $0.isSingle(call) }) else { return }
+    Concat.relate(call, parts: parts.map { $0.integers! }, &relations)
   }
 
   func adapt(_ call: Invocation, to cut: Cut) throws(CompileError) -> [Adaptation] { [] }

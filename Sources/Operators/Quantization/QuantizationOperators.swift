@@ -6,9 +6,8 @@ let quantizationOperators: [any Operator] =
     DynamicQuantizeLinear(),
     MatMulInteger(),
     QGemm(),
-    QLinearAveragePool(), QLinearGlobalAveragePool(),
     QLinearConcat(),
     QLinearConv(), QLinearMatMul(),
     QLinearSoftmax(),
     QuantizeLinear(), QuantizeLinear(domain: Signature.runtimeDomain),
-  ] + QLinearActivation.all + QLinearBinary.all
+  ] + QLinearActivation.all + QLinearBinary.all + QLinearPooling.all
