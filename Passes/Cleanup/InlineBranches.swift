@@ -23,8 +23,10 @@ package struct InlineBranches: Pass {
     var names = UniqueNames(ofNodesIn: graph)
     for id in Array(graph.nodes) {
       let node = graph[id]
-      let condition = node.inputs.first.flatMap { $0.map { facts[$0] } }
-      guard let branch = ControlFlow(id, in: graph)?.branch(condition: condition),
+      // A condition that another branch has just brought is known the next time.
+      guard let flow = ControlFlow(id, in: graph), let condition = node.inputs.first ?? nil,
+        Int(condition.rawValue) < facts.valueCount,
+        let branch = flow.branch(condition: facts[condition]),
         branch.outputs.count >= node.outputs.count
       else { continue }
       let values = Dictionary(uniqueKeysWithValues: zip(branch.captures, node.captures))

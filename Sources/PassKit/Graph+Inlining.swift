@@ -7,7 +7,7 @@ extension Graph {
   /// `values` has for the inputs and captures of the body the values of this graph that stand for them; inputs that are
   /// left out are missing. Names begin with `prefix`, and those of nodes are made unique by `names`. `attributes` gives
   /// the attributes of the copies; `nil` leaves one out.
-  mutating func inline(
+  package mutating func inline(
     _ body: Graph, at id: NodeID, values: [ValueID: ValueID], prefix: String,
     _ names: inout UniqueNames, attributes: (Attribute) -> Attribute? = { $0 }
   ) -> [NodeID] {
@@ -49,16 +49,16 @@ extension Graph {
 }
 
 /// Names of nodes, no two alike.
-struct UniqueNames {
+package struct UniqueNames {
   private var taken: Set<String>
   /// For a stem, the number from which on names of it may be free.
   private var nextNumbers: [String: Int] = [:]
 
   /// The names of the nodes of `graph` are taken.
-  init(ofNodesIn graph: Graph) { taken = Set(graph.nodes.map { graph[$0].name }) }
+  package init(ofNodesIn graph: Graph) { taken = Set(graph.nodes.map { graph[$0].name }) }
 
   /// Adds `stem`, or `stem` followed by the first number that makes it a new name, and gives it.
-  mutating func add(_ stem: String) -> String {
+  package mutating func add(_ stem: String) -> String {
     if taken.insert(stem).inserted { return stem }
     var number = nextNumbers[stem, default: 1]
     while !taken.insert("\(stem)_\(number)").inserted { number += 1 }
