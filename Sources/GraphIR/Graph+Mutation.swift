@@ -115,6 +115,14 @@ extension Graph {
     advanceRevision()
   }
 
+  /// Forgets the declared types of all that nodes make.
+  public mutating func forgetTypes() {
+    for index in valueSlots.indices {
+      if case .output? = valueSlots[index]?.definition { valueSlots[index]!.type = nil }
+    }
+    advanceRevision()
+  }
+
   /// Sets what a value carries for humans and tools.
   public mutating func setAnnotations(of id: ValueID, to annotations: Annotations) {
     valueSlots[id.index]!.annotations = annotations

@@ -18,16 +18,21 @@ final class Plan {
   private let inputs: [Planner.Place]
   private let outputs: [(place: Planner.Place, type: ElementType?)]
 
-  /// Plans `graph`, whose inputs have the types that are given, one for each.
+  /// Plans `graph`, whose inputs have the types that are given, one for each. Those that `known` has, which may be
+  /// shorter, have these elements in every run.
   init(
-    _ expanded: ExpandedGraph, inputs types: [TensorType], threadCount: Int, memoryLimit: Int,
-    weights: WeightCache
+    _ expanded: ExpandedGraph, inputs types: [TensorType], known: [Tensor?] = [], threadCount: Int,
+    memoryLimit: Int, weights: WeightCache
   ) throws(CompileError) {
     var graph = expanded.graph
     for (input, type) in zip(graph.inputs, types) {
       graph.setType(of: input, to: ValueType(.tensor(type)))
     }
-    let facts = try GraphFacts(of: graph)
+    let facts = try GraphFacts(
+      of: graph,
+      inputs: known.indices.map { index in
+        known[index].map { ValueFacts(constant: $0) } ?? ValueFacts(types[index])
+      })
     var planner = try Planner(
       graph, facts, exactSums: expanded.exactSums, threadCount: threadCount, weights: weights)
     let inputs = graph.inputs.map { planner.places[$0]! }
@@ -92,7 +97,7 @@ final class Plan {
       switch bound.work {
       case .kernel(let call): call.run(on: pool)
       case .conditional(let call, let condition): if condition.pointee != 0 { call.run(on: pool) }
-      case .reference(let step, let memory): try step.run(memory)
+      case .reference(let step, let memory): try step.run(memory, on: pool)
       case .preparation(let prepare, let memory): try prepare(memory)
       }
       observe(index)

@@ -130,8 +130,9 @@ struct Planner {
       results.append(place)
     }
     let reference = ReferenceStep(
-      graph, id, operands: operands, captures: captures, results: results)
-    var step = Step([id], "reference", reads: reads, writes: writes) { memory in
+      graph, id, operands: operands, captures: captures, results: results,
+      bodies: weights.bodies(of: id))
+    var step = Step([id], ReferenceStep.kernel, reads: reads, writes: writes) { memory in
       .reference(reference, memory)
     }
     step.copiedByteCount = (operands + captures).reduce(0) { $0 + ($1?.place?.byteCount ?? 0) }

@@ -2,12 +2,20 @@ import PrunecGraphIR
 import PrunecSemantics
 import PrunecTensors
 
-/// A node that is executed by its operator's `evaluate`.
+/// A node that is executed by its operator's `evaluate`, or by running the graphs that it holds.
 struct ReferenceStep {
+  /// The name of a step of this kind, in the place of a kernel's.
+  static let kernel = "reference"
+
   enum Operand {
     case constant(Tensor)
     /// With the element type that the operator takes it as.
     case place(Planner.Place, ElementType?)
+
+    /// The tensor, where it is the same in every run of the plan.
+    var constant: Tensor? {
+      if case .constant(let tensor) = self { tensor } else { nil }
+    }
 
     var place: Planner.Place? {
       if case .place(let place, _) = self { place } else { nil }
@@ -20,16 +28,18 @@ struct ReferenceStep {
   /// What the node's subgraphs take from around them.
   private let captures: [Operand]
   private let results: [Planner.Place?]
+  /// Of an If, a Loop or a Scan.
+  private let bodies: BodySessions?
 
   init(
     _ graph: Graph, _ node: NodeID, operands: [Operand?], captures: [Operand],
-    results: [Planner.Place?]
+    results: [Planner.Place?], bodies: BodySessions?
   ) {
-    (self.graph, self.node) = (graph, node)
+    (self.graph, self.node, self.bodies) = (graph, node, bodies)
     (self.operands, self.captures, self.results) = (operands, captures, results)
   }
 
-  func run(_ memory: Memory) throws(CompileError) {
+  func run(_ memory: Memory, on pool: ThreadPool) throws(CompileError) {
     func tensor(_ operand: Operand) -> Tensor {
       switch operand {
       case .constant(let tensor): tensor
@@ -37,8 +47,14 @@ struct ReferenceStep {
       case .place(.box(let index), _): memory.boxes[index]!
       }
     }
-    let values = try ReferenceEvaluator(graph).evaluate(
-      node, operands.map { $0.map(tensor) }, captures: captures.map(tensor))
+    let operands = operands.map { $0.map(tensor) }
+    let captured = captures.map(tensor)
+    let values =
+      if let bodies {
+        try bodies.run(operands, captures: captured, known: captures.map(\.constant), on: pool)
+      } else {
+        try ReferenceEvaluator(graph).evaluate(node, operands, captures: captured)
+      }
     for (place, tensor) in zip(results, values) {
       switch place {
       case nil: break

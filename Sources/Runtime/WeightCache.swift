@@ -13,6 +13,7 @@ final class WeightCache: @unchecked Sendable {
   private var evaluated: [ValueID: Tensor] = [:]
   private var converted: [ValueID: TensorStorage] = [:]
   private var packed: [PackedWeights.Key: PackedWeights] = [:]
+  private var bodies: [NodeID: BodySessions] = [:]
 
   init(_ graph: Graph) {
     self.graph = graph
@@ -122,6 +123,17 @@ final class WeightCache: @unchecked Sendable {
       } else { PackedWeights(make) }
     packed[key] = weights
     return weights
+  }
+
+  /// The graphs of a control-flow node made ready to run; `nil` for any other node.
+  func bodies(of node: NodeID) -> BodySessions? {
+    if let known = bodies[node] { return known }
+    guard let flow = ControlFlow(node, in: graph) else { return nil }
+    let sessions = BodySessions(
+      flow, operands: graph[node].inputs.map { $0.flatMap { graph[$0].constant } },
+      captures: graph[node].captures.map { graph[$0].constant })
+    bodies[node] = sessions
+    return sessions
   }
 
   /// Lets go of what has been evaluated: what steps need of it they hold, packed or as it is.

@@ -25,8 +25,8 @@ public struct GraphFacts: Sendable {
   }
 
   /// Infers the facts of a graph of a node, given what is known of its inputs and of what it captures.
-  init(
-    of graph: Graph, inputs: [ValueFacts], captures: [ValueFacts], depth: Int
+  package init(
+    of graph: Graph, inputs: [ValueFacts], captures: [ValueFacts] = [], depth: Int = 0
   ) throws(CompileError) {
     self.graph = graph
     self.depth = depth

@@ -7,7 +7,7 @@ import PrunecTensors
 /// Values that the nodes read and nothing in the section makes become inputs, but for constants, which come along, and for what
 /// is computed from constants alone, whose nodes come along.
 package struct GraphSection: Sendable {
-  package let graph: Graph
+  package var graph: Graph
   /// The values of the whole graph that the inputs stand for, in their order.
   package let inputs: [ValueID]
   /// The values of the whole graph that the outputs stand for, in their order.

@@ -67,7 +67,7 @@ public struct ReferenceEvaluator: Sendable {
     _ id: NodeID, _ operands: [Tensor?], _ captures: [Tensor], _ effort: inout EvaluationEffort
   ) throws(CompileError) -> [Tensor] {
     if let flow = ControlFlow(id, in: graph) {
-      return try flow.evaluate(operands, captures, &effort)
+      return try flow.evaluate(operands, captures: captures, &effort)
     }
     let node = graph[id]
     guard case .understood(let found, let opset) = try Resolution.of(id, in: graph) else {

@@ -93,7 +93,7 @@ package final class PartTimer {
   }
 
   private func bind(_ part: PlanParts.Part, _ plan: PlanParts) throws(CompileError) -> Work? {
-    guard !part.steps.contains(where: { $0.kernel == "reference" }) else { return nil }
+    guard !part.steps.contains(where: { $0.kernel == ReferenceStep.kernel }) else { return nil }
     var offsets = [Int](repeating: 0, count: plan.buffers.count)
     let used = Set(part.steps.flatMap { $0.reads + $0.writes }).sorted()
     let written = Set(part.steps.flatMap(\.writes))

@@ -44,25 +44,82 @@ package struct ControlFlow: Sendable {
     location = graph.location(of: id)
   }
 
+  /// The graphs that the node runs: of an If the branch of a true condition first.
+  package var graphs: [Graph] {
+    switch kind {
+    case .conditional(let then, let otherwise): [then, otherwise]
+    case .loop(let body): [body]
+    case .scan(let scan): [scan.body]
+    }
+  }
+
+  /// The operand that an input of the body of a loop is in every iteration, because the body hands it on as it is; `nil`
+  /// for any other input.
+  package func invariantOperand(ofInput input: Int) -> Int? {
+    let (body, carried, output): (Graph, Range<Int>, Int)
+    switch kind {
+    case .conditional: return nil
+    case .loop(let graph):
+      // Inputs are the number of the iteration, the condition and the carried values; outputs the condition and the
+      // carried values.
+      (body, carried, output) = (graph, 2..<max(2, graph.inputs.count), input - 1)
+    case .scan(let scan):
+      let count = scan.body.inputs.count - scan.scannedCount
+      (body, carried, output) = (scan.body, 0..<max(0, count), input)
+    }
+    guard carried.contains(input), body.outputs.indices.contains(output),
+      body.outputs[output].value == body.inputs[input]
+    else { return nil }
+    return input
+  }
+
+  /// Runs the graph at an index of `graphs` once, on tensors for its inputs.
+  package typealias Runner = (
+    _ index: Int, _ inputs: [Tensor], inout EvaluationEffort
+  ) throws(CompileError) -> [Tensor]
+
   /// The results for constant operands and captured values; an unsupported error where that takes more
   /// than about `effort` multiply-accumulate operations.
   package func evaluate(
     _ operands: [Tensor?], captures: [Tensor], effort: Int
   ) throws(CompileError) -> [Tensor] {
     var effort = EvaluationEffort(limit: effort)
-    return try evaluate(operands, captures, &effort)
+    return try evaluate(operands, captures: captures, &effort)
   }
 
+  /// The results for operands and captured values, by the operators' own `evaluate`.
   func evaluate(
-    _ operands: [Tensor?], _ captures: [Tensor], _ effort: inout EvaluationEffort
+    _ operands: [Tensor?], captures: [Tensor], _ effort: inout EvaluationEffort
   ) throws(CompileError) -> [Tensor] {
+    let graphs = graphs
+    return try evaluate(operands, &effort) { (index, inputs, effort) throws(CompileError) in
+      try ReferenceEvaluator(body: graphs[index]).run(inputs, captures, &effort)
+    }
+  }
+
+  /// The results for operands, where `runner` runs the graphs.
+  ///
+  /// Throws a malformed-model error where the operands or what a graph makes do not fit the node, an unsupported error
+  /// where the iterations take too much effort, and what `runner` throws.
+  package func evaluate(
+    _ operands: [Tensor?], _ effort: inout EvaluationEffort, runner: Runner
+  ) throws(CompileError) -> [Tensor] {
+    /// Runs a graph that the operands fit.
+    func run(
+      _ index: Int, _ inputs: [Tensor], _ effort: inout EvaluationEffort
+    ) throws(CompileError) -> [Tensor] {
+      let count = graphs[index].inputs.count
+      guard inputs.count == count else {
+        throw malformed("its graph takes \(count) inputs, not \(inputs.count)")
+      }
+      try effort.spend(EvaluationEffort.step, at: location)
+      return try runner(index, inputs, &effort)
+    }
     let results: [Tensor]
     switch kind {
-    case .conditional(let then, let otherwise):
-      let branch = try truth(operands.first ?? nil) ? then : otherwise
-      results = try run(branch, [], captures, &effort)
-    case .loop(let body): results = try loop(body, operands, captures, &effort)
-    case .scan(let scan): results = try self.scan(scan, operands, captures, &effort)
+    case .conditional: results = try run(try truth(operands.first ?? nil) ? 0 : 1, [], &effort)
+    case .loop(let body): results = try loop(body, operands, &effort, runner: run)
+    case .scan(let scan): results = try self.scan(scan, operands, &effort, runner: run)
     }
     guard results.count >= resultCount else {
       throw malformed("its graph makes \(results.count) of \(resultCount) results")
@@ -71,17 +128,6 @@ package struct ControlFlow: Sendable {
   }
 
   // MARK: Bodies
-
-  /// Runs a body once.
-  func run(
-    _ body: Graph, _ inputs: [Tensor], _ captures: [Tensor], _ effort: inout EvaluationEffort
-  ) throws(CompileError) -> [Tensor] {
-    guard inputs.count == body.inputs.count else {
-      throw malformed("its graph takes \(body.inputs.count) inputs, not \(inputs.count)")
-    }
-    try effort.spend(EvaluationEffort.step, at: location)
-    return try ReferenceEvaluator(body: body).run(inputs, captures, &effort)
-  }
 
   func malformed(_ message: String) -> CompileError {
     CompileError(.malformed, message, at: location)

@@ -3,18 +3,18 @@ import PrunecOperators
 import PrunecTensors
 
 /// What evaluation has done inside loops: a few bytes of a model could otherwise ask for any amount.
-struct EvaluationEffort {
+package struct EvaluationEffort {
   /// The effort of one node or iteration, in multiply-accumulate operations.
   static let step = 1 << 13
   /// The effort of an element made.
   private static let element = 1 << 6
   /// About a minute, and never more than a gigabyte that iterations leave behind.
-  static let greatest = 1 << 34
+  package static let greatest = 1 << 34
 
   private let limit: Int
   private var spent = 0
 
-  init(limit: Int = greatest) { self.limit = min(limit, Self.greatest) }
+  package init(limit: Int = greatest) { self.limit = min(limit, Self.greatest) }
 
   mutating func spend(_ amount: Int, at location: Location) throws(CompileError) {
     let (sum, overflow) = spent.addingReportingOverflow(amount)

@@ -6,7 +6,7 @@ import PrunecTensors
 /// carried values, and slices; the results are the last carried values and the slices, stacked.
 extension ControlFlow {
   func loop(
-    _ body: Graph, _ operands: [Tensor?], _ captures: [Tensor], _ effort: inout EvaluationEffort
+    _ body: Graph, _ operands: [Tensor?], _ effort: inout EvaluationEffort, runner: Runner
   ) throws(CompileError) -> [Tensor] {
     var carried: [Tensor] = []
     for operand in operands.dropFirst(2) {
@@ -32,7 +32,7 @@ extension ControlFlow {
     while isGoing, iteration < count {
       let number = Tensor(.int64, shape: [], elements: [Int64(iteration)])
       let condition = Tensor(.bool, shape: [], elements: [1 as UInt8])
-      let made = try run(body, [number, condition] + carried, captures, &effort)
+      let made = try runner(0, [number, condition] + carried, &effort)
       isGoing = try truth(made[0])
       carried = Array(made[1..<firstSlice])
       try effort.spend(on: Array(made[firstSlice...]), at: location)

@@ -34,7 +34,7 @@ struct Scan: Sendable {
 
 extension ControlFlow {
   func scan(
-    _ scan: Scan, _ operands: [Tensor?], _ captures: [Tensor], _ effort: inout EvaluationEffort
+    _ scan: Scan, _ operands: [Tensor?], _ effort: inout EvaluationEffort, runner: Runner
   ) throws(CompileError) -> [Tensor] {
     /// Element `index` of a list that may be left out.
     func entry(_ list: [Int], _ index: Int) -> Int { index < list.count ? list[index] : 0 }
@@ -68,7 +68,7 @@ extension ControlFlow {
         shape.remove(at: axes[index])
         return scanned[index].keeping([place], alongAxis: axes[index]).reshaped(shape)
       }
-      let made = try run(scan.body, carried + parts, captures, &effort)
+      let made = try runner(0, carried + parts, &effort)
       carried = Array(made[..<firstSlice])
       try effort.spend(on: Array(made[firstSlice...]), at: location)
       for index in slices.indices { slices[index].append(made[firstSlice + index]) }
