@@ -7,6 +7,7 @@ public let allPasses = PassRegistry(
     UnpackSequences.self,
     FoldConstants.self,
     InlineBranches.self,
+    HoistBranches.self,
     FixShapeConstants.self,
     SeparateShapeConstants.self,
     SeparateSharedVectors.self,
@@ -28,6 +29,7 @@ public let allPasses = PassRegistry(
     ShrinkChannels.self,
     MergeEqualVectors.self,
     LowerMasks.self,
+    SinkBranches.self,
   ],
   rules: [
     PassRegistry.OrderingRule(

@@ -64,7 +64,7 @@ package struct LowerMasks: Pass {
       }
       graph.erase(match.mask.node)
     }
-    graph.dropMaskImport()
+    graph.dropOwnOperators()
   }
 
   private func find(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Match? {

@@ -237,9 +237,7 @@ package struct MaskChannels: Pass {
 
   private func insert(_ places: [MaskPlace], _ kept: [Axis: [Int]], _ graph: inout Graph) {
     guard !places.isEmpty else { return }
-    if graph.opsetVersion(of: Mask.domain) == nil {
-      graph.opsetImports.append(OpsetImport(Mask.domain, 1))
-    }
+    graph.importOwnOperators()
     var masks: [MaskPlace.Key: ValueID] = [:]
     for place in places {
       // An operand that is summed over along two axes is masked by one mask on the other.

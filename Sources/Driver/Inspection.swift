@@ -69,6 +69,7 @@ public struct Inspection: Sendable, Encodable {
     var manager = try PassManager(Pipeline(PruneOptions.preparation), registry: allPasses)
     try manager.run(on: &graph, &context)
     let facts = try context.facts(of: graph)
+    context.warnings += ModelWarnings.uncutGraphs(in: graph, facts, severity: .warning)
     let coupling = try context.coupling(of: graph)
     let cutCost = CutCost(graph, facts, coupling, context.inputShapes)
     let whole = coupling.groups.map(\.count)

@@ -7,16 +7,27 @@ import PrunecTensors
 
 /// What a user should know about a model before reading figures about it.
 enum ModelWarnings {
-  /// Nodes that are not understood: all of them, or the first of each kind.
+  /// Nodes that are not understood, but for those that run graphs of their own: all of them, or the first of each kind.
   static func unknownOperators(
     in graph: Graph, _ facts: GraphFacts, severity: Diagnostic.Severity
   ) -> [Diagnostic] {
+    notUnderstood(graph, facts, severity) { ControlFlow($0, in: graph) == nil }
+  }
+
+  /// Nodes of a prepared graph that run graphs in which nothing is cut.
+  static func uncutGraphs(
+    in graph: Graph, _ facts: GraphFacts, severity: Diagnostic.Severity
+  ) -> [Diagnostic] {
+    notUnderstood(graph, facts, severity) { ControlFlow($0, in: graph) != nil }
+  }
+
+  private static func notUnderstood(
+    _ graph: Graph, _ facts: GraphFacts, _ severity: Diagnostic.Severity,
+    where isMeant: (NodeID) -> Bool
+  ) -> [Diagnostic] {
     var seen: Set<String> = []
-    return graph.nodes.compactMap { id in
-      // A branch that is always taken is looked into.
-      let condition = graph[id].inputs.first.flatMap { $0.map { facts[$0] } }
-      guard ControlFlow(id, in: graph)?.branch(condition: condition) == nil,
-        case .notUnderstood(let because) = facts.resolution(of: id),
+    return graph.nodes.filter(isMeant).compactMap { id in
+      guard case .notUnderstood(let because) = facts.resolution(of: id),
         severity == .error || seen.insert(because).inserted
       else { return nil }
       return Diagnostic(

@@ -98,7 +98,7 @@ extension PruneOptions {
 
   /// Passes that bring a graph into the form that the coupling reads best, without touching weights.
   public static let preparation =
-    "fixpoint(eliminate-identities,fold-constants,inline-branches,fix-shape-constants,separate-shape-constants,"
+    "fixpoint(eliminate-identities,fold-constants,inline-branches,hoist-branches,fix-shape-constants,separate-shape-constants,"
     + "eliminate-dead-nodes),correct-types,separate-shared-vectors"
 
   /// The text of the pipeline that the options describe, or of the one that they name instead.
@@ -144,7 +144,7 @@ extension PruneOptions {
       if iteration > 1 { steps += measuringChannels(isFirst: false) }
       steps += cut(to: try budget(ofIteration: iteration))
     }
-    return steps + [MergeEqualVectors.name, LowerMasks.name]
+    return steps + [MergeEqualVectors.name, LowerMasks.name, SinkBranches.name]
   }
 
   /// The budget of a cut, in equal steps of the share that is kept: a fraction f of the original is f^(i/N) in cut i of N. A ratio

@@ -147,7 +147,9 @@ public struct PruneReport: Sendable, Encodable {
           seconds: nil)
       }
     groups = try Self.groups(context, pruned)
-    layers = Self.layers(original: original, originalFacts, pruned: pruned, prunedFacts)
+    layers =
+      Self.layers(original: original, originalFacts, pruned: pruned, prunedFacts)
+      + (try Self.layersInBranches(of: pruned, context))
   }
 
   private static func size(
@@ -177,6 +179,26 @@ public struct PruneReport: Sendable, Encodable {
       return Group(
         name: group.name, kind: group.kind, channelsBefore: group.count, channelsAfter: after,
         pinned: (group.pin ?? group.meaning)?.description)
+    }
+  }
+
+  /// Layers that only one branch of an If executes: they are nodes of the masked graph, and of none of the other two.
+  private static func layersInBranches(
+    of pruned: Graph, _ context: PassContext
+  ) throws(CompileError) -> [Layer] {
+    guard pruned.nodes.contains(where: { !pruned[$0].captures.isEmpty }),
+      let masked = context.maskedGraph, let shrinkage = context.shrinkage
+    else { return [] }
+    let facts = try GraphFacts(of: masked)
+    return LinearLayer.all(in: masked, facts).compactMap { layer in
+      guard pruned.node(layer.node) == nil,
+        let before = facts[layer.result].shape?[layer.resultAxis].fixedExtent,
+        case .node(let name, let operation) = masked.location(of: layer.node)
+      else { return nil }
+      let kept = shrinkage.keptIndices[Axis(layer.result, layer.resultAxis)]
+      return Layer(
+        name: name, operator: operation, channelsBefore: before,
+        channelsAfter: kept?.count ?? before)
     }
   }
 

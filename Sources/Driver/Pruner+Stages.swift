@@ -59,7 +59,8 @@ extension Pruner.Result {
   public func masked() throws(CompileError) -> Model {
     var model = maskedWithMasks
     var context = PassContext(original: model.graph)
-    var manager = try PassManager(Pipeline(LowerMasks.name), registry: allPasses)
+    var manager = try PassManager(
+      Pipeline("\(LowerMasks.name),\(SinkBranches.name)"), registry: allPasses)
     try manager.run(on: &model.graph, &context)
     return model
   }

@@ -103,6 +103,7 @@ public struct Pruner: Sendable {
     of model: Model, _ options: PruneOptions
   ) throws(CompileError) -> Measurement {
     let stages = try options.stages()
+    let severity: Diagnostic.Severity = options.isStrict ? .error : .warning
     var graph = model.graph
     let isListing = graph.initializers.contains { graph[$0].isListedAsInput }
     graph.unlistInitializers()
@@ -126,17 +127,27 @@ public struct Pruner: Sendable {
     }
     let facts = try context.facts(of: graph)
     context.warnings += facts.warnings
-    let unknown = ModelWarnings.unknownOperators(
-      in: graph, facts, severity: options.isStrict ? .error : .warning)
-    if options.isStrict, !unknown.isEmpty { throw CompileError(.unsupported, unknown) }
-    context.warnings += unknown + ModelWarnings.cost(of: graph, facts, context.inputShapes)
+    try warn(
+      of: ModelWarnings.unknownOperators(in: graph, facts, severity: severity), &context)
+    context.warnings += ModelWarnings.cost(of: graph, facts, context.inputShapes)
 
     var manager = try PassManager(stages[0], registry: allPasses, options: managerOptions)
     manager.progress = progress
     manager.print = print
     try manager.run(on: &graph, &context)
+    try warn(
+      of: ModelWarnings.uncutGraphs(in: graph, context.facts(of: graph), severity: severity),
+      &context)
     return Measurement(
       model: model, options: options, graph: graph, context: context, manager: manager)
+  }
+
+  /// Adds warnings of what is not understood. Throws them as errors where the options are strict.
+  private func warn(
+    of diagnostics: [Diagnostic], _ context: inout PassContext
+  ) throws(CompileError) {
+    if options.isStrict, !diagnostics.isEmpty { throw CompileError(.unsupported, diagnostics) }
+    context.warnings += diagnostics
   }
 
   /// Cuts a measured model to `budget`, or to that of the options.

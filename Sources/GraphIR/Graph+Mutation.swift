@@ -282,6 +282,35 @@ extension Graph {
     advanceRevision()
   }
 
+  /// Makes a node another operation on other operands; its name and its results stay.
+  public mutating func redefine(
+    _ id: NodeID, as operation: OperationName, inputs: [ValueID?], captures: [ValueID],
+    attributes: [Attribute]
+  ) {
+    forgetUses(of: id)
+    for (index, input) in inputs.enumerated() {
+      if let input { valueSlots[input.index]!.uses.append(.operand(id, index)) }
+    }
+    for (index, capture) in captures.enumerated() {
+      valueSlots[capture.index]!.uses.append(.capture(id, index))
+    }
+    nodeSlots[id.index]!.node.operation = operation
+    nodeSlots[id.index]!.node.inputs = inputs
+    nodeSlots[id.index]!.node.captures = captures
+    nodeSlots[id.index]!.node.attributes = attributes
+    advanceRevision()
+  }
+
+  /// Takes what a node reads off the lists of uses.
+  private mutating func forgetUses(of id: NodeID) {
+    for (index, input) in self[id].inputs.enumerated() {
+      if let input { valueSlots[input.index]!.uses.removeFirst(.operand(id, index)) }
+    }
+    for (index, capture) in self[id].captures.enumerated() {
+      valueSlots[capture.index]!.uses.removeFirst(.capture(id, index))
+    }
+  }
+
   /// Sets an attribute of a node, replacing one of the same name in its place.
   public mutating func setAttribute(_ attribute: Attribute, of node: NodeID) {
     if let index = self[node].attributes.firstIndex(where: { $0.name == attribute.name }) {
@@ -304,12 +333,7 @@ extension Graph {
     for output in node.outputs.compactMap({ $0 }) {
       precondition(self[output].uses.isEmpty, "output '\(self[output].name)' is still used")
     }
-    for (index, input) in node.inputs.enumerated() {
-      if let input { valueSlots[input.index]!.uses.removeFirst(.operand(id, index)) }
-    }
-    for (index, capture) in node.captures.enumerated() {
-      valueSlots[capture.index]!.uses.removeFirst(.capture(id, index))
-    }
+    forgetUses(of: id)
     for output in node.outputs.compactMap({ $0 }) { valueSlots[output.index] = nil }
     unlink(id)
     nodeSlots[id.index] = nil

@@ -7,6 +7,7 @@ package enum OperatorRegistry {
     attentionOperators,
     classicalOperators,
     constantOperators,
+    controlFlowOperators,
     convolutionOperators,
     elementwiseOperators,
     indexingOperators,

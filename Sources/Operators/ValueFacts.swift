@@ -44,6 +44,16 @@ public struct ValueFacts: Sendable {
 
   public static let unknown = ValueFacts(nil)
 
+  /// Type of a value that is either this one or another.
+  package func common(with other: ValueFacts) -> ValueFacts {
+    let elementType = elementType == other.elementType ? elementType : nil
+    guard let own = shape, let others = other.shape, own.count == others.count else {
+      return ValueFacts(elementType, nil)
+    }
+    return ValueFacts(
+      elementType, zip(own, others).map { $0.extent == $1.extent ? $0 : .unknown })
+  }
+
   public var elementType: ElementType? { type?.elementType }
   public var shape: [Dimension]? { type?.shape }
   public var rank: Int? { type?.shape?.count }

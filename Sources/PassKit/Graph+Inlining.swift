@@ -2,15 +2,32 @@ import PrunecGraphIR
 
 extension Graph {
   /// Puts the nodes of `body` in the place of node `id`, whose results become those of the body's outputs, and gives the
-  /// copies in order of execution.
-  ///
-  /// `values` has for the inputs and captures of the body the values of this graph that stand for them; inputs that are
-  /// left out are missing. Names begin with `prefix`, and those of nodes are made unique by `names`. `attributes` gives
-  /// the attributes of the copies; `nil` leaves one out.
+  /// copies in order of execution. The rest is as `insertCopies` has it.
   package mutating func inline(
     _ body: Graph, at id: NodeID, values: [ValueID: ValueID], prefix: String,
     _ names: inout UniqueNames, attributes: (Attribute) -> Attribute? = { $0 }
   ) -> [NodeID] {
+    let (copies, outputs) = insertCopies(
+      of: body, before: id, values: values, prefix: prefix, &names, attributes: attributes)
+    for (output, result) in zip(outputs, self[id].outputs) {
+      guard let result, let value = output else { continue }
+      if self[value].type == nil { setType(of: value, to: self[result].type) }
+      replaceAllUses(of: result, with: value)
+    }
+    erase(id)
+    return copies
+  }
+
+  /// Inserts copies of the nodes of `body` before node `id`, which they stand for, and gives them in order of execution,
+  /// with the values that the body's outputs become.
+  ///
+  /// `values` has for the inputs and captures of the body the values of this graph that stand for them; inputs that are
+  /// left out are missing. Names begin with `prefix`, and those of nodes are made unique by `names`. `attributes` gives
+  /// the attributes of the copies; `nil` leaves one out.
+  package mutating func insertCopies(
+    of body: Graph, before id: NodeID, values: [ValueID: ValueID], prefix: String,
+    _ names: inout UniqueNames, attributes: (Attribute) -> Attribute? = { $0 }
+  ) -> (nodes: [NodeID], outputs: [ValueID?]) {
     var values = values
     for initializer in body.initializers {
       guard let tensor = body[initializer].constant else { continue }
@@ -38,13 +55,7 @@ extension Graph {
       }
       copies.append(copy)
     }
-    for (output, result) in zip(body.outputs, self[id].outputs) {
-      guard let result, let value = values[output.value] else { continue }
-      if self[value].type == nil { setType(of: value, to: self[result].type) }
-      replaceAllUses(of: result, with: value)
-    }
-    erase(id)
-    return copies
+    return (copies, body.outputs.map { values[$0.value] })
   }
 }
 

@@ -33,13 +33,3 @@ extension OperationName {
   /// Whether this is prunec's own Mask operator.
   package var isMask: Bool { domain == Mask.domain && type == "Mask" }
 }
-
-extension Graph {
-  /// Takes the import of prunec's own operators away once nothing uses them: no other runtime knows
-  /// them.
-  package mutating func dropMaskImport() {
-    if !nodes.contains(where: { self[$0].operation.domain == Mask.domain }) {
-      opsetImports.removeAll { $0.domain == Mask.domain }
-    }
-  }
-}

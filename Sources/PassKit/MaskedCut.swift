@@ -1,5 +1,6 @@
 import PrunecCoupling
 import PrunecGraphIR
+import PrunecOperators
 import PrunecSemantics
 
 /// A graph's masks taken out of it together with the channels that they mask.
@@ -25,7 +26,7 @@ package struct MaskedCut {
       graph.replaceAllUses(of: graph[id].outputs[0]!, with: graph[id].inputs[0]!)
       graph.erase(id)
     }
-    graph.dropMaskImport()
+    graph.dropOwnOperators()
     cut.perform(on: &graph)
   }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import PrunecGraphIR
+import PrunecSemantics
 import PrunecTensors
 
 /// A model made ready to run.
@@ -49,7 +50,7 @@ public final class Session {
   public init(
     _ graph: Graph, threadCount: Int = processorCount, memoryLimit: Int = defaultMemoryLimit
   ) {
-    expanded = ExpandedGraph(graph)
+    expanded = ExpandedGraph(graph.withSunkBranches)
     self.memoryLimit = memoryLimit
     weights = WeightCache(expanded.graph)
     pool = ThreadPool(threadCount: threadCount)

@@ -19,13 +19,13 @@ public struct Cost: Sendable, Hashable {
     add(graph, GraphFacts.sized(graph, facts, by: shapes ?? InputShapes(for: graph)))
   }
 
-  /// The cost of the graphs that a node runs: of an If the MACs of the dearer branch, and those of a loop as often as
+  /// The cost of the graphs that a node runs: of an If the MACs of both branches, and those of a loop as often as
   /// it is known to run.
   public static func bodies(of id: NodeID, _ facts: GraphFacts) -> Cost {
     facts.bodies(of: id).reduce(into: Cost()) { sum, body in
       var cost = Cost()
       cost.add(body.graph, body.facts)
-      sum.macs = max(sum.macs, cost.macs &* max(0, body.runs ?? 1))
+      sum.macs &+= cost.macs &* max(0, body.runs ?? 1)
       sum.parameters &+= cost.parameters
       sum.bytes &+= cost.bytes
     }

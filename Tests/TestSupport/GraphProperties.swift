@@ -12,7 +12,7 @@ import PrunecTensors
 /// computes do so, and pruned, with and without data, it computes what it does masked.
 package struct GraphProperties {
   private static let preparation =
-    "fixpoint(eliminate-identities,fold-constants,inline-branches,fix-shape-constants,separate-shape-constants,"
+    "fixpoint(eliminate-identities,fold-constants,inline-branches,hoist-branches,fix-shape-constants,separate-shape-constants,"
     + "eliminate-dead-nodes),correct-types,separate-shared-vectors,"
 
   private let model: Model

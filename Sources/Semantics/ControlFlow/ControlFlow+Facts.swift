@@ -65,7 +65,9 @@ extension ControlFlow {
       outputs.append(Self.outputs(of: graph, facts))
     }
     if let failure, inference.bodies.isEmpty { throw failure }
-    inference.results = outputs.dropFirst().reduce(outputs[0]) { zip($0, $1).map(Self.common) }
+    inference.results = outputs.dropFirst().reduce(outputs[0]) { sum, other in
+      zip(sum, other).map { $0.common(with: $1) }
+    }
     return inference
   }
 
@@ -86,7 +88,7 @@ extension ControlFlow {
       inference.bodies =
         facts.map { [Body(graph: body, facts: $0, runs: count?.integers[0])] } ?? []
       // After no iteration they are what they were.
-      let merged = zip(carried, outputs).map(Self.common)
+      let merged = zip(carried, outputs).map { $0.common(with: $1) }
       let stacked = outputs.dropFirst(initial.count).map { Self.stacked($0, .unknown, axis: 0) }
       inference.results = merged + stacked
       if zip(merged, carried).allSatisfy({ $0.type == $1.type }) { return inference }
@@ -123,7 +125,7 @@ extension ControlFlow {
     var inference = Inference()
     inference.bodies =
       facts.map { [Body(graph: body, facts: $0, runs: length.fixedExtent)] } ?? []
-    inference.results = zip(carried, outputs).map(Self.common)
+    inference.results = zip(carried, outputs).map { $0.common(with: $1) }
     for (index, output) in outputs.dropFirst(carried.count).enumerated() {
       inference.results.append(
         Self.stacked(output, length, axis: entry(scan.outputAxes, index)))
@@ -139,15 +141,6 @@ extension ControlFlow {
       }
       return ValueFacts(facts[output.value].type)
     }
-  }
-
-  /// Facts that hold of two values alike.
-  private static func common(_ first: ValueFacts, _ second: ValueFacts) -> ValueFacts {
-    let elementType = first.elementType == second.elementType ? first.elementType : nil
-    guard let one = first.shape, let other = second.shape, one.count == other.count else {
-      return ValueFacts(elementType, nil)
-    }
-    return ValueFacts(elementType, zip(one, other).map { $0.extent == $1.extent ? $0 : .unknown })
   }
 
   /// Slices along a new axis of `length`.

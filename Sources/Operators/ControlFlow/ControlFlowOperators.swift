@@ -1,0 +1,4 @@
+/// Operators that choose what is executed.
+let controlFlowOperators: [any Operator] = [
+  Merge()
+]
