@@ -1,0 +1,95 @@
+"""onnx's checker and onnxruntime, in a process of their own: hostile models may end it.
+
+As a program it reads lines of JSON with the paths of an original, a masked and a small model, and whether results are
+compared, and answers each by a line: the kind and text of a finding, or nulls.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+
+TOLERANCE = 2e-3
+SECONDS = 30
+
+
+class Oracle:
+    """The process, started when it is needed and again when it has ended."""
+
+    def __init__(self):
+        self.process = None
+
+    def compare(self, original, masked, small, results):
+        """The kind and the text of what is wrong with a small model; `None` twice where nothing is, or nothing can be said."""
+        if self.process is None:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            paths = [path and str(path) for path in (original, masked, small)]
+            self.process.stdin.write(json.dumps([*paths, results]) + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):
+            # Whatever ended it, the original is as likely as the result.
+            self.close()
+            return None, None
+
+    def close(self):
+        if self.process:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+
+def judge(original, masked, small, results):
+    import numpy
+
+    from check_pruned import CheckFailed, differences, open_session, random_inputs
+
+    try:
+        open_session(original)
+    except CheckFailed:
+        return None, None
+    try:
+        after = open_session(small)
+        before = masked and open_session(masked)
+    except CheckFailed as error:
+        return "refused", str(error)
+    if not masked or not results:
+        return None, None
+    try:
+        inputs = random_inputs(before, numpy.random.default_rng(0))
+        expected = before.run(None, inputs)
+    except Exception:
+        return None, None
+    if not all(isinstance(output, numpy.ndarray) and output.dtype.kind in "fiub" and numpy.isfinite(output).all() for output in expected):
+        return None, None
+    try:
+        error = differences(expected, after.run(None, inputs))[1]
+    except Exception as failure:
+        return "different", f"the small model does not run: {failure}"
+    return ("different", f"relative difference {error:.3g}") if error > TOLERANCE else (None, None)
+
+
+def serve():
+    import resource
+    import signal
+
+    resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+    answers = os.fdopen(os.dup(1), "w")
+    # What onnxruntime prints is its own.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for line in sys.stdin:
+        # A run that does not end ends the process.
+        signal.alarm(SECONDS)
+        answer = (None, None)
+        with contextlib.suppress(MemoryError):
+            answer = judge(*json.loads(line))
+        signal.alarm(0)
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    serve()
