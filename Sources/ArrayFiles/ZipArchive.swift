@@ -79,10 +79,14 @@ enum ZipArchive {
 
   /// The bytes of an archive of `entries`, which are stored as they are: numbers are hardly smaller when they are compressed, which
   /// takes minutes for large ones.
+  ///
+  /// Throws an unsupported error where memory does not suffice, and an input/output error where libzip fails.
   static func bytes(_ entries: [(name: String, data: Data)]) throws(CompileError) -> Data {
     func failure(_ what: String) -> CompileError {
       CompileError(.inputOutput, "the archive cannot be made: \(what)")
     }
+    // What libzip reads, what it writes, and the result.
+    try MemoryLimit.ask(3 * entries.reduce(0) { $0 + $1.data.count }, for: "an archive")
     var error = zip_error_t()
     guard let target = zip_source_buffer_create(nil, 0, 0, &error),
       let archive = zip_open_from_source(target, ZIP_TRUNCATE, &error)

@@ -112,8 +112,21 @@ package enum Interruption {
     action.__sigaction_handler.sa_sigaction = reportUnreadable
     action.sa_flags = SA_SIGINFO
     sigaction(SIGBUS, &action, nil)
-    signal(SIGABRT, reportAbsentMemory)
+    for (index, number) in trapNumbers.enumerated() {
+      var action = sigaction()
+      action.__sigaction_handler.sa_handler = reportAbsentMemory
+      sigaction(number, &action, &traps[index])
+    }
   }
+
+  /// The signals by which Swift's runtime (the first) and libraries in Swift end a process that gets no memory.
+  fileprivate static let trapNumbers = [SIGABRT, SIGILL, SIGTRAP]
+  /// What these did before.
+  fileprivate nonisolated(unsafe) static let traps = {
+    let actions = UnsafeMutablePointer<sigaction>.allocate(capacity: trapNumbers.count)
+    actions.initialize(repeating: sigaction(), count: trapNumbers.count)
+    return actions
+  }()
 
   /// Undoes what is registered. Calls nothing that a handler may not call.
   fileprivate static func undo() {
@@ -153,10 +166,13 @@ private func endProcess(_ number: Int32) {
 }
 
 /// Ends the process with the exit code of what needs too much memory where an allocation has failed, which was too small to be asked
-/// for (`MemoryLimit`). Swift's runtime aborts then.
+/// for (`MemoryLimit`). Swift's runtime aborts then, and Foundation traps.
 private func reportAbsentMemory(_ number: Int32) {
   guard errno == ENOMEM else {
-    signal(number, SIG_DFL)
+    // Comes again when the handler has returned: an abort and a trap do.
+    for (index, trap) in Interruption.trapNumbers.enumerated() where trap == number {
+      sigaction(number, &Interruption.traps[index], nil)
+    }
     return
   }
   let message: StaticString = "error: memory has run out: the system's limit leaves no more\n"

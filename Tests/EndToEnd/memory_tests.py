@@ -102,6 +102,27 @@ class MemoryTests(unittest.TestCase):
                 codes.add(result.returncode)
         self.assertIn(4, codes)
 
+    def test_statistics_that_do_not_fit(self):
+        """Foundation traps where it gets no memory, which is an error like others."""
+        random = np.random.default_rng(0)
+        weights = [numpy_helper.from_array(random.standard_normal((512, 512)).astype(np.float32), f"w{index}") for index in range(4)]
+        nodes = [helper.make_node("MatMul", [f"h{index}", f"w{index}"], [f"h{index + 1}"]) for index in range(4)]
+        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 512]) for name in ("h0", "h4")]
+        graph = helper.make_graph(nodes, "deep", ends[:1], ends[1:], weights)
+        model, samples, target = (self.folder / name for name in ("deep.onnx", "x.npy", "deep.stats"))
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), model)
+        np.save(samples, random.standard_normal((8, 512)).astype(np.float32))
+        codes = set()
+        for limit in range(96, 200, 6):
+            result = prunec("calibrate", model, "--calibration", samples, "-o", target, "-q", address_space=limit << 20)
+            if "shared libraries" in result.stderr:
+                continue
+            self.assertIn(result.returncode, (0, 4), (limit, result.stderr))
+            self.assertEqual(target.exists(), result.returncode == 0)
+            target.unlink(missing_ok=True)
+            codes.add(result.returncode)
+        self.assertEqual(codes, {0, 4})
+
     def test_sizes(self):
         model = self.identity()
         for text in ("0", "0.5", "much", "-1GiB"):

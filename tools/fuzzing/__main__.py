@@ -50,10 +50,9 @@ def parse(arguments):
                         help="mutate the .onnx files of this folder too (up to 64 KiB each); repeatable")
     parser.add_argument("--keep", type=Path, default=REPOSITORY / ".cache/fuzz", metavar="FOLDER",
                         help="where findings go, a folder each, with a command to repeat them (.cache/fuzz)")
-    parser.add_argument("--faults", action="store_true",
-                        help="no mutants, but kills while models are written, full disks, limits of address space "
-                             "and file size, and outputs that are closed")
-    parser.add_argument("--kills", type=int, default=200, help="kills with --faults (200)")
+    parser.add_argument("--faults", nargs="*", choices=faults.FAULTS, metavar="FAULT",
+                        help=f"no mutants, but faults while models are written, all or some of {', '.join(faults.FAULTS)}")
+    parser.add_argument("--runs", type=int, default=200, help="the most of each fault (200)")
     parser.add_argument("--sanitized", action="store_true",
                         help="prunec is built with a sanitizer, which reserves all address space: it gets no limit of it")
     parser.add_argument("--prunec", type=Path, default=REPOSITORY / ".build/release/prunec",
@@ -69,7 +68,7 @@ def parse(arguments):
 
 def main(arguments):
     options = parse(arguments)
-    if options.faults:
+    if options.faults is not None:
         return faults.run(options)
     if options.mutant is not None:
         return campaign.repeat(options)

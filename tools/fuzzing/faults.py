@@ -63,6 +63,11 @@ class Bench:
             self.seconds = time.monotonic() - start
             self.wanted[ratio] = digest(self.out / SMALL)
 
+    def chosen(self, cases):
+        """At most as many of the cases as are asked for, by the seed."""
+        cases = list(cases)
+        return self.random.sample(cases, min(self.options.runs, len(cases)))
+
     def command(self, ratio, out=None):
         return [self.options.prunec, MODEL, "-o", (out or self.out) / SMALL, "--external-data", "--ratio", ratio, "--compensate", "none",
                 "--no-check", "-q"]
@@ -99,6 +104,7 @@ class Bench:
         return None, ""
 
     def leftovers(self, out):
+        """The files that the model does not need."""
         model = onnx.load(out / SMALL, load_external_data=False)
         data = {entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"}
         return sorted({path.name for path in out.iterdir()} - data - {SMALL})
@@ -106,7 +112,7 @@ class Bench:
 
 def kills(bench):
     """Ends prunec at a random moment, every other time shortly after it has begun to write; by SIGKILL or SIGTERM."""
-    for turn in range(bench.options.kills):
+    for turn in range(bench.options.runs):
         ratio, old = RATIOS[turn % 2], digest(bench.out / SMALL)
         number = bench.random.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
         before = set(os.listdir(bench.out))
@@ -133,13 +139,15 @@ def kills(bench):
             (bench.out / name).unlink()
 
 
-def judge_failure(bench, out, ratio, old, ending, allowed):
+def judge_failure(bench, out, ratio, old, before, ending, allowed):
+    """What is wrong after a failure that prunec notices; `before` has the names that were in `out`."""
     kind, text = bench.judge_pair(out, ratio, old, ending.code)
     if kind is None and ending.code not in (0, *allowed):
         kind, text = ("signal" if (ending.code or 0) < 0 else "undocumented"), str(ending.code)
     if kind is None and ending.code and not ending.message.strip():
         kind, text = "silent", str(ending.code)
-    if kind is None and ending.code and digest(out / SMALL) == old and (left := bench.leftovers(out)):
+    left = sorted(set(os.listdir(out)) - before)
+    if kind is None and ending.code and digest(out / SMALL) == old and left:
         kind, text = "leftover", ", ".join(left)
     return kind, text
 
@@ -158,37 +166,35 @@ def small_disk(folder, kibibytes):
 
 def full_disks(bench):
     """Writes on a disk that is too small, for all of it or for a part."""
-    for turn in range(20):
+    for turn in bench.chosen(range(20)):
         ratio = RATIOS[turn % 2]
         with small_disk(bench.folder / "disk", bench.random.choice([1200, 1600, 2000, 2400, 3000, 4000])) as disk:
             if disk is None:
                 print("full-disk: left out, no file system can be made here", flush=True)
                 return
-            old = None
-            if subprocess.run(bench.command("0.75", disk), cwd=bench.folder, env=bench.variables, capture_output=True).returncode == 0:
-                old = digest(disk / SMALL)
-            else:
+            if subprocess.run(bench.command("0.75", disk), cwd=bench.folder, env=bench.variables, capture_output=True).returncode:
                 continue
+            old, before = digest(disk / SMALL), set(os.listdir(disk))
             ending, seconds = bench.run(bench.command(ratio, disk))
-            bench.note("full-disk", ending, seconds, *judge_failure(bench, disk, ratio, old, ending, [INPUT_OUTPUT]))
+            bench.note("full-disk", ending, seconds, *judge_failure(bench, disk, ratio, old, before, ending, [INPUT_OUTPUT]))
 
 
 def file_sizes(bench):
     """Limits the size of files (RLIMIT_FSIZE)."""
-    for turn in range(20):
-        ratio, old = RATIOS[turn % 2], digest(bench.out / SMALL)
+    for turn in bench.chosen(range(20)):
+        ratio, old, before = RATIOS[turn % 2], digest(bench.out / SMALL), set(os.listdir(bench.out))
         size = bench.random.choice([0, 1, 100, 4096, 5000, 100_000, 10**6, 2 * 10**6])
         ending, seconds = bench.run(bench.command(ratio), lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
-        bench.note("file-size", ending, seconds, *judge_failure(bench, bench.out, ratio, old, ending, [INPUT_OUTPUT]))
+        bench.note("file-size", ending, seconds, *judge_failure(bench, bench.out, ratio, old, before, ending, [INPUT_OUTPUT]))
 
 
 def open_files(bench):
     """Limits how many files are open (RLIMIT_NOFILE)."""
-    for count in range(3, 13):
-        ratio, old = RATIOS[count % 2], digest(bench.out / SMALL)
+    for count in bench.chosen(range(3, 13)):
+        ratio, old, before = RATIOS[count % 2], digest(bench.out / SMALL), set(os.listdir(bench.out))
         ending, seconds = bench.run(bench.command(ratio), lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count)))
         # With too few of them the system cannot load the libraries of prunec.
-        bench.note("open-files", ending, seconds, *judge_failure(bench, bench.out, ratio, old, ending, [INPUT_OUTPUT, NOT_LOADED]))
+        bench.note("open-files", ending, seconds, *judge_failure(bench, bench.out, ratio, old, before, ending, [INPUT_OUTPUT, NOT_LOADED]))
 
 
 COMMANDS = {
@@ -202,45 +208,44 @@ COMMANDS = {
 
 def address_spaces(bench):
     """Limits the address space (RLIMIT_AS), from what nothing runs in to what everything does."""
-    for name, arguments in COMMANDS.items():
-        for mebibytes in [*range(40, 200, 15), *range(200, 700, 50)]:
-            size = mebibytes << 20
-            ending, seconds = bench.run([bench.options.prunec, *arguments], lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)))
-            kind = None
-            if ending.code is None:
-                kind = "timeout"
-            elif ending.code < 0:
-                kind = "signal"
-            elif ending.code not in (0, UNSUPPORTED, INPUT_OUTPUT, NOT_LOADED):
-                kind = "undocumented"
-            elif ending.code and not ending.message.strip():
-                kind = "silent"
-            bench.note("address-space", ending, seconds, kind, f"{name} in {mebibytes} MiB, {ending.code}")
+    for name, mebibytes in bench.chosen((name, size) for name in COMMANDS for size in [*range(80, 200, 5), *range(200, 700, 50)]):
+        size = mebibytes << 20
+        ending, seconds = bench.run([bench.options.prunec, *COMMANDS[name]], lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)))
+        kind = None
+        if ending.code is None:
+            kind = "timeout"
+        elif ending.code < 0:
+            kind = "signal"
+        elif ending.code not in (0, UNSUPPORTED, INPUT_OUTPUT, NOT_LOADED):
+            kind = "undocumented"
+        elif ending.code and not ending.message.strip():
+            kind = "silent"
+        bench.note("address-space", ending, seconds, kind, f"{name} in {mebibytes} MiB, {ending.code}")
 
 
 def outputs(bench):
     """Standard output that is full, closed, or that nobody reads, and standard error that is closed."""
-    for name, arguments in COMMANDS.items():
-        arguments = [bench.options.prunec, *(argument for argument in arguments if argument != "-q")]
-        for how in ("full", "closed", "unread", "errors-closed"):
-            with contextlib.ExitStack() as stack:
-                streams, prepare = {}, None
-                if how == "full":
-                    streams["stdout"] = stack.enter_context(open("/dev/full", "wb"))
-                elif how == "unread":
-                    reading, writing = os.pipe()
-                    os.close(reading)
-                    streams["stdout"] = stack.enter_context(open(writing, "wb"))
-                else:
-                    prepare = (lambda: os.close(1)) if how == "closed" else (lambda: os.close(2))
-                ending, seconds = bench.run(arguments, prepare, **streams)
-            prints = name in ("inspect", "run", "prune", "reconstruct") and how != "errors-closed"
-            kind = None
-            if ending.code is None or ending.code < 0:
-                kind = "signal" if ending.code else "timeout"
-            elif prints and ending.code != INPUT_OUTPUT or ending.code not in (0, INPUT_OUTPUT):
-                kind = "undocumented"
-            bench.note("outputs", ending, seconds, kind, f"{name}, {how}, {ending.code}")
+    for name, how in bench.chosen((name, how) for name in COMMANDS for how in ("full", "closed", "unread", "errors-closed")):
+        arguments = [bench.options.prunec, *(argument for argument in COMMANDS[name] if argument != "-q")]
+        with contextlib.ExitStack() as stack:
+            streams, prepare = {}, None
+            if how == "full":
+                streams["stdout"] = stack.enter_context(open("/dev/full", "wb"))
+            elif how == "unread":
+                reading, writing = os.pipe()
+                os.close(reading)
+                streams["stdout"] = stack.enter_context(open(writing, "wb"))
+            else:
+                prepare = (lambda: os.close(1)) if how == "closed" else (lambda: os.close(2))
+            ending, seconds = bench.run(arguments, prepare, **streams)
+        # Statistics are all that calibrate makes.
+        prints = name != "calibrate" and how != "errors-closed"
+        kind = None
+        if ending.code is None or ending.code < 0:
+            kind = "signal" if ending.code else "timeout"
+        elif prints and ending.code != INPUT_OUTPUT or ending.code not in (0, INPUT_OUTPUT):
+            kind = "undocumented"
+        bench.note("outputs", ending, seconds, kind, f"{name}, {how}, {ending.code}")
 
 
 FAULTS = {"kills": kills, "full-disk": full_disks, "file-size": file_sizes, "open-files": open_files, "address-space": address_spaces,
@@ -249,9 +254,10 @@ FAULTS = {"kills": kills, "full-disk": full_disks, "file-size": file_sizes, "ope
 
 def run(options):
     """Makes all faults, prints findings as they come and a table at the end; gives the exit code."""
-    with temporary_folder() as name:
-        bench = Bench(options, Path(name))
-        for fault in FAULTS.values():
-            fault(bench)
-    results.print_table(FAULTS, bench.collected, "fault")
+    names = options.faults or list(FAULTS)
+    with temporary_folder() as folder:
+        bench = Bench(options, Path(folder))
+        for name in names:
+            FAULTS[name](bench)
+    results.print_table(names, bench.collected, "fault")
     return 1 if results.print_findings(bench.collected) else 0
