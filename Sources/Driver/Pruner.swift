@@ -188,6 +188,22 @@ public struct Pruner: Sendable {
       original: cut.model.graph, pruned: cut.graph, samples, source)
   }
 
+  /// The reason for a check that has failed.
+  ///
+  /// Masks make zeros of channels, and zero times infinity is no number: with such weights the masked original may compute
+  /// nothing where the small model does.
+  private func explanation(of original: Graph) -> String {
+    let culprit = original.initializers.first { id in
+      guard let tensor = original[id].constant, tensor.elementType.isFloatingPoint else {
+        return false
+      }
+      return !tensor.floats.allSatisfy(\.isFinite)
+    }
+    guard let culprit else { return "this is an error in prunec; no output has been written" }
+    return
+      "'\(original[culprit].name)' holds numbers that are infinite or NaN, which are no number times a masked channel; no output has been written"
+  }
+
   /// Proves a cut model and says what was done.
   ///
   /// Throws a failed check where the proof fails.
@@ -196,9 +212,7 @@ public struct Pruner: Sendable {
     var context = cut.context
     let check = check(cut.manager.claims, context)
     if let failure = check?.failure {
-      throw CompileError(
-        .checkFailed, failure,
-        notes: ["this is an error in prunec; no output has been written"])
+      throw CompileError(.checkFailed, failure, notes: [explanation(of: model.graph)])
     }
     if context.shrinkage?.keptIndices.isEmpty != false {
       context.warnings.append(Diagnostic(.warning, "no channel has been removed"))

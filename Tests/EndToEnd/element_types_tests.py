@@ -234,6 +234,27 @@ class ElementTypesTests(unittest.TestCase):
                     for name, plan in plans.items():
                         self.assertEqual(plan, plans["FLOAT"], (network, options, name))
 
+    def test_a_weight_that_is_no_number(self):
+        """Times a masked channel it makes the masked original no number, which is named and called no error in prunec."""
+        for number in (numpy.inf, numpy.nan):
+            model = Builder("mlp", TensorProto.FLOAT).model()
+            tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+            made, read = (numpy_helper.to_array(tensors[name]).copy() for name in ("b.weight", "c.weight"))
+            made[:, 0] = STEP
+            read[0, 0] = number
+            for name, array in (("b.weight", made), ("c.weight", read)):
+                tensors[name].CopyFrom(numpy_helper.from_array(array, name))
+            with self.subTest(number=number), tempfile.TemporaryDirectory() as folder:
+                original, small = (os.path.join(folder, name) for name in ("original.onnx", "small.onnx"))
+                onnx.save(model, original)
+                run = subprocess.run(
+                    [os.environ["PRUNEC"], original, "-o", small, "--ratio", "0.5", "--align", "1", "--compensate", "none"],
+                    stdin=subprocess.DEVNULL, capture_output=True, text=True)
+                self.assertEqual(run.returncode, 1, run.stdout)
+                self.assertIn("'c.weight' holds numbers that are infinite or NaN", run.stderr)
+                self.assertNotIn("error in prunec", run.stderr)
+                self.assertFalse(os.path.exists(small))
+
     def test_eight_bits(self):
         """Scales and zero points go with the channels they belong to."""
         for network in SHAPES:

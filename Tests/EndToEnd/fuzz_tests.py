@@ -35,7 +35,7 @@ class FuzzTests(unittest.TestCase):
         return {line[0]: int(line[1]) for line in lines[start + 1:] if len(line) > 3 and line[1].isdigit()}
 
     def test_mutants(self):
-        result = fuzz(self.folder, "--seed", "1", "--mutants", "700", "--jobs", "2", "--time", "20", "--limit", "60")
+        result = fuzz(self.folder, "--seed", "1", "--mutants", "400", "--jobs", "2", "--time", "12", "--limit", "60")
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         rows = self.rows(result)
         self.assertEqual(len(rows), ENTRANCES + 1, result.stdout)

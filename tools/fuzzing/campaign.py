@@ -25,7 +25,7 @@ def schedule(entrances, count):
     """So many pairs of an entrance and a number, by the weights of entrances, mixed evenly."""
     done = Counter()
     for _ in range(count):
-        name = min(entrances, key=lambda name: (done[name] + 1) / ENTRANCES[name].weight)
+        name = min(entrances, key=lambda name: (done[name] + 0.5) / ENTRANCES[name].weight)
         yield name, done[name]
         done[name] += 1
 

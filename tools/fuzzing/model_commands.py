@@ -16,7 +16,7 @@ def choose(model, random, sampled=True):
     """A trial of the model at this path: inspected, pruned, run, timed, compared, or taken through passes."""
     return random.choices(
         [_inspect, _prune, _budget, _run, _verify, _passes, _bench, _reconstruct if sampled else _prune],
-        [20, 40, 8, 14, 4, 10, 2, 2])[0](model, random)
+        [20, 40, 8, 14, 4, 10, 2, 1])[0](model, random)
 
 
 def _inspect(model, random):

@@ -43,22 +43,26 @@ class Oracle:
 
 
 def judge(original, masked, small, results):
+    """onnx's checker must take the small model where it takes the original, and onnxruntime likewise; the results of the masked and
+    the small model must agree where those of the masked one are finite."""
     import numpy
+    import onnx
 
-    from check_pruned import CheckFailed, differences, open_session, random_inputs
+    from check_pruned import differences, random_inputs
 
-    try:
-        open_session(original)
-    except CheckFailed:
+    if failure(onnx.checker.check_model, original, full_check=True) is None:
+        refusal = failure(onnx.checker.check_model, small, full_check=True)
+        if refusal:
+            return "refused", f"onnx.checker: {refusal}"
+    if failure(session, original):
         return None, None
-    try:
-        after = open_session(small)
-        before = masked and open_session(masked)
-    except CheckFailed as error:
-        return "refused", str(error)
+    refusal = failure(session, small)
+    if refusal:
+        return "refused", f"onnxruntime: {refusal}"
     if not masked or not results:
         return None, None
     try:
+        before = session(masked)
         inputs = random_inputs(before, numpy.random.default_rng(0))
         expected = before.run(None, inputs)
     except Exception:
@@ -66,10 +70,28 @@ def judge(original, masked, small, results):
     if not all(isinstance(output, numpy.ndarray) and output.dtype.kind in "fiub" and numpy.isfinite(output).all() for output in expected):
         return None, None
     try:
-        error = differences(expected, after.run(None, inputs))[1]
-    except Exception as failure:
-        return "different", f"the small model does not run: {failure}"
+        error = differences(expected, session(small).run(None, inputs))[1]
+    except Exception as reason:
+        return "different", f"the small model does not run: {reason}"
     return ("different", f"relative difference {error:.3g}") if error > TOLERANCE else (None, None)
+
+
+def session(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def failure(function, *arguments, **options):
+    """What a function raises, as text, or `None`."""
+    try:
+        function(*arguments, **options)
+    except Exception as error:
+        return str(error) or type(error).__name__
+    return None
 
 
 def serve():
