@@ -56,9 +56,11 @@ class Worker:
         start = time.monotonic()
         ending = processes.run([program, *trial.arguments], folder, self.variables, self.options.limit)
         seconds = time.monotonic() - start
+        compared = self.oracle.compared if self.oracle else 0
         finding = verdicts.judge(trial, ending, folder, before, self.oracle if judged else None)
         kept = findings.keep(folder, self.options, entrance, index, trial, ending, finding) if finding else None
-        return trial, ending, results.Result(entrance, index, ending.code, seconds, finding, kept)
+        compared = self.oracle is not None and self.oracle.compared > compared
+        return trial, ending, results.Result(entrance, index, ending.code, seconds, finding, kept, compared)
 
 
 def work(options, things, folder, job, deadline, queue):
@@ -103,7 +105,8 @@ def run(options):
             job.join()
     failed = any(job.exitcode for job in jobs)
     results.print_table(options.entrances, collected)
-    print(f"\n{len(collected)} mutants of seed {options.seed} in {time.monotonic() - start:.0f} s")
+    print(f"\n{len(collected)} mutants of seed {options.seed} in {time.monotonic() - start:.0f} s; "
+          f"onnxruntime compared {sum(result.compared for result in collected)} small models with their masked originals")
     found = results.print_findings(collected)
     return 1 if failed or found else 0
 

@@ -21,10 +21,11 @@ class Ending:
 
 def take_limits(address_space=ADDRESS_SPACE):
     """Limits this process and all that it starts from now on: memory, sizes of files, no core dumps."""
-    if address_space:
-        resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_SIZE, FILE_SIZE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limits = {resource.RLIMIT_AS: address_space, resource.RLIMIT_FSIZE: FILE_SIZE, resource.RLIMIT_CORE: 0}
+    for kind, limit in limits.items():
+        if limit is not None:
+            # The hard limit stays: the oracle takes more.
+            resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
     # Python ignores these, and what it starts would.
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 

@@ -8,7 +8,8 @@ from .verdicts import Finding
 
 @dataclass(frozen=True)
 class Result:
-    """How prunec ended: `code` is negative for a signal, and `None` where it took too long."""
+    """How prunec ended: `code` is negative for a signal, and `None` where it took too long. `compared` is whether onnxruntime has
+    compared what it made."""
 
     entrance: str
     index: int
@@ -16,6 +17,7 @@ class Result:
     seconds: float
     finding: Finding | None
     kept: str | None = None
+    compared: bool = False
 
 
 def print_table(names, results, title="entrance"):
