@@ -42,6 +42,9 @@ extension StatisticsFile {
   }
 
   private struct Reading {
+    /// The most rows or samples that a file may count, so that sums of them are numbers.
+    private static let countLimit = 1 << 48
+
     let header: Header
     let arrays: [String: Tensor]
 
@@ -78,7 +81,9 @@ extension StatisticsFile {
     ) throws(CompileError) -> StatisticsSums {
       var moments: [String: Moments] = [:]
       for sum in list {
-        guard (1...LayerStatistics.lengthLimit).contains(sum.length), sum.count >= 0 else {
+        guard (1...LayerStatistics.lengthLimit).contains(sum.length),
+          (0...Self.countLimit).contains(sum.count)
+        else {
           throw CompileError(.malformed, "has \(sum.count) rows of length \(sum.length)")
         }
         let packed = try doubles(sum.name + "/second", count: sum.length * (sum.length + 1) / 2)
@@ -96,14 +101,17 @@ extension StatisticsFile {
     }
 
     private func damage(_ damage: Header.Damage) throws(CompileError) -> StoredDamage {
-      guard let effort = Effort(rawValue: damage.effort), damage.sampleCount > 0 else {
-        throw CompileError(.malformed, "has damage of effort '\(damage.effort)'")
+      guard let effort = Effort(rawValue: damage.effort),
+        (1...Self.countLimit).contains(damage.sampleCount)
+      else { throw CompileError(.malformed, "has damage of effort '\(damage.effort)'") }
+      guard damage.fractions.allSatisfy((0...1).contains) else {
+        throw CompileError(.malformed, "has damage at fractions outside of 0 to 1")
       }
       var groups: [StoredDamage.Group] = []
       for (place, group) in damage.groups.enumerated() {
         let sums = try doubles("damage/\(place)/sum")
         guard let kept = arrays["damage/\(place)/kept"]?.integers, kept.count == sums.count,
-          group.index >= 0, zip(kept, kept.dropFirst()).allSatisfy({ $0 > $1 }),
+          group.index >= 0, group.channels > 0, zip(kept, kept.dropFirst()).allSatisfy({ $0 > $1 }),
           kept.allSatisfy({ (0..<group.channels).contains($0) })
         else { throw CompileError(.malformed, "has no fitting array 'damage/\(place)/kept'") }
         groups.append(

@@ -5,6 +5,8 @@ usage: PRUNEC=path/to/prunec python -m unittest fuzz_tests
 PRUNEC_OPT is taken from the folder of PRUNEC.
 """
 
+import io
+import json
 import os
 import pathlib
 import subprocess
@@ -12,7 +14,14 @@ import sys
 import tempfile
 import unittest
 
+import numpy
+
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
+sys.path.insert(0, str(TOOLS))
+
+from fuzzing import materials  # noqa: E402
+from fuzzing.entrances.statistics import checksum  # noqa: E402
+
 ENTRANCES, FAULTS = 11, 6
 
 
@@ -66,6 +75,43 @@ class FuzzTests(unittest.TestCase):
         copy = found / f"mutant-arrays-3-{number}"
         for path in copy.iterdir():
             self.assertEqual(path.read_bytes(), (kept[0] / path.name).read_bytes(), path.name)
+
+    def test_statistics_of_odd_numbers(self):
+        """Numbers in the header of a file whose checksum is right are no more trusted than others."""
+        prunec = pathlib.Path(os.environ["PRUNEC"]).resolve()
+        made = materials.make(prunec, self.folder)
+
+        def write(name, data, change):
+            # Damage names its statistics by their checksum, which the header is part of.
+            if change is None:
+                (self.folder / name).write_bytes(data)
+                return
+            with numpy.load(io.BytesIO(data)) as archive:
+                arrays = {name: archive[name] for name in archive if name != "checksum"}
+            header = json.loads(arrays["header"].tobytes())
+            change(header)
+            arrays["header"] = numpy.frombuffer(json.dumps(header).encode(), numpy.uint8)
+            numpy.savez(self.folder / name, **arrays, checksum=numpy.array([checksum(arrays)], numpy.uint64))
+            (self.folder / (name + ".npz")).rename(self.folder / name)
+
+        def damage(**fields):
+            return lambda header: header["damage"].update(fields)
+
+        def channels(header):
+            header["damage"]["groups"][0]["channels"] = -1
+
+        def rows(header):
+            header["sums"][0]["count"] = 2**63 - 1
+
+        cases = [(None, None, 0), (None, damage(fractions=[1e30, 0.5]), 3), (None, damage(fractions=[-0.5]), 3),
+                 (None, damage(sampleCount=2**63 - 1), 3), (None, channels, 3), (rows, None, 3)]
+        for sums, table, code in cases:
+            write("sums", made.statistics, sums)
+            write("damage", made.damage, table)
+            result = subprocess.run(
+                [prunec, "sensitivity", "model.onnx", "--samples", "8", "--effort", "quick", "--stats", "sums", "damage"],
+                cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            self.assertEqual(result.returncode, code, result.stderr)
 
 
 if __name__ == "__main__":
