@@ -94,7 +94,8 @@ package enum Interruption {
 
   /// Handles signals for the rest of the process. Those that would end it while it writes become errors of writing.
   package static func install() {
-    _ = (slots, removal)
+    // Made now: a handler may not.
+    _ = (slots, removal, postponed.load(ordering: .relaxed))
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     for number in [SIGINT, SIGTERM, SIGHUP] {
@@ -128,6 +129,23 @@ package enum Interruption {
     return actions
   }()
 
+  /// Whether signals that end the process wait: 0 where none does, `postponement`, or the number of one that waits.
+  fileprivate static let postponed = Atomic<Int32>(0)
+  fileprivate static let postponement: Int32 = -1
+
+  /// Runs `body`, which takes a moment and must not be left halfway: a signal that would end the process does so afterwards. A second one
+  /// does not wait.
+  package static func postponing<Result, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    postponed.store(postponement, ordering: .sequentiallyConsistent)
+    defer {
+      let number = postponed.exchange(0, ordering: .sequentiallyConsistent)
+      if number > 0 { endProcess(number) }
+    }
+    return try body()
+  }
+
   /// Undoes what is registered. Calls nothing that a handler may not call.
   fileprivate static func undo() {
     for index in 0..<capacity {
@@ -157,8 +175,11 @@ package enum Interruption {
   }
 }
 
-/// Undoes what is registered, and lets the signal end the process.
+/// Undoes what is registered, and lets the signal end the process, unless that is postponed.
 private func endProcess(_ number: Int32) {
+  let (waits, _) = Interruption.postponed.compareExchange(
+    expected: Interruption.postponement, desired: number, ordering: .sequentiallyConsistent)
+  guard !waits else { return }
   Interruption.undo()
   signal(number, SIG_DFL)
   // Blocked until the handler returns.

@@ -65,6 +65,15 @@ package final class StagedModel {
     // Another process's model may be about to refer to what this one's has left behind.
     let lock = FolderLock(folderOf: file.path)
     let superseded = lock == nil ? nil : SupersededData(ofModelAt: file.path)
+    // Ended between the names, the process would leave data that no model refers to.
+    try Interruption.postponing { () throws(CompileError) in
+      try nameFiles()
+      superseded?.remove()
+    }
+    withExtendedLifetime(lock) {}
+  }
+
+  private func nameFiles() throws(CompileError) {
     let addsData = data.map { FileIdentity(path: $0.path) == nil } ?? false
     try data?.file.commit(as: data?.path)
     do throws(CompileError) {
@@ -73,8 +82,6 @@ package final class StagedModel {
       if let data, addsData { unlink(data.path) }
       throw error
     }
-    superseded?.remove()
-    withExtendedLifetime(lock) {}
   }
 
   private static func checkOverwriting(

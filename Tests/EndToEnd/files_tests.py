@@ -346,6 +346,23 @@ class FilesTests(unittest.TestCase):
                 continue
         return False
 
+    def test_signals_between_names(self):
+        """A signal when the data has its name and the model has none as yet leaves a model with its data, and nothing else."""
+        small = self.out / "small.onnx"
+        prunec(self.model, "-o", small, "--external-data", "--ratio", "0.1")
+        endings = set()
+        for turn in range(12):
+            before = set(self.names())
+            process = subprocess.Popen(
+                command(self.model, "-o", small, "--external-data", "--no-check", "-q", "--compensate", "none",
+                        "--ratio", ("0.5", "0.2")[turn % 2]), stderr=subprocess.DEVNULL)
+            while process.poll() is None and not any(DATA.fullmatch(name) for name in set(self.names()) - before):
+                pass
+            process.terminate()
+            endings.add(process.wait())
+            self.assert_pair()
+        self.assertIn(-signal.SIGTERM, endings)
+
     def test_names_that_are_not_utf8(self):
         path = os.fsencode(self.folder) + b"/mod\xe8le.onnx"
         shutil.copy(self.model, path)
