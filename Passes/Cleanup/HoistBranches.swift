@@ -11,9 +11,9 @@ import PrunecTensors
 ///
 /// `sink-branches` is the way back. A branch of a branch is taken out the next time.
 ///
-/// Legal where the branches keep the rules of their operators, on whatever inputs and on those of the shapes that costs
-/// are counted for, and where they are not known to give results of different ranks; worth it where a result is a tensor
-/// of channels: floating point, of two axes or more.
+/// Legal where both branches keep the rules of their operators, as far as that is known for whatever inputs, and are not
+/// known to give results of different ranks; worth it where a result is a tensor of channels: floating point, of two axes
+/// or more.
 package struct HoistBranches: Pass {
   package static let name = "hoist-branches"
   package static let summary = "put the branches of an If into the graph around it"
@@ -23,16 +23,14 @@ package struct HoistBranches: Pass {
 
   package func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     let facts = try context.facts(of: graph)
-    let candidates = graph.nodes.filter { Self.isLegal($0, graph, facts) }
-    guard !candidates.isEmpty else { return }
-    let sized = GraphFacts.sized(graph, facts, by: context.inputShapes)
     var names = UniqueNames(ofNodesIn: graph)
-    for id in candidates where Self.isLegal(id, graph, sized) { hoist(id, &graph, &names) }
+    for id in graph.nodes.filter({ Self.isLegal($0, graph, facts) }) { hoist(id, &graph, &names) }
   }
 
   private static func isLegal(_ id: NodeID, _ graph: Graph, _ facts: GraphFacts) -> Bool {
     let bodies = facts.bodies(of: id)
     guard let flow = ControlFlow(id, in: graph), flow.graphs.count == 2, bodies.count == 2,
+      bodies.allSatisfy({ $0.runs == 1 }),
       graph[id].inputs.count == 1, graph[id].inputs[0] != nil
     else { return false }
     let outputs = bodies.map { body in body.graph.outputs.map { body.facts[$0.value] } }

@@ -230,7 +230,8 @@ package final class StagedRun {
   /// Results of nodes that nodes from `end` on read, but for what is known without running anything.
   private func results(of nodes: [NodeID], _ end: Int, _ facts: GraphFacts) -> [ValueID] {
     nodes.flatMap { graph[$0].outputs.compactMap { $0 } }.filter {
-      lastUse[$0] ?? -1 >= end && !facts.isFixed($0) && facts[$0].knownTensor == nil
+      lastUse[$0] ?? -1 >= end && facts.isReachable($0) && !facts.isFixed($0)
+        && facts[$0].knownTensor == nil
     }
   }
 }

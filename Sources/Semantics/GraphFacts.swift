@@ -16,6 +16,11 @@ public struct GraphFacts: Sendable {
   private var bodies: [NodeID: [ControlFlow.Body]] = [:]
   /// Number of graphs around this one.
   private let depth: Int
+  /// Nodes of branches (see `Merge`) that break a rule of their operators for these shapes, and nodes that need what those
+  /// make: for these shapes the other branch is taken, or running fails.
+  private var unreachable: Set<NodeID> = []
+  /// The first rule that is broken so.
+  private var firstFailure: CompileError?
 
   /// Infers the facts of all values of `graph`, in order of execution.
   ///
@@ -45,7 +50,8 @@ public struct GraphFacts: Sendable {
     for (id, given) in Array(zip(graph.inputs, inputs)) + zip(graph.captures, captures) {
       facts[Int(id.rawValue)] = merge(given, declared: graph[id])
     }
-    for node in graph.nodes { try infer(node) }
+    let inBranches = graph.branchNodes
+    for node in graph.nodes { try infer(node, isInBranch: inBranches.contains(node)) }
   }
 
   /// The graphs that a node runs, with what is known of their values.
@@ -90,11 +96,54 @@ public struct GraphFacts: Sendable {
     of id: NodeID, _ found: any Operator, _ opset: Int, _ facts: (ValueID) -> ValueFacts
   ) -> Invocation {
     let node = graph[id]
+    let operands = node.operation == Merge.operation ? reachableOperands(ofMerge: id) : node.inputs
     return Invocation(
       signature: found.signature, opset: opset, attributes: node.attributes,
-      operands: node.inputs.map { $0.map(facts) },
+      operands: operands.map { $0.map(facts) },
       results: node.outputs.map { $0.map(facts) ?? .unknown },
       location: graph.location(of: id))
+  }
+
+  // MARK: Branches
+
+  /// Whether a node can be executed for these shapes: it is in no branch that cannot be taken.
+  package func isReachable(_ id: NodeID) -> Bool { !unreachable.contains(id) }
+
+  /// Whether a value can be computed for these shapes.
+  package func isReachable(_ id: ValueID) -> Bool {
+    guard !unreachable.isEmpty, let node = graph.value(id)?.definingNode else { return true }
+    return isReachable(node)
+  }
+
+  /// The operands of a Merge, those that cannot be computed replaced by those of the other side.
+  package func reachableOperands(ofMerge id: NodeID) -> [ValueID?] {
+    guard let node = graph.node(id) else { return [] }
+    let (operands, count) = (node.inputs, node.outputs.count)
+    guard !unreachable.isEmpty, operands.count == 1 + 2 * count else { return operands }
+    let (one, other) = (Array(operands[1...count]), Array(operands[(count + 1)...]))
+    func isComplete(_ side: [ValueID?]) -> Bool {
+      side.allSatisfy { value in value.map { isReachable($0) } ?? true }
+    }
+    guard isComplete(one) != isComplete(other) else { return operands }
+    let side = isComplete(one) ? one : other
+    return [operands[0]] + side + side
+  }
+
+  private mutating func infer(_ id: NodeID, isInBranch: Bool) throws(CompileError) {
+    let node = graph[id]
+    let isMerge = node.operation == Merge.operation
+    let read = isMerge ? reachableOperands(ofMerge: id) : node.inputs + node.captures
+    do throws(CompileError) {
+      let lacksSome = read.contains { value in value.map { !isReachable($0) } ?? false }
+      if lacksSome, let firstFailure { throw firstFailure }
+      try infer(id)
+    } catch {
+      guard isInBranch else { throw error }
+      firstFailure = firstFailure ?? error
+      unreachable.insert(id)
+      resolutions[Int(id.rawValue)] = .notUnderstood(
+        because: "\(node.operation) is not reached for inputs of these shapes")
+    }
   }
 
   private static let rankLimit = 64

@@ -39,8 +39,12 @@ package struct GraphSection: Sendable {
     mutating func add(_ id: NodeID) {
       let node = whole[id]
       // Nodes whose results are all known, or that came along before, need no place.
-      guard node.outputs.contains(where: { $0.map { values[$0] == nil } ?? false }) else { return }
-      let operands = node.inputs.map { $0.map { value(for: $0) } }
+      guard node.outputs.contains(where: { $0.map { values[$0] == nil } ?? false }),
+        facts.isReachable(id)
+      else { return }
+      let inputs =
+        node.operation == Merge.operation ? facts.reachableOperands(ofMerge: id) : node.inputs
+      let operands = inputs.map { $0.map { value(for: $0) } }
       let captures = node.captures.map { value(for: $0) }
       let inserted = section.insert(
         node.operation, name: node.name, inputs: operands, captures: captures,

@@ -55,7 +55,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(report.check.status == "passed")
     #expect(try #require(report.check.maxRelative) < 1e-5)
     #expect(try report.pipeline == halving().pipelineText())
-    #expect(report.passes.last?.name == "lower-masks")
+    #expect(report.passes.last?.name == "sink-branches")
     #expect(Verifier.violations(in: result.model.graph) == [])
     #expect(differences(between: model, and: try fixture("lenet300")) == [], "the original stays")
   }
@@ -100,24 +100,49 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(comparison.maxRelative < 1e-5)
   }
 
-  /// What crosses the border of a subgraph stays; the rest is pruned, and all of it is checked.
-  @Test func controlFlow() throws {
+  private func layersAround(_ node: String) throws -> PruneReport {
     let model = try parseModel(
       """
-      main (float[N,8] x, bool c) => (float[N,2] y)
+      main (float[N,8] x, bool c, int64 trips) => (float[N,2] y)
       <float[8,6] w1 = {...}, float[6,4] w2 = {...}, float[4,8] w3 = {...}, float[8,2] w4 = {...},
        float[N,4] d>
       {
         [fc1] a = MatMul (x, w1)
         [fc2] b = MatMul (a, w2)
-        [if] d = If (c) <
-          then_branch = t () => (float[N,4] u) { u = Relu (b) },
-          else_branch = e () => (float[N,4] v) { v = Neg (b) }>
+        \(node)
         [fc3] f = MatMul (d, w3)
         [fc4] y = MatMul (f, w4)
       }
       """)
-    let report = try Pruner(halving()).prune(model).report
+    return try Pruner(halving()).prune(model).report
+  }
+
+  /// The branches of an If are pruned like the rest, and all of it is checked.
+  @Test func branches() throws {
+    let report = try layersAround(
+      """
+      [if] d = If (c) <
+        then_branch = t () => (float[N,4] u) { u = Relu (b) },
+        else_branch = e () => (float[N,4] v) <float[4,6] p = {...}, float[6,4] q = {...}> {
+          [inner] h = MatMul (b, p)
+          [last] v = MatMul (h, q)
+        }>
+      """)
+    let kept = report.layers.map { "\($0.name) \($0.channelsAfter)" }
+    #expect(kept == ["fc1 3", "fc2 2", "fc3 4", "fc4 2", "inner 3", "last 2"])
+    #expect(report.check.status == "passed")
+  }
+
+  /// What crosses the border of a loop stays; the rest is pruned, and all of it is checked.
+  @Test func loops() throws {
+    let report = try layersAround(
+      """
+      d = Loop (trips, c, b) <
+        body = l (int64 i, bool g, float[N,4] h) => (bool more, float[N,4] u) {
+          more = Identity (g)
+          u = Relu (h)
+        }>
+      """)
     #expect(report.layers.map(\.channelsAfter) == [3, 4, 4, 2])
     #expect(report.check.status == "passed")
   }
@@ -314,14 +339,14 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
   @Test func pipelines() throws {
     #expect(
       try PruneOptions().pipelineText()
-        == "fixpoint(eliminate-identities,fold-constants,inline-branches,fix-shape-constants,separate-shape-constants,"
+        == "fixpoint(eliminate-identities,fold-constants,inline-branches,hoist-branches,fix-shape-constants,separate-shape-constants,"
         + "eliminate-dead-nodes),correct-types,separate-shared-vectors,"
         + "couple-channels{direction=inner},"
         + "fold-batch-norm,eliminate-dead-nodes,score-channels{criterion=l2 seed=0},"
         + "mask-channels{macs=0.5 scope=global align=auto max-ratio=0.9 min-channels=8},"
         + "merge-neurons,shrink-channels,"
         + "fixpoint(eliminate-identities,fold-constants,eliminate-dead-nodes),"
-        + "merge-equal-vectors,lower-masks")
+        + "merge-equal-vectors,lower-masks,sink-branches")
     let options = halving {
       $0.criterion = .random
       $0.seed = 7

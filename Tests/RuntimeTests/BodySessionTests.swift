@@ -107,6 +107,40 @@ import Testing
     try agrees(text, [[ramp([2, 3]), ramp([5, 2, 4])], [ramp([2, 3]), ramp([1, 2, 4])]])
   }
 
+  /// Of the sides of a Merge the session executes the one that is chosen: the other does not fit these inputs.
+  @Test func mergesAreLazy() throws {
+    let text = """
+      <ir_version: 8, opset_import: ["" : 17, "ai.prunec" : 1]>
+      main (bool c, float[N, 4] x) => (float[2, M] y)
+      <int64[2] pairs = {2, 6}, float[4, 3] w = {...}>
+      {
+        t = Reshape (x, pairs)
+        p = Relu (t)
+        m = MatMul (x, w)
+        q = Tanh (m)
+        y = ai.prunec.Merge (c, p, q)
+      }
+      """
+    let session = Session(try parseModel(text).graph, threadCount: 1)
+    let x = ramp([2, 4])
+    let expected = try ReferenceEvaluator(
+      parseModel(
+        """
+        <ir_version: 8, opset_import: ["" : 17]>
+        main (float[2, 4] x) => (float[2, 3] q) <float[4, 3] w = {...}> {
+          m = MatMul (x, w)
+          q = Tanh (m)
+        }
+        """
+      ).graph
+    ).run([x])[0]
+    let result = try session.run([truth(false), x])[0]
+    #expect(result.shape == [2, 3])
+    #expect(zip(result.floats, expected.floats).allSatisfy { abs($0 - $1) <= 1e-6 })
+    #expect(throws: CompileError.self) { try session.run([truth(true), x]) }
+    #expect(try session.run([truth(true), ramp([3, 4])])[0].shape == [2, 6])
+  }
+
   /// Of branches that hand on what they are given, and of graphs within graphs.
   @Test func bodiesInBodies() throws {
     let text = """

@@ -2,6 +2,7 @@ import PrunecGraphIR
 import PrunecONNXText
 import PrunecOperators
 import PrunecSemantics
+import PrunecTensors
 import Testing
 
 extension GraphFacts {
@@ -72,10 +73,34 @@ private func shape(of name: String, _ text: String) throws -> String {
     #expect(try shape(of: "l", text) == "N 3")
     #expect(try shape(of: "u", text) == "? N 4")
     #expect(try shape(of: "s", text) == "5 3")
-    // Six rounds of the loop, the dearer branch of either If.
+    // Six rounds of the loop, both branches of either If.
     let facts = try GraphFacts(of: text)
     let graph = try parseModel(text).graph
-    #expect(Cost(of: graph, facts).macs == 12 + 21 + 6 * (9 + 12))
+    #expect(Cost(of: graph, facts).macs == 12 + 12 + 12 + 21 + 6 * (9 + 12))
+  }
+
+  /// A side of a Merge that does not fit the inputs is left out; where neither fits, that is an error.
+  @Test func branchesThatCannotBeTaken() throws {
+    let text = """
+      <ir_version: 8, opset_import: ["" : 17, "ai.prunec" : 1]>
+      main (bool c, float[N, 4] x) => (float[A, B] y)
+      <int64[2] six = {2, 6}, int64[2] ten = {2, 10}>
+      {
+        t = Reshape (x, six)
+        p = Relu (t)
+        u = Reshape (x, ten)
+        y = ai.prunec.Merge (c, p, u)
+      }
+      """
+    func shape(_ count: Int) throws -> [Int]? {
+      var graph = try parseModel(text).graph
+      graph.setType(
+        of: graph.inputs[1], to: ValueType(.tensor(TensorType(.float32, fixed: [count, 4]))))
+      return try GraphFacts(of: graph)[graph.outputs[0].value].fixedShape
+    }
+    #expect(try shape(3) == [2, 6])
+    #expect(try shape(5) == [2, 10])
+    #expect(throws: CompileError.self) { try shape(2) }
   }
 
   /// A carried value may be of another shape after each iteration of a loop.

@@ -31,7 +31,7 @@ package struct PlanParts {
     _ graph: Graph, threadCount: Int, _ numbers: StandInNumbers
   ) throws(CompileError) {
     let expanded = ExpandedGraph(graph)
-    let graph = expanded.graph
+    let graph = expanded.graph.withoutUnreachable(try GraphFacts(of: expanded.graph))
     let facts = try GraphFacts(of: graph)
     weights = WeightCache(graph, facts, standIns: numbers)
     let planner = try Planner(

@@ -7,7 +7,8 @@ extension ControlFlow {
   package struct Body: Sendable {
     package let graph: Graph
     package let facts: GraphFacts
-    /// Number of times that the node runs the graph, where that is known; once for each branch of an If.
+    /// Number of times that the node runs the graph, where that is known; once for a branch of an If, and never for one that
+    /// the operands do not fit.
     package let runs: Int?
   }
 
@@ -52,7 +53,7 @@ extension ControlFlow {
     let graphs = branch(condition: condition).map { [$0] } ?? [then, otherwise]
     var inference = Inference()
     var outputs: [[ValueFacts]] = []
-    var failure: CompileError?
+    var failures: [CompileError] = []
     for graph in graphs {
       var facts: GraphFacts?
       do throws(CompileError) {
@@ -60,11 +61,15 @@ extension ControlFlow {
         inference.bodies.append(Body(graph: graph, facts: found, runs: 1))
         facts = found
       } catch {
-        failure = failure ?? error
+        failures.append(error)
+        // It is never run, but what it holds is a part of the model.
+        let found = try? GraphFacts(
+          of: graph, inputs: [], captures: captures.map { _ in .unknown }, depth: depth + 1)
+        if let found { inference.bodies.append(Body(graph: graph, facts: found, runs: 0)) }
       }
       outputs.append(Self.outputs(of: graph, facts))
     }
-    if let failure, inference.bodies.isEmpty { throw failure }
+    if let first = failures.first, failures.count == graphs.count { throw first }
     inference.results = outputs.dropFirst().reduce(outputs[0]) { sum, other in
       zip(sum, other).map { $0.common(with: $1) }
     }

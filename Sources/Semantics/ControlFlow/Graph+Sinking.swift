@@ -54,28 +54,6 @@ extension Graph {
     }
   }
 
-  /// For each side of a Merge, in order of execution, the nodes that nothing else needs.
-  private func branches(of merge: NodeID) -> [[NodeID]] {
-    let count = self[merge].outputs.count
-    var sides: [NodeID: Int] = [:]
-    func side(_ use: Use) -> Int? {
-      guard let user = use.node else { return nil }
-      if user != merge { return sides[user] }
-      guard case .operand(_, let index) = use, index > 0 else { return nil }
-      return index <= count ? 0 : 1
-    }
-    var branches: [[NodeID]] = [[], []]
-    for id in Array(nodes.prefix { $0 != merge }).reversed() {
-      let uses = self[id].outputs.compactMap { $0 }.flatMap { self[$0].uses }
-      guard let first = uses.first, let own = side(first),
-        uses.dropFirst().allSatisfy({ side($0) == own })
-      else { continue }
-      sides[id] = own
-      branches[own].append(id)
-    }
-    return branches.map { $0.reversed() }
-  }
-
   /// A graph of some nodes, which gives `results` out, of the types of the node's results where no others are known.
   private mutating func body(
     _ nodes: [NodeID], results: [ValueID?], types: [ValueType?], captures: [ValueID], name: String
