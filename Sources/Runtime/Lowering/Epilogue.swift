@@ -46,9 +46,7 @@ extension Planner {
   private func extend(_ epilogue: inout Epilogue, _ axis: Int) throws(CompileError) -> Bool {
     let value = epilogue.output
     let shape = shape(of: value)
-    if let gated = try gatedActivation(of: value), epilogue.activation == .identity,
-      !epilogue.addsLast
-    {
+    if epilogue.activation == .identity, let gated = try gatedActivation(of: value) {
       epilogue.activation = gated.activation
       epilogue.nodes += gated.nodes
       epilogue.output = gated.output
@@ -68,7 +66,7 @@ extension Planner {
     case .elementwise(let formula):
       let inputs = graph[next].inputs.compactMap { $0 }
       if let activation = formula.activation {
-        guard epilogue.activation == .identity, !epilogue.addsLast else { return false }
+        guard epilogue.activation == .identity else { return false }
         epilogue.activation = activation
       } else if formula.isBinary(.add) || formula.isBinary(.multiply),
         let other = inputs.first(where: { $0 != value })
