@@ -34,6 +34,16 @@ import Testing
     #expect(kept.offsets[1] != kept.offsets[2])
   }
 
+  @Test func resultsElsewhereInTheirBufferTakeNothingOver() {
+    let buffers = [Buffer](repeating: Buffer(byteCount: 512), count: 3)
+    var steps = [step([0], [1]), step([1], [2])]
+    var result = view(2)
+    result.offset = 64
+    steps[1].replaceable = [(view(1), result)]
+    let plan = MemoryPlan(steps, buffers, inputs: [0], outputs: [2])
+    #expect(plan.offsets[1] != plan.offsets[2])
+  }
+
   @Test func constantsTakeNothing() {
     let constant = Buffer(
       byteCount: 0, constant: .tensor(Tensor(zeros: .float32, shape: [25])))

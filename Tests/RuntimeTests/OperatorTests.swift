@@ -63,6 +63,19 @@ import Testing
     }
   }
 
+  /// Taps that do not lie side by side, and padding that is not the same on all sides.
+  @Test func convolutionsWithHolesAndUnevenPadding() throws {
+    for (weight, attributes, extents) in [
+      ("4, 3", "dilations = [2, 2]", "4, 6, 8"), ("4, 3", "pads = [2, 0, 1, 3]", "4, 11, 13"),
+      ("3, 1", "group = 3, pads = [2, 0, 1, 3]", "3, 11, 13"),
+    ] {
+      let kernels = try check(
+        "(float[1, 3, 10, 12] x) => (float[1, \(extents)] y) <float[\(weight), 3, 3] w = {...}>",
+        "y = Conv <\(attributes)> (x, w)", [normal([1, 3, 10, 12])])
+      #expect(!kernels.contains("reference"))
+    }
+  }
+
   @Test func emptyBatchesGiveEmptyResults() throws {
     try check(
       """
@@ -246,19 +259,49 @@ import Testing
     }
   }
 
+  @Test func bothFactorsOfAGemmCount() throws {
+    try check(
+      "(float[2, 5] x) => (float[2, 6] y) <float[5, 6] w = {...}, float[6] b = {...}>",
+      "y = Gemm <alpha = 0.5, beta = 3.0> (x, w, b)", [normal([2, 5])])
+  }
+
+  /// A factor and an addend for each channel go into the weights, but not past a sum with another value.
+  @Test func sumsAreScaledAsTheyAre() throws {
+    let kernels = try check(
+      """
+      (float[1, 3, 6, 7] x) => (float[1, 5, 6, 7] y)
+      <float[5, 3, 1, 1] w = {...}, float[5, 3, 1, 1] v = {...}, float[5, 1, 1] s = {...}>
+      """, "a = Conv (x, w) b = Conv (x, v) c = Add (b, a) y = Mul (c, s)", [normal([1, 3, 6, 7])])
+    #expect(kernels.last == "elementwise")
+  }
+
+  @Test func indicesCountFromBothEnds() throws {
+    try check(
+      "(float[4, 3] x, int64[4] i) => (float[4, 3] y)", "y = Gather (x, i)",
+      [normal([4, 3]), Tensor([-4, 3, -1, 0])])
+  }
+
+  @Test func negativePaddingTakesAway() throws {
+    try check(
+      "(float[2, 6, 9] x) => (float[3, 4, 7] y) <int64[6] p = {0, -2, 2, 1, 0, -4}>",
+      "y = Pad (x, p)", [normal([2, 6, 9])])
+  }
+
   @Test func imagesAreReducedByBands() throws {
-    for (extents, node) in [
-      ("[1, 5, 1, 1]", "GlobalAveragePool (c)"), ("[1, 5, 1, 1]", "GlobalMaxPool (c)"),
-      ("[1, 5]", "ReduceMean <axes = [2, 3], keepdims = 0> (c)"),
-      ("[5, 100]", "ReduceSum <keepdims = 0> (c, a)"),
-      ("[1, 5, 1, 100]", "ReduceMin <axes = [2]> (c)"),
-      ("[1, 5, 1, 1]", "ReduceL2 <axes = [2, 3]> (c)"),
-      ("[]", "ReduceMax <keepdims = 0> (c)"),
-    ] {
-      let kernels = try check(
-        "(float[1, 3, 80, 100] x) => (float\(extents) y) <float[5, 3, 1, 1] w = {...}, int64[2] a = {0, 2}>",
-        "c = Conv (x, w) y = \(node)", [normal([1, 3, 80, 100])], opset: 17)
-      #expect(!kernels.contains("reference"))
+    for height in [80, 81] {
+      for (extents, node) in [
+        ("[1, 5, 1, 1]", "GlobalAveragePool (c)"), ("[1, 5, 1, 1]", "GlobalMaxPool (c)"),
+        ("[1, 5]", "ReduceMean <axes = [2, 3], keepdims = 0> (c)"),
+        ("[5, 100]", "ReduceSum <keepdims = 0> (c, a)"),
+        ("[1, 5, 1, 100]", "ReduceMin <axes = [2]> (c)"),
+        ("[1, 5, 1, 1]", "ReduceL2 <axes = [2, 3]> (c)"),
+        ("[]", "ReduceMax <keepdims = 0> (c)"),
+      ] {
+        let kernels = try check(
+          "(float[1, 3, \(height), 100] x) => (float\(extents) y) <float[5, 3, 1, 1] w = {...}, int64[2] a = {0, 2}>",
+          "c = Conv (x, w) y = \(node)", [normal([1, 3, height, 100])], opset: 17)
+        #expect(!kernels.contains("reference"))
+      }
     }
   }
 

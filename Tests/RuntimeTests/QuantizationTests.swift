@@ -56,6 +56,18 @@ import Testing
     }
   }
 
+  /// An odd number above 2^25, which float32 does not hold.
+  @Test func greatSumsAreExact() throws {
+    func filled(_ value: Int, _ type: ElementType, _ shape: [Int]) -> Tensor {
+      Tensor(
+        wrapping: [Int](repeating: value, count: shape.reduce(1, *)), to: type, shape: shape)
+    }
+    let b = filled(127, .int8, [1501, 1])
+    try check(
+      "(uint8[1, 1501] a) => (int32[1, 1] y) <int8[1501, 1] b = \(list(b))>",
+      "y = MatMulInteger (a, b)", [filled(255, .uint8, [1, 1501])])
+  }
+
   @Test func bothFactorsMayBeComputed() throws {
     let factors = [bytes(.uint8, [3, 5, 64]), bytes(.int8, [3, 64, 9], seed: 8)]
     try check(
