@@ -107,6 +107,54 @@ import Testing
     #expect(Verifier.violations(in: graph).isEmpty)
   }
 
+  /// A nested graph sees the names around it, so its own are others.
+  @Test func nestedValuesDoNotHideThoseAround() throws {
+    var branch = Graph(name: "b", opsetImports: [OpsetImport("", 17)])
+    let constant = branch.addInitializer(name: "w", Tensor([1], shape: [1]))
+    let neg = branch.insert(
+      OperationName("Neg"), name: "", inputs: [constant], outputs: [("x", nil)], at: .atEnd)
+    let abs = branch.insert(
+      OperationName("Abs"), name: "", inputs: [branch[neg].outputs[0]], outputs: [("z", nil)],
+      at: .atEnd)
+    branch.addOutput(name: "z", branch[abs].outputs[0]!)
+    var model = model()
+    let id = model.graph.insert(
+      OperationName("If"), name: "", inputs: [model.graph.inputs[0]], outputs: [("r", nil)],
+      attributes: [Attribute("then_branch", .graph(branch))], at: .atEnd)
+    model.graph.addOutput(name: "r", model.graph[id].outputs[0]!)
+    let graph = try importModel(bytes: serialize(model)).model.graph
+    let node = try #require(graph.nodes.first { graph[$0].operation.type == "If" })
+    let inner = try #require(graph[node].attributes[0].graphs.first)
+    #expect(operations(inner) == ["x_1=Neg(w_1)", "z=Abs(x_1)"])
+  }
+
+  // MARK: Annotations
+
+  /// Of a result that is an output, too, a file may say one thing here and another there.
+  @Test func documentationOfAnOutputsValueIsKept() throws {
+    var model = model()
+    let sum = model.graph.outputs[0].value
+    model.graph.setAnnotations(of: sum, to: Annotations(docString: "what is added"))
+    let graph = try importModel(bytes: serialize(model)).model.graph
+    #expect(graph[graph.outputs[0].value].annotations.docString == "what is added")
+  }
+
+  @Test func declaredTypeOfAListedConstantIsKept() throws {
+    var model = model()
+    let open = ValueType.tensor(.float32, [.symbol("K")])
+    let constant = model.graph.initializers[0]
+    model.graph.listAsInput(constant, declaredType: open, annotations: .none)
+    let graph = try importModel(bytes: serialize(model)).model.graph
+    #expect(graph[graph.initializers[0]].declaredInputType == open)
+  }
+
+  /// Inputs had to list every initializer before version 4.
+  @Test(arguments: [3, 4]) func initializersAreListedInOldFilesAlone(irVersion: Int) throws {
+    let written = Model(irVersion: irVersion, graph: model().graph)
+    let graph = try importModel(bytes: serialize(written)).model.graph
+    #expect(graph[graph.initializers[0]].isListedAsInput == (irVersion < 4))
+  }
+
   // MARK: Files
 
   @Test func weightsAreBorrowedFromTheFile() throws {
@@ -366,6 +414,15 @@ import Testing
     }
     #expect(error?.kind == .usage)
     #expect(try files() == ["m.onnx", "weights"])
+  }
+
+  /// Elements begin at multiples of 64 bytes, many of them at a page.
+  @Test func externalDataIsAligned() {
+    let plan = ExternalDataPlan(modelName: "m.onnx", arena: MessageArena())
+    let offsets = [300, 100, 300, 1 << 14, 300].map {
+      plan.offset(for: Tensor(zeros: .float32, shape: [$0]))
+    }
+    #expect(offsets == [0, nil, 1216, 4096, 4096 + 65536])
   }
 
   @Test func smallTensorsStayInTheModel() throws {

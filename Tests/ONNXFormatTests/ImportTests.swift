@@ -71,6 +71,14 @@ import Testing
     #expect(graph[graph.initializers[0]].isListedAsInput)
   }
 
+  /// An extent of -1 says no more than none, but is written back as it was.
+  @Test func openExtentsAreKeptAsTheyAreWritten() throws {
+    let (graph, _) = try graph(.graph([.relu], inputs: [.value("x", [-1, 2])]))
+    let type = try #require(graph[graph.inputs[0]].type)
+    #expect(graph[graph.inputs[0]].tensorType?.shape == [.unknown, .fixed(2)])
+    #expect(type.encoded != nil)
+  }
+
   @Test func unimportedOperatorSetsAreWarnedOf() throws {
     let node = WireMessage.node("Thing", ["x"], ["y"]).text(7, "com.example")
     let (_, warnings) = try graph(.graph([node]))

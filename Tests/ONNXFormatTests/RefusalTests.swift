@@ -78,6 +78,7 @@ private struct Refusal: CustomTestStringConvertible, Sendable {
           .node("Add", ["x", "y"], ["a"], name: "first"),
           .node("Relu", ["a"], ["y"], name: "second"),
         ]))),
+    Refusal("depends on its own result", .model(.graph([.node("Neg", ["y"], ["y"])]))),
     Refusal(
       "uses 'nowhere'", at: .node(name: "n", operation: "Relu"),
       .model(.graph([.node("Relu", ["nowhere"], ["y"], name: "n")]))),
