@@ -101,6 +101,23 @@ import Testing
     #expect(try kinds(text) == ["stem": "residual", "expand": "conv", "last": "conv"])
   }
 
+  /// A stream has more than one maker: what is mixed along the positions and added has the channels of before.
+  @Test func mixedPositionsMakeNoStream() throws {
+    let text = """
+      main (float[1,5,3] x) => (float[1,5,2] y)
+      <float[3,8] w = {...}, float[5,5] mix = {...}, float[8,2] v = {...}>
+      {
+        [first] h = MatMul (x, w)
+        ht = Transpose <perm = [0, 2, 1]> (h)
+        mt = MatMul (ht, mix)
+        m = Transpose <perm = [0, 2, 1]> (mt)
+        s = Add (h, m)
+        [last] y = MatMul (s, v)
+      }
+      """
+    #expect(try kinds(text) == ["first": "ffn"])
+  }
+
   @Test func gates() throws {
     let text = """
       main (float[1,8] x) => (float[1,2] y)

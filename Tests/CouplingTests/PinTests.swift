@@ -55,6 +55,42 @@ import Testing
     #expect(declared.cuttableAxes(of: "w2") == [1])
   }
 
+  /// Channels that come together when both are pinned: the reason that was found first is told.
+  @Test func theFirstReasonIsTold() throws {
+    let model = try CoupledModel(
+      """
+      main (float[N,3] x) => (float[N,2] y)
+      <float[3,4] w1 = {...}, float[3,4] w2 = {...}, float[2,2] w3 = {...},
+       int64[1] start = {0}, int64[1] end = {2}, int64[1] axis = {1}>
+      {
+        [fc1] a = MatMul (x, w1)
+        [fc2] b = MatMul (x, w2)
+        [odd1] p = com.example.Odd (b)
+        [odd2] q = com.example.Odd (a)
+        c = Slice (a, start, end, axis)
+        d = Slice (b, start, end, axis)
+        s = Add (c, d)
+        [fc3] y = MatMul (s, w3)
+      }
+      """)
+    #expect(model.pin(of: "w1", axis: 1)?.hasPrefix("node 'odd1'") == true)
+    #expect(model.pin(of: "w2", axis: 1)?.hasPrefix("node 'odd1'") == true)
+  }
+
+  /// Where nothing that is summed is computed, no mask could stand.
+  @Test func sumsOfConstants() throws {
+    let model = try CoupledModel(
+      """
+      main (float[N,3] x) => (float[N,2] y)
+      <float[3,4] u = {...}, float[4,2] v = {...}>
+      {
+        [product] w = MatMul (u, v)
+        [fc] y = MatMul (x, w)
+      }
+      """)
+    #expect(model.cuttable == [])
+  }
+
   @Test func unknownAttribute() throws {
     let model = try CoupledModel(
       """
@@ -215,6 +251,7 @@ import Testing
       "z = Mul (s, four)",
       "f = Cast <to = 1> (s)\n z = Mul (f, scale)",
       "z = Identity (s)",
+      "z = ReduceMin (s)",
     ] {
       let found = try model(use)
       #expect(found.cuttableAxes(of: "w1") == [], "\(use)")

@@ -72,6 +72,43 @@ import Testing
     #expect(try counts(.parameters(1)) == [0, 0])
   }
 
+  /// Channels that coarse steps took too many of are given back up to the very limit: 24 and 8 channels have half of the
+  /// parameters, and 16 and 8 less.
+  @Test func limitsAreExhausted() throws {
+    #expect(try counts(.parameters(0.5)) { $0.alignment = .multiple(8) } == [8, 8])
+  }
+
+  /// Scores that are all alike take the same share of every group.
+  @Test func equalScoresTreatGroupsAlike() throws {
+    let model = try CoupledModel(Self.chain)
+    var guards = Guards()
+    guards.alignment = .multiple(1)
+    let removed = try ChannelSelection(
+      model.graph, model.facts, model.coupling, ChannelScores(criterion: "test"), guards: guards
+    ).removed(budget: .parameters(0.6), scope: .global)
+    let (first, second) = (removed[0]?.count ?? 0, removed[1]?.count ?? 0)
+    #expect(first > 0 && abs(first - 2 * second) <= 2)
+  }
+
+  /// A step of the second layer saves more for its damage, but not of what is still missing.
+  @Test func savingsBeyondTheLimitAreWorthNothing() throws {
+    let model = try CoupledModel(Self.chain)
+    var table = DamageTable(fractions: [], sampleCount: 1)
+    for (group, first) in [(0, 1.0), (1, 1.1)] {
+      let count = model.coupling.groups[group].count
+      var curve = DamageTable.Curve(count: count)
+      curve.add(kept: count - 1, divergence: first)
+      curve.add(kept: count / 2, divergence: 1000)
+      table[model.coupling.groups[group]] = curve
+    }
+    var guards = Guards()
+    guards.alignment = .multiple(1)
+    let removed = try ChannelSelection(
+      model.graph, model.facts, model.coupling, scores(model), guards: guards, damage: table
+    ).removed(budget: .parameters(822.5 / 832), scope: .individual)
+    #expect(removed == [0: [0]])
+  }
+
   @Test func uniformScopeTreatsGroupsAlike() throws {
     let found = try counts(.macs(0.5), scope: .uniform)
     #expect(found[0] > 0)
@@ -188,6 +225,24 @@ import Testing
   /// `min-channels` holds no more than half of a small group.
   @Test func smallGroups() throws {
     #expect(try counts(.parameters(0.35)) { $0.minChannels = 12 } == [16, 8])
+  }
+
+  /// Half of nine channels are five.
+  @Test func smallGroupsOfAnOddNumber() {
+    let text = """
+      main (float[N,8] x) => (float[N,4] y)
+      <float[8,8] w1 = {...}, float[8,9] w2 = {...}, float[9,4] w3 = {...}>
+      { a = MatMul (x, w1) b = MatMul (a, w2) y = MatMul (b, w3) }
+      """
+    var guards = Guards()
+    guards.alignment = .multiple(1)
+    let error = #expect(throws: CompileError.self) {
+      try removed(.parameters(0.4), guards, text: text)
+    }
+    // 4 and 5 channels have 72 of 172 parameters.
+    #expect(
+      error?.diagnostics[0].message
+        == "parameters cannot be brought to 40.0 %: 41.9 % is as far as it goes")
   }
 
   @Test func patternsThatMatchNothing() throws {

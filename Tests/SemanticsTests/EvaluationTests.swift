@@ -113,6 +113,18 @@ import Testing
     #expect(Comparison([Tensor([1, 2])], expected: [Tensor([1, 3])]).maxRelative == .infinity)
   }
 
+  /// More than half of the elements have to be finite, of all outputs together.
+  @Test func conclusiveOutputs() {
+    func isConclusive(_ outputs: [[Float]]) -> Bool {
+      Comparison.isConclusive(outputs.map { Tensor($0, shape: [$0.count]) })
+    }
+    #expect(isConclusive([]))
+    #expect(isConclusive([[1, .nan, 2]]))
+    #expect(isConclusive([[.infinity], [1, 2]]))
+    #expect(!isConclusive([[1, .nan]]))
+    #expect(!isConclusive([[1], [.nan, -.infinity]]))
+  }
+
   @Test func unions() {
     var worst = Comparison([Tensor([1.5], shape: [1])], expected: [Tensor([1], shape: [1])])
     worst.formUnion(Comparison([Tensor([10], shape: [1])], expected: [Tensor([8], shape: [1])]))

@@ -129,5 +129,8 @@ import Testing
     #expect(Cost(of: graph, facts).macs == 128 * 8)
     let given = InputShapes(for: graph, given: ["x": [3, 5, 4]])
     #expect(Cost(of: graph, facts, given).macs == 15 * 8)
+    // With an empty batch nothing could be counted.
+    let empty = InputShapes(for: graph, given: ["x": [0, 5, 4]])
+    #expect(Cost(of: graph, facts, empty).macs == 5 * 8)
   }
 }

@@ -1,0 +1,22 @@
+import PrunecGraphIR
+import PrunecONNXText
+import PrunecSemantics
+import Testing
+
+@Suite struct CostTests {
+  /// What is made of weights is no weight of its own; what is made of extents alone is.
+  @Test func computedWeightsCountOnce() throws {
+    let graph = try parseModel(
+      """
+      main (float[N,3] x) => (float[N,2] y) <float[2,3] w = {...}, int64[1] count = {2}>
+      {
+        t = Transpose (w)
+        b = ConstantOfShape (count)
+        m = MatMul (x, t)
+        y = Add (m, b)
+      }
+      """
+    ).graph
+    #expect(Cost(of: graph, try GraphFacts(of: graph)).parameters == 6 + 2)
+  }
+}
