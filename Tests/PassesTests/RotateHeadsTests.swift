@@ -78,6 +78,18 @@ import Testing
     #expect(turned < 0.7 * plain, "\(turned) is not far less than \(plain)")
   }
 
+  /// Softmax sees the mean of the queries, if not that of the keys.
+  @Test func queriesThatAreAllAlikeMatter() throws {
+    var model = try parseModel(AttentionText.separate.text)
+    let weight = try #require(model.graph.value(named: "wq"))
+    model.graph.setTensor(of: weight, to: Tensor(zeros: .float32, shape: [8, 8]))
+    let run = try PassRun(
+      "collect-statistics,rotate-heads", on: model,
+      calibration: HeldBatches(seeded: model.graph, shapes: ["x": [6, 5, 8]]))
+    let powers = try powers(run, "wq")
+    for first in [0, 4] { #expect(powers[first] > 0.999) }
+  }
+
   @Test func valuesWithoutMatchableQueries() throws {
     var attention = AttentionText.separate
     attention.heads += " qn = LayerNormalization <axis = -1> (qh, factors, zeros)"
