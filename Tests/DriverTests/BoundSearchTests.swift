@@ -37,12 +37,15 @@ import Testing
   @Test func aCutThatReachesFurtherThanAskedForCounts() throws {
     let search = search(0.6, reaching: { $0 >= 0.75 ? 0.7 : min($0, 0.4) }, loss: { 1 - $0 })
     #expect(try search.best().macs == 4000)
+    // 0.5 has reached 0.4, below which the search goes on.
+    #expect(search.candidates.map(\.budget).prefix(2) == [0.5, 0.2])
     let coarse = self.search(0.5, reaching: { $0 >= 0.75 ? 0.7 : min($0, 0.4) }, loss: { 1 - $0 })
     #expect(try coarse.best().macs == 7000)
   }
 
+  /// 100 (0.9105 - 0.9005) is 1 but for rounding.
   @Test func aLossThatIsTheLimitIsWithin() throws {
-    let search = search(100 * (0.9105 - 0.9005)) { 100 * (0.9105 - ($0 < 0.5 ? 0.8 : 0.9005)) }
+    let search = search(1) { 100 * (0.9105 - ($0 < 0.5 ? 0.8 : 0.9005)) }
     #expect(abs(try search.best().budget - 0.5) < 0.011)
   }
 

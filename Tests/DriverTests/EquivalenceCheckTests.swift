@@ -102,6 +102,24 @@ import Testing
     #expect(try check(AddDeadNode.self, text).reasonNotRun?.contains("not finite") == true)
   }
 
+  /// A detector that has found nothing hands on an empty batch.
+  @Test func emptyBatchesKeepTheirShapes() throws {
+    let text = """
+      main (float[N,3] x) => (float[N,3] y, float[2,3] z)
+      <float[2,3] fixed = {0, 0, 0, 0, 0, 0}>
+      {
+        s = Shape (x)
+        zeros = ConstantOfShape (s)
+        y = Neg (zeros)
+        z = Neg (fixed)
+      }
+      """
+    #expect(try check(AddDeadNode.self, text).failure == nil)
+    #expect(
+      try check(FixTheBatch.self, text).failure
+        == "the pruned model gives other shapes for an empty batch")
+  }
+
   // MARK: Small faults
 
   private static let sums = """
@@ -242,6 +260,19 @@ private struct SkipFirstNode: Pass {
 
   func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
     skipFirstNode(nil, &graph)
+  }
+}
+
+/// Takes two for the number of samples in any batch.
+private struct FixTheBatch: Pass {
+  static let name = "fix-the-batch"
+  static let summary = "claims what holds for some inputs"
+  static let effect = Effect.preserving(tolerance: 0)
+
+  init(options: inout OptionReader) throws(CompileError) {}
+
+  func run(on graph: inout Graph, _ context: inout PassContext) throws(CompileError) {
+    graph.replaceAllUses(of: graph.value(named: "zeros")!, with: graph.value(named: "fixed")!)
   }
 }
 

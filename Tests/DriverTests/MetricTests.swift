@@ -46,6 +46,20 @@ import Testing
     #expect(error.result().value == 2.5)
   }
 
+  @Test func tiesGoToTheLowerClass() throws {
+    var top1 = Top1()
+    try top1.add(batch(Tensor([1, 1, 0, 1, 1, 0], shape: [2, 3]), ["y": Tensor([0, 1])]))
+    #expect(top1.result().value == 0.5)
+  }
+
+  /// 255 says that there is no label, but where it is a class.
+  @Test func aLabelOf255() throws {
+    let scores = Tensor((0..<256).map { $0 == 255 ? 1 : 0 }, shape: [1, 256])
+    var f1 = MacroF1()
+    try f1.add(batch(scores, ["y": Tensor([255])]))
+    #expect(f1.result().value == 1)
+  }
+
   @Test func mapsOfClasses() throws {
     // Two classes at 2 x 1 places; one place has no label.
     let output = Tensor([1, 0, 0, 1, 0, 0, 1, 1], shape: [2, 2, 2, 1])
