@@ -1,10 +1,21 @@
 /// A table for the terminal: the first column flush left, the others flush right.
+///
+/// Long cells are shortened in their middle, but for those of the first column: they are names, by which options choose.
 package struct Table {
   private var rows: [[String]] = []
+  private static let cellLimit = 64
 
   package init(_ header: [String]) { rows.append(header) }
 
-  package mutating func add(_ row: [String]) { rows.append(row) }
+  package mutating func add(_ row: [String]) {
+    rows.append(row.prefix(1) + row.dropFirst().map(Self.shortened))
+  }
+
+  private static func shortened(_ cell: String) -> String {
+    guard cell.count > cellLimit else { return cell }
+    let half = (cellLimit - 3) / 2
+    return "\(cell.prefix(cellLimit - 3 - half))...\(cell.suffix(half))"
+  }
 
   /// The lines of the table, the header underlined.
   package var text: String {

@@ -1,6 +1,7 @@
 import PrunecCalibration
 import PrunecGraphIR
 import PrunecRuntime
+import PrunecTensors
 
 /// Closeness of a pruned model's outputs to the original's on samples.
 public struct AgreementReport: Sendable, Encodable {
@@ -12,6 +13,8 @@ public struct AgreementReport: Sendable, Encodable {
     case calibration
     /// Made-up ones.
     case synthetic
+    /// The inputs that the check runs on.
+    case check
   }
 
   public let samples: Int
@@ -20,6 +23,17 @@ public struct AgreementReport: Sendable, Encodable {
   public let divergence: Double
   /// Share of the samples for which both choose the same class; `nil` where the outputs are no classes.
   public let top1: Double?
+
+  /// Of outputs on the inputs of the check, which are no samples to count classes on.
+  init?(_ pruned: [Tensor], original: [Tensor]) {
+    guard !original.isEmpty, pruned.count == original.count else { return nil }
+    var divergence = OutputDivergence()
+    divergence.add(pruned, original: original, sampleCount: 1)
+    samples = 1
+    source = .check
+    self.divergence = divergence.mean
+    top1 = nil
+  }
 
   /// Runs both on all samples.
   init(

@@ -21,6 +21,8 @@ public struct EquivalenceCheck: Sendable {
   public let seconds: Double
   /// The first claim that does not hold.
   public let failure: String?
+  /// Closeness of the last graph to the original on the inputs that were run; `nil` where no outputs were.
+  let agreement: AgreementReport?
 
   /// Extents to try for axes (but the batch) whose extent the model leaves open, where a run on inputs of
   /// the shapes that costs are counted for would take long.
@@ -59,6 +61,7 @@ public struct EquivalenceCheck: Sendable {
     reasonNotRun = attempt.reasonNotRun
     omission = attempt.omission
     discontinuityCount = attempt.discontinuityCount
+    agreement = attempt.agreement
     seconds = (clock.now - start) / .seconds(1)
   }
 
@@ -69,6 +72,7 @@ public struct EquivalenceCheck: Sendable {
     var reasonNotRun: String?
     var omission: String?
     var discontinuityCount = 0
+    var agreement: AgreementReport?
   }
 
   /// What a graph makes of some inputs, by name, and the nodes that took no part.
@@ -157,6 +161,7 @@ public struct EquivalenceCheck: Sendable {
       return run
     }
 
+    let isAnyShrunk = claims.contains(where: \.isShrunk)
     var attempt = Attempt(comparison: Comparison(), omission: omission)
     for claim in claims {
       let (after, before) = (run(of: claim.after), run(of: claim.before))
@@ -181,7 +186,14 @@ public struct EquivalenceCheck: Sendable {
             : "preparing the model changed what it computes")
           + ": relative error \(comparison.maxRelative)"
       }
-      if claim.isShrunk { attempt.comparison!.formUnion(comparison) }
+      if claim.isShrunk || !isAnyShrunk { attempt.comparison!.formUnion(comparison) }
+    }
+    if let last = claims.last?.after {
+      func outputs(_ run: Run) -> [Tensor] {
+        original.outputs.compactMap { run.tensors["output \($0.name)"] }
+      }
+      attempt.agreement = AgreementReport(
+        outputs(run(of: last)), original: outputs(run(of: original)))
     }
     attempt.failure =
       attempt.failure ?? emptyBatchFailure(claims, original, inputs, openBatches, seed: seed)

@@ -232,7 +232,7 @@ public struct Pruner: Sendable {
     }
     var report = try PruneReport(
       original: model.graph, pruned: graph, cut.pipeline, context, cut.manager.records, check)
-    report.agreement = try agreement(of: cut)
+    report.agreement = try agreement(of: cut) ?? check?.agreement
     report.statistics = stored.map { StatisticsReport($0, cut.pipeline) }
     var prunedModel = model
     prunedModel.graph = graph
@@ -247,12 +247,14 @@ public struct Pruner: Sendable {
   private func check(
     _ claims: [PassManager.Claim], _ context: PassContext
   ) -> EquivalenceCheck? {
-    guard options.check, claims.contains(where: \.isShrunk) else { return nil }
+    guard options.check, !claims.isEmpty else { return nil }
     progress?("check")
     var context = context
-    return EquivalenceCheck(
+    let check = EquivalenceCheck(
       claims, original: context.original, tolerance: options.tolerance,
       seed: UInt64(options.seed), inputs: options.inputs, shapes: context.inputShapes)
+    // A model of which nothing has been cut need not run.
+    return check.reasonNotRun != nil && !claims.contains(where: \.isShrunk) ? nil : check
   }
 
   /// Takes away what speaks of weights by name and would speak of others now.

@@ -30,6 +30,9 @@ private func importModel(
   bytes: UnsafeRawBufferPointer, owner: AnyObject, folder: String?, options: ImportOptions
 ) throws(CompileError) -> ImportedModel {
   guard !bytes.isEmpty else { throw CompileError(.malformed, "the file is empty") }
+  if let other = ForeignFormat(beginning: bytes) {
+    throw CompileError(.malformed, "the file is \(other.rawValue), not an ONNX model")
+  }
   let proto = try unpack(try WireScanner.skeleton(of: bytes))
   defer { onnx__model_proto__free_unpacked(proto, nil) }
   let session = ImportSession(bytes: bytes, owner: owner, folder: folder, options: options)

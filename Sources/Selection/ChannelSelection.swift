@@ -271,7 +271,8 @@ package struct ChannelSelection {
       throw CompileError(.checkFailed, "the model has no \(unit) that could be counted")
     }
     let limit = Int(fraction * Double(whole))
-    func unreachable(_ least: Int) -> CompileError {
+    func unreachable(_ counts: [Int]) -> CompileError {
+      let least = cost(counts)
       // As many digits as tell the two apart.
       let share = Double(least) / Double(whole)
       let digits = (1...6).first { Self.percent(fraction, $0) != Self.percent(share, $0) } ?? 6
@@ -279,11 +280,31 @@ package struct ChannelSelection {
         .checkFailed,
         "\(unit) cannot be brought to \(Self.percent(fraction, digits)): "
           + "\(Self.percent(share, digits)) is as far as it goes",
-        notes: [guardsText])
+        notes: [guardsText, holdersText(quantity, counts)])
     }
     let kept = counts(within: limit, quantity, scope)
-    guard cost(kept) <= limit else { throw unreachable(cost(kept)) }
+    guard cost(kept) <= limit else { throw unreachable(kept) }
     return kept
+  }
+
+  /// The groups that hold most of what is left where they keep `kept` channels, with the reason.
+  private func holdersText(_ quantity: CutCost.Quantity, _ kept: [Int]) -> String {
+    let whole = Double(uncut.total(quantity))
+    let held = coupling.groups.indices.map { index in
+      (
+        index: index,
+        share: Double(cost.saving(quantity, byKeeping: 0, ofGroup: index, from: kept)) / whole
+      )
+    }.filter { $0.share >= 0.01 }.sorted { ($1.share, $0.index) < ($0.share, $1.index) }
+    guard !held.isEmpty else { return "what may not be cut, and why, inspect says" }
+    let texts = held.prefix(3).map { index, share in
+      let group = coupling.groups[index]
+      let reason =
+        (group.pin ?? group.meaning)?.description
+        ?? "keeps \(kept[index]) of \(group.count) channels"
+      return "\(group.name) (\(Self.percent(share)): \(reason))"
+    }
+    return "most of the rest depends on \(texts.joined(separator: ", "))"
   }
 
   /// The largest counts whose cost is at most `limit`; as few as there may be where that is out of reach.

@@ -106,15 +106,20 @@ struct ReportTable {
       case .calibration:
         OutputText.counted(agreement.samples, "sample") + ", all of which were fitted to"
       case .synthetic: OutputText.counted(agreement.samples, "made-up sample")
+      case .check: "the inputs of the check"
       }
     let measures = [
       agreement.top1.map { String(format: "same class for %.1f %%", $0 * 100) },
       "divergence \(OutputText.number(agreement.divergence))",
     ].compactMap { $0 }.joined(separator: ", ")
     let advice =
-      agreement.source == .synthetic
-      ? "\nno real data was looked at: this is no accuracy; say --calibration, and measure with evaluate"
-      : ""
+      switch agreement.source {
+      case .heldBack, .calibration: ""
+      case .synthetic:
+        "\nno real data was looked at: this is no accuracy; say --calibration, and measure with evaluate"
+      case .check:
+        "\nweights alone decided: this is no accuracy; say --calibration, and measure with evaluate"
+      }
     return "compared with the original on \(samples): \(measures)\(advice)"
   }
 

@@ -311,7 +311,8 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(report["schema_version"] as? Int == 1)
     #expect(
       report.keys.sorted() == [
-        "after", "before", "check", "groups", "input_shapes", "layers", "passes", "pipeline",
+        "after", "agreement", "before", "check", "groups", "input_shapes", "layers", "passes",
+        "pipeline",
         "schema_version", "warnings",
       ])
     for key in ["before", "after"] {

@@ -136,8 +136,13 @@ import Testing
     #expect(try #require(agreement.top1) > 0.5)
   }
 
-  @Test func withoutSamplesNothingIsSaid() throws {
-    #expect(try pruner(.none).prune(try parseModel(Self.network)).report.agreement == nil)
+  /// Where weights alone have decided, the result is held against the original on what the check runs on.
+  @Test func withoutSamplesTheChecksInputsAreCompared() throws {
+    let agreement = try #require(
+      try pruner(.none).prune(try parseModel(Self.network)).report.agreement)
+    #expect(agreement.source == .check)
+    #expect(agreement.divergence > 0)
+    #expect(agreement.top1 == nil)
   }
 
   @Test func missingSamplesAreAUsageError() throws {

@@ -76,6 +76,25 @@ class InvalidTests(unittest.TestCase):
                     self.check(path, folder, expected)
                     os.remove(path)
 
+    def test_other_formats(self):
+        """What people take for a model is called what it is."""
+        for begin, said in (
+            (b"<!DOCTYPE html><html></html>", "a page of HTML"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+            (b"PK\x03\x04" + bytes(40), "a zip archive"),
+            (b"\x89HDF\r\n\x1a\n" + bytes(40), "an HDF5 file"),
+            (b"\x1c\0\0\0TFL3" + bytes(40), "a TensorFlow Lite model"),
+        ):
+            with self.subTest(said), tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "model.onnx")
+                with open(path, "wb") as file:
+                    file.write(begin)
+                done = subprocess.run(
+                    [os.environ["PRUNEC"], "inspect", path], capture_output=True, text=True, timeout=60
+                )
+                self.assertEqual(done.returncode, 3)
+                self.assertIn(said, done.stderr)
+
     def test_invalid_paths(self):
         with tempfile.TemporaryDirectory() as folder:
             os.mkdir(os.path.join(folder, "out"))
