@@ -1,5 +1,8 @@
+import Dispatch
 import Foundation
+import Glibc
 import PrunecGraphIR
+import Synchronization
 import Testing
 
 @testable import PrunecFiles
@@ -55,14 +58,22 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 4)
   }
 
-  @Test func foldersAreLockedOnce() async throws {
+  /// On threads of their own: tasks that wait for each other can keep all threads of a small machine from both.
+  @Test func foldersAreLockedOnce() throws {
     var first = FolderLock(folderOf: path("a"))
     #expect(first != nil)
-    let place = path("b")
-    let second = Task { FolderLock(folderOf: place) != nil }
-    try await Task.sleep(for: .milliseconds(50))
+    let (place, isDone) = (path("b"), DispatchSemaphore(value: 0))
+    let isLocked = Atomic(false)
+    Thread.detachNewThread {
+      isLocked.store(FolderLock(folderOf: place) != nil, ordering: .relaxed)
+      isDone.signal()
+    }
+    usleep(50_000)
+    let isEarly = isLocked.load(ordering: .relaxed)
     first = nil
-    #expect(await second.value)
+    isDone.wait()
+    let hasFollowed = isLocked.load(ordering: .relaxed)
+    #expect(!isEarly && hasFollowed)
   }
 
   /// Comes last, since what has changed once stays so.
