@@ -317,9 +317,96 @@ static prunec_product product_in_one_row(const prunec_product *a) {
   return flat;
 }
 
+// ---------------------------------------------------------------------------------------------------
+// Single pixels
+
+enum {
+  /// How many panels of a single pixel are computed at once: each sum waits for the one before, and a tile of one pixel
+  /// has too few of them to keep the processor busy.
+  pixel_panels = 8 / panel_vectors,
+  /// How many bytes before they are read weights come into the cache.
+  pixel_ahead = 1024,
+};
+
+/// Whether each item is one pixel with one tap, whose sum is made in one stage.
+static bool product_is_of_single_pixels(const prunec_product *a) {
+  return a->out_height * a->out_width == 1 && a->kernel_height * a->kernel_width == 1 && a->pad_top == 0 &&
+         a->pad_left == 0 && stage_count(a) == 1;
+}
+
+/// Whether that many panels from a unit on are of the same item, and alike.
+static bool product_has_pixel_panels(const prunec_product *a, long unit, long end) {
+  const long panels = panel_count(a->out_channels, a->in_channels), first = unit % panels;
+  if (unit + pixel_panels > end || first + pixel_panels > panels) return false;
+  for (long i = 0; i < pixel_panels; i++) {
+    panel panel = panel_at(first + i, a->out_channels, a->in_channels);
+    if (panel.split != 1 || panel.vectors != panel_vectors) return false;
+  }
+  return true;
+}
+
+/// Sums of as many panels, which begin with the biases. Panels are `pitch` weights apart.
+static void product_sum_pixel(
+    const float *x, long depth, const float *weights, long pitch, float sums[pixel_panels * panel_vectors * width]) {
+  vector sum[pixel_panels][panel_vectors];
+  PRUNEC_UNROLL
+  for (long i = 0; i < pixel_panels; i++) {
+    PRUNEC_UNROLL
+    for (long v = 0; v < panel_vectors; v++) sum[i][v] = vector_load(sums + (i * panel_vectors + v) * width);
+  }
+  for (long k = 0; k < depth; k++, weights += panel_vectors * width) {
+    vector b = vector_broadcast(x[k]);
+    PRUNEC_UNROLL
+    for (long i = 0; i < pixel_panels; i++) {
+      const float *w = weights + i * pitch;
+      __builtin_prefetch((const char *)w + pixel_ahead);
+      PRUNEC_UNROLL
+      for (long v = 0; v < panel_vectors; v++)
+        sum[i][v] = vector_multiply_add(b, vector_load(w + v * width), sum[i][v]);
+    }
+  }
+  PRUNEC_UNROLL
+  for (long i = 0; i < pixel_panels; i++) {
+    PRUNEC_UNROLL
+    for (long v = 0; v < panel_vectors; v++) vector_store(sums + (i * panel_vectors + v) * width, sum[i][v]);
+  }
+}
+
+/// Computes as many panels of one pixel from a unit on.
+static void product_compute_pixel(const prunec_product *a, long unit) {
+  const product_part part = product_part_at(a, unit, 0);
+  const long channel = part.panel.channel;
+  float sums[pixel_panels * panel_vectors * width] = {0};
+  long channels = a->out_channels - channel;
+  if (channels > pixel_panels * panel_vectors * width) channels = pixel_panels * panel_vectors * width;
+  if (a->bias) memcpy(sums, a->bias + part.group * a->out_channels + channel, (size_t)channels * sizeof(float));
+  product_sum_pixel(
+      a->x + part.batch * a->x_batch + part.group * a->x_group, a->in_channels, part.weights,
+      panel_vectors * width * a->in_channels, sums);
+  const float *addend = a->addend
+      ? a->addend + part.batch * a->addend_batch + part.group * a->addend_group + channel : NULL;
+  float *y = a->y + part.batch * a->y_batch + part.group * a->y_group + channel;
+  const epilogue e = epilogue_of(a->activation, a->addend, a->adds_last);
+  if (!e.is_simple) {
+    epilogue_apply(&e, 1, channels, sums, 0, addend ? &addend : NULL, &y);
+    return;
+  }
+  vector low = vector_broadcast(e.low), high = vector_broadcast(e.high);
+  for (long c = 0; c < channels; c += width) {
+    long lanes = channels - c < width ? channels - c : width;
+    vector sum = vector_load(sums + c);
+    if (addend) sum += vector_load_up_to(addend + c, lanes);
+    vector_store_up_to(y + c, vector_clamp(sum, low, high), lanes);
+  }
+}
+
 static void product(const prunec_product *given, long begin, long end) {
   const prunec_product flat = product_in_one_row(given), *a = &flat;
   const long panels = panel_count(a->out_channels, a->in_channels), stages = stage_count(a);
+  if (product_is_of_single_pixels(a))
+    for (; begin < end && product_has_pixel_panels(a, begin, end); begin += pixel_panels)
+      product_compute_pixel(a, begin);
+  if (begin == end) return;
   product_part part = product_part_at(a, begin, 0);
   while (begin < end) {
     // The panels of one block of pixels, whose inputs stay in the cache.
