@@ -89,11 +89,12 @@ extension Operator {
         throw CompileError(.unsupported, "the data of an operand is not at hand", at: call.location)
       }
     }
-    var resolved = Invocation(
-      signature: call.signature, opset: call.opset, attributes: call.attributes,
-      operands: operands.map { $0.map { ValueFacts(constant: $0) } },
-      results: call.results.map { _ in .unknown }, location: call.location)
-    resolved.results = try inferFacts(resolved)
+    var resolved = call
+    if !call.isResolved(by: Self.self) || call.operands.count != operands.count {
+      resolved.operands = operands.map { $0.map { ValueFacts(constant: $0) } }
+      resolved.results = call.results.map { _ in .unknown }
+      resolved = try resolved.resolved(by: self)
+    }
     // A few numbers of a small file can ask for any amount of memory: what is no larger than the data
     // at hand is fine, anything else within reason.
     let largest = operands.reduce(0) { max($0, $1?.count ?? 0) }

@@ -8,11 +8,13 @@ package struct Invocation: Sendable {
   package let opset: Int
   package let attributes: [Attribute]
   /// What is known of the operands; `nil` for one left out.
-  package var operands: [ValueFacts?]
+  package var operands: [ValueFacts?] { didSet { resolvingOperator = nil } }
   /// What is known of the results, an entry for each; while types are being inferred, nothing is
   /// known of any.
-  package var results: [ValueFacts]
+  package var results: [ValueFacts] { didSet { resolvingOperator = nil } }
   package let location: Location
+  /// The operator that has inferred the results from the very tensors, where one has.
+  private var resolvingOperator: (any Operator.Type)?
 
   package init(
     signature: Signature, opset: Int, attributes: [Attribute], operands: [ValueFacts?],
@@ -35,6 +37,17 @@ package struct Invocation: Sendable {
   package func unsupported(_ message: String) -> CompileError {
     CompileError(.unsupported, message, at: location)
   }
+
+  /// The invocation with the results that `inferring` infers from operands that are tensors, all at hand.
+  package func resolved(by inferring: some Operator) throws(CompileError) -> Invocation {
+    var call = self
+    call.results = try inferring.inferFacts(self)
+    call.resolvingOperator = type(of: inferring)
+    return call
+  }
+
+  /// Whether the results are those that an operator of that type infers from tensors.
+  func isResolved(by type: any Operator.Type) -> Bool { resolvingOperator == type }
 
   // MARK: Operands
 

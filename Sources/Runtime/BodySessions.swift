@@ -29,6 +29,7 @@ final class BodySessions {
     _ operands: [Tensor?], captures: [Tensor], known: [Tensor?], on pool: ThreadPool
   ) throws(CompileError) -> [Tensor] {
     var effort = EvaluationEffort()
+    defer { for session in sessions { session?.forgetInputs() } }
     return try flow.evaluate(operands, &effort) { (index, inputs, _) throws(CompileError) in
       let session = try session(index)
       let unknown = [Tensor?](repeating: nil, count: inputs.count)
@@ -65,7 +66,8 @@ private final class BodySession {
   }
 
   private struct Key: Equatable {
-    var types: [TensorType]
+    var types: [ElementType]
+    var shapes: [[Int]]
     var known: [Tensor?]
   }
 
@@ -97,7 +99,7 @@ private final class BodySession {
   ) throws(CompileError) -> [Tensor] {
     let inputs = places.map { tensors[$0] }
     let key = Key(
-      types: inputs.map { TensorType($0.elementType, fixed: $0.shape) },
+      types: inputs.map(\.elementType), shapes: inputs.map(\.shape),
       known: places.map { known[$0] })
     let computed = try plan(for: key, pool).run(inputs, on: pool)
     return results.map { result in
@@ -108,13 +110,18 @@ private final class BodySession {
     }
   }
 
+  func forgetInputs() {
+    for (_, plan) in plans { plan.forgetInputs() }
+  }
+
   private func plan(for key: Key, _ pool: ThreadPool) throws(CompileError) -> Plan {
     if let index = plans.lastIndex(where: { $0.key == key }) {
       if index < plans.count - 1 { plans.append(plans.remove(at: index)) }
       return plans.last!.plan
     }
     let plan = try Plan(
-      expanded, inputs: key.types, known: key.known, threadCount: pool.threadCount,
+      expanded, inputs: zip(key.types, key.shapes).map { TensorType($0, fixed: $1) },
+      known: key.known, keepsInputs: true, threadCount: pool.threadCount,
       memoryLimit: Session.defaultMemoryLimit, weights: weights)
     if plans.count == Self.planLimit { plans.removeFirst() }
     plans.append((key, plan))

@@ -75,9 +75,7 @@ final class Memory: @unchecked Sendable {
     let count = view.shape.elementCount
     let storage = TensorStorage(byteCount: count * view.elementSize) { bytes in
       guard count > 0 else { return }
-      copy(
-        from: self[view], view.strides, to: bytes.baseAddress!, view.shape.rowMajorStrides, view,
-        on: pool)
+      copy(from: self[view], view.strides, to: bytes.baseAddress!, nil, view, on: pool)
     }
     let tensor = Tensor(view.type, shape: view.shape, storage: storage)
     return type == view.type ? tensor : Tensor(rounding: tensor.floats, to: type, shape: view.shape)
@@ -90,19 +88,27 @@ final class Memory: @unchecked Sendable {
     let stored =
       tensor.elementType == view.type ? tensor : Tensor(tensor.floats, shape: tensor.shape)
     stored.withUnsafeBytes { bytes in
-      copy(
-        from: bytes.baseAddress!, view.shape.rowMajorStrides, to: self[view], view.strides, view,
-        on: pool)
+      copy(from: bytes.baseAddress!, nil, to: self[view], view.strides, view, on: pool)
     }
   }
 
+  /// Copies of fewer elements are not worth more than one thread.
+  private static let sharedCount = 1 << 12
+
+  /// Copies the elements of a view, on one side as they lie in it, and on the other in row-major order, where there are no
+  /// strides.
   private func copy(
-    from source: UnsafeRawPointer, _ sourceStrides: [Int], to target: UnsafeMutableRawPointer,
-    _ targetStrides: [Int], _ view: View, on pool: ThreadPool? = nil
+    from source: UnsafeRawPointer, _ sourceStrides: [Int]?, to target: UnsafeMutableRawPointer,
+    _ targetStrides: [Int]?, _ view: View, on pool: ThreadPool?
   ) {
+    let count = view.shape.elementCount
+    if pool == nil || count < Self.sharedCount, view.isRowMajor {
+      target.copyMemory(from: source, byteCount: count * view.elementSize)
+      return
+    }
     var (from, to) = (view, view)
-    from.strides = sourceStrides
-    to.strides = targetStrides
+    from.strides = sourceStrides ?? view.shape.rowMajorStrides
+    to.strides = targetStrides ?? view.shape.rowMajorStrides
     KernelCall.copyNow(from: source, from, to: target, to, on: pool)
   }
 }

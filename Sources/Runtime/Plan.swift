@@ -15,14 +15,19 @@ final class Plan {
   let memory: Memory
   let memoryPlan: MemoryPlan
   private let graph: Graph
+  /// What the steps run.
+  private let work: [Step.Bound]
   private let inputs: [Planner.Place]
+  /// Where inputs stay as they are throughout a run, those of the latest run: what is the same need not be stored again.
+  private var latest: [Tensor?]
+  private let keepsInputs: Bool
   private let outputs: [(place: Planner.Place, type: ElementType?)]
 
   /// Plans `graph`, whose inputs have the types that are given, one for each. Those that `known` has, which may be
-  /// shorter, have these elements in every run.
+  /// shorter, have these elements in every run. `keepsInputs` says that many runs in a row share inputs.
   init(
-    _ expanded: ExpandedGraph, inputs types: [TensorType], known: [Tensor?] = [], threadCount: Int,
-    memoryLimit: Int, weights: WeightCache
+    _ expanded: ExpandedGraph, inputs types: [TensorType], known: [Tensor?] = [],
+    keepsInputs: Bool = false, threadCount: Int, memoryLimit: Int, weights: WeightCache
   ) throws(CompileError) {
     var graph = expanded.graph
     for (input, type) in zip(graph.inputs, types) {
@@ -45,7 +50,7 @@ final class Plan {
     }
     memoryPlan = MemoryPlan(
       planner.steps, planner.buffers, inputs: buffers(inputs),
-      outputs: buffers(outputs.map(\.place)))
+      outputs: buffers(outputs.map(\.place)) + (keepsInputs ? buffers(inputs) : []))
     let copied = max(
       outputs.reduce(0) { $0 + $1.place.byteCount },
       planner.steps.lazy.map(\.copiedByteCount).max() ?? 0)
@@ -70,6 +75,9 @@ final class Plan {
     for buffer in buffers(outputs.map(\.place)) { try memory.prepare(buffer) }
     self.memory = memory
     self.graph = graph
+    self.keepsInputs = keepsInputs
+    work = steps.map(\.work)
+    latest = [Tensor?](repeating: nil, count: inputs.count)
     self.inputs = inputs
     self.outputs = outputs
   }
@@ -87,14 +95,17 @@ final class Plan {
   func run(
     _ tensors: [Tensor], on pool: ThreadPool, observe: (Int) -> Void = { _ in }
   ) throws(CompileError) -> [Tensor] {
-    for (place, tensor) in zip(inputs, tensors) {
-      switch place {
-      case .view(let view): memory.store(tensor, to: view, on: pool)
-      case .box(let index): memory.boxes[index] = tensor
+    for index in inputs.indices {
+      switch inputs[index] {
+      case .view(let view):
+        guard !keepsInputs || !tensors[index].sharesStorage(with: latest[index]) else { continue }
+        memory.store(tensors[index], to: view, on: pool)
+        if keepsInputs { latest[index] = tensors[index] }
+      case .box(let box): memory.boxes[box] = tensors[index]
       }
     }
-    for (index, bound) in steps.enumerated() {
-      switch bound.work {
+    for index in work.indices {
+      switch work[index] {
       case .kernel(let call): call.run(on: pool)
       case .conditional(let call, let condition): if condition.pointee != 0 { call.run(on: pool) }
       case .reference(let step, let memory): try step.run(memory, on: pool)
@@ -108,5 +119,10 @@ final class Plan {
       case .box(let index): memory.boxes[index]!
       }
     }
+  }
+
+  /// Lets go of the inputs of the latest run.
+  func forgetInputs() {
+    for index in latest.indices { latest[index] = nil }
   }
 }

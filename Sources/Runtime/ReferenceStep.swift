@@ -22,8 +22,8 @@ struct ReferenceStep {
     }
   }
 
-  private let graph: Graph
-  private let node: NodeID
+  private let evaluation: Result<NodeEvaluation, CompileError>
+  private let location: Location
   private let operands: [Operand?]
   /// What the node's subgraphs take from around them.
   private let captures: [Operand]
@@ -35,7 +35,10 @@ struct ReferenceStep {
     _ graph: Graph, _ node: NodeID, operands: [Operand?], captures: [Operand],
     results: [Planner.Place?], bodies: BodySessions?
   ) {
-    (self.graph, self.node, self.bodies) = (graph, node, bodies)
+    // A node that cannot be evaluated is an error of those runs alone that come to it.
+    evaluation = Result { () throws(CompileError) in try NodeEvaluation(node, in: graph) }
+    location = graph.location(of: node)
+    self.bodies = bodies
     (self.operands, self.captures, self.results) = (operands, captures, results)
   }
 
@@ -53,7 +56,7 @@ struct ReferenceStep {
       if let bodies {
         try bodies.run(operands, captures: captured, known: captures.map(\.constant), on: pool)
       } else {
-        try ReferenceEvaluator(graph).evaluate(node, operands, captures: captured)
+        try evaluation.get().evaluate(operands)
       }
     for (place, tensor) in zip(results, values) {
       switch place {
@@ -63,7 +66,7 @@ struct ReferenceStep {
         guard tensor.shape == view.shape else {
           throw CompileError(
             .malformed, "has a result of shape \(tensor.shape) instead of \(view.shape)",
-            at: graph.location(of: node))
+            at: location)
         }
         memory.store(tensor, to: view)
       }

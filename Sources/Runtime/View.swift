@@ -66,7 +66,14 @@ struct View: Hashable, Sendable {
     return true
   }
 
-  var isRowMajor: Bool { isDense(inOrder: Array(shape.indices)) }
+  var isRowMajor: Bool {
+    var stride = 1
+    for axis in shape.indices.reversed() where shape[axis] != 1 {
+      guard strides[axis] == stride else { return false }
+      stride *= shape[axis]
+    }
+    return true
+  }
 
   // MARK: Steps
 

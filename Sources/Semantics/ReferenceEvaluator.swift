@@ -5,9 +5,6 @@ import PrunecTensors
 /// Runs a graph with the operators' own `evaluate`: slow, plain, and the oracle of everything faster.
 public struct ReferenceEvaluator: Sendable {
   private let graph: Graph
-  /// A node of more MACs would take minutes.
-  private static let macLimit = 1 << 35
-
   /// Whether the graph is run again and again, so that effort counts.
   private let isBody: Bool
 
@@ -69,28 +66,11 @@ public struct ReferenceEvaluator: Sendable {
     if let flow = ControlFlow(id, in: graph) {
       return try flow.evaluate(operands, captures: captures, &effort)
     }
-    let node = graph[id]
-    guard case .understood(let found, let opset) = try Resolution.of(id, in: graph) else {
-      throw CompileError(.unsupported, "cannot be evaluated", at: graph.location(of: id))
-    }
-    var call = Invocation(
-      signature: found.signature, opset: opset, attributes: node.attributes,
-      operands: operands.map { $0.map { ValueFacts(constant: $0) } },
-      results: [ValueFacts](repeating: .unknown, count: node.outputs.count),
-      location: graph.location(of: id))
-    call.results = try found.inferFacts(call)
-    guard found.macs(call) <= Self.macLimit else {
-      throw CompileError(.unsupported, "takes too long to evaluate", at: call.location)
-    }
-    for result in call.results {
-      guard let count = result.fixedShape?.checkedElementCount,
-        let bytes = result.elementType?.byteCount(of: count)
-      else { continue }
-      try MemoryLimit.ask(bytes, for: "a result", at: call.location)
-    }
+    let evaluation = try NodeEvaluation(id, in: graph)
+    let call = try evaluation.invocation(on: operands)
     if isBody {
-      try effort.spend(on: call.results, macs: found.macs(call), at: call.location)
+      try effort.spend(on: call.results, macs: evaluation.macs(call), at: call.location)
     }
-    return try found.evaluate(call, operands)
+    return try evaluation.evaluate(call, operands)
   }
 }

@@ -98,6 +98,15 @@ public struct Tensor: Sendable {
     return Tensor(elementType, shape: shape, storage: slice.storage)
   }
 
+  /// Whether both are the same elements in memory, under shapes and types that may differ. What is held is never written, so
+  /// that they stay the same.
+  package func sharesStorage(with other: Tensor?) -> Bool {
+    guard case .bytes(let storage) = payload, case .bytes(let others)? = other?.payload else {
+      return false
+    }
+    return storage === others
+  }
+
   /// Calls `body` with the tensor's bytes, which may lie at any alignment. Empty without data.
   @inlinable
   public func withUnsafeBytes<R, E: Error>(

@@ -9,6 +9,8 @@ import PrunecTensors
 extension Planner {
   /// More steps than that would take longer to plan than they are worth.
   private static let stepLimit = 1 << 13
+  /// Products of the inputs of so many steps are left out together, where all sequences are at their ends.
+  private static let conditionalSteps = 24
 
   private enum Operand {
     static let (x, w, r, b, lengths, hidden, cell) = (0, 1, 2, 3, 4, 5, 6)
@@ -79,6 +81,8 @@ extension Planner {
       addEnds(id, lengths, steps: steps, directions: count, units: units)
     }
     let y = isUsed[0] ? result(results[0]!) : newView(.float32, all)
+    // Steps that are left out leave zeros.
+    if ends != nil, isUsed[0] { addFill(id, y, with: 0) }
     var cell: View?
     if case .longShortTermMemory = recurrence.cell {
       let place = isUsed.count > 2 && isUsed[2] ? result(results[2]!) : newView(.float32, state)
@@ -94,7 +98,7 @@ extension Planner {
       let inputs = newView(.float32, [steps, batch, rows])
       try addInputs(
         id, index, source, to: inputs,
-        biases: Array(numbers[(2 * index * rows)..<((2 * index + 1) * rows)]))
+        biases: Array(numbers[(2 * index * rows)..<((2 * index + 1) * rows)]), ends)
       try addSteps(
         Direction(
           index: index, node: id, gates: rows / units, inputs: inputs,
@@ -202,13 +206,19 @@ extension Planner {
       [id], masked, operands + [isInside.broadcast(to: result.shape)], result)
   }
 
-  /// `X W' + b` for all steps.
+  /// `X W' + b` for all steps, or those in which a sequence goes on.
   private mutating func addInputs(
-    _ id: NodeID, _ direction: Int, _ x: View, to y: View, biases: [Float]
+    _ id: NodeID, _ direction: Int, _ x: View, to y: View, biases: [Float], _ ends: Ends?
   ) throws(CompileError) {
-    try addStateProduct(
-      id, part: 4 * direction, operand: Operand.w, direction, rows: 0..<y.shape[2], biases, x, to: y
-    )
+    let size = ends == nil ? x.shape[0] : Self.conditionalSteps
+    for start in stride(from: 0, to: x.shape[0], by: size) {
+      let steps = start..<min(start + size, x.shape[0])
+      let first = self.steps.count
+      try addStateProduct(
+        id, part: 4 * direction, operand: Operand.w, direction, rows: 0..<y.shape[2], biases,
+        x.spans(steps), to: y.spans(steps))
+      if let ends { makeConditional(from: first, on: ends.isAnyInside.span(start)) }
+    }
   }
 
   /// The product of rows `[height, width, K]` with rows of the weights of one direction.
@@ -276,12 +286,13 @@ extension Planner {
         direction, cell, at: time, x, before, to: state ?? y, gates: gates, reset: reset)
       before = state ?? y
       guard let ends = direction.ends, let state else { continue }
+      if direction.isSequenceUsed {
+        let mask = ends.isInside.span(time).broadcast(to: state.shape)
+        let isAdded = addProgram(
+          [direction.node], [.init(.number(0), []), .init(.select, [0, 1, 2])], [mask, state], y)
+        precondition(isAdded, "three axes are not too many for a program")
+      }
       makeConditional(from: first, on: ends.isAnyInside.span(time))
-      guard direction.isSequenceUsed else { continue }
-      let mask = ends.isInside.span(time).broadcast(to: state.shape)
-      let isAdded = addProgram(
-        [direction.node], [.init(.number(0), []), .init(.select, [0, 1, 2])], [mask, state], y)
-      precondition(isAdded, "three axes are not too many for a program")
     }
   }
 
@@ -375,6 +386,14 @@ extension View {
 
   /// Index `index` of the first axis, which stays, with an extent of one.
   fileprivate func span(_ index: Int) -> View { part(index, ofAxis: 0).adding(axis: 0) }
+
+  /// Some of the indices of the first axis.
+  fileprivate func spans(_ range: Range<Int>) -> View {
+    var view = self
+    view.offset += range.lowerBound * strides[0]
+    view.shape[0] = range.count
+    return view
+  }
 
   fileprivate func adding(axis: Int) -> View {
     var view = self
