@@ -131,7 +131,7 @@ struct Planner {
     }
     let reference = ReferenceStep(
       graph, id, operands: operands, captures: captures, results: results,
-      bodies: weights.bodies(of: id))
+      bodies: try weights.bodies(of: id, facts))
     var step = Step([id], ReferenceStep.kernel, reads: reads, writes: writes) { memory in
       .reference(reference, memory)
     }

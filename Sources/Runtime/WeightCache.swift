@@ -125,13 +125,20 @@ final class WeightCache: @unchecked Sendable {
     return weights
   }
 
-  /// The graphs of a control-flow node made ready to run; `nil` for any other node.
-  func bodies(of node: NodeID) -> BodySessions? {
+  /// The graphs of a control-flow node made ready to run; `nil` for any other node. `facts` say which values are fixed.
+  func bodies(of node: NodeID, _ facts: GraphFacts) throws(CompileError) -> BodySessions? {
     if let known = bodies[node] { return known }
     guard let flow = ControlFlow(node, in: graph) else { return nil }
+    func constant(_ value: ValueID) throws(CompileError) -> Tensor? {
+      if let constant = graph[value].constant { return constant }
+      return facts.isFixed(value) ? try tensor(value) : nil
+    }
     let sessions = BodySessions(
-      flow, operands: graph[node].inputs.map { $0.flatMap { graph[$0].constant } },
-      captures: graph[node].captures.map { graph[$0].constant })
+      flow,
+      operands: try graph[node].inputs.map { (input) throws(CompileError) in
+        try input.flatMap(constant)
+      },
+      captures: try graph[node].captures.map(constant))
     bodies[node] = sessions
     return sessions
   }

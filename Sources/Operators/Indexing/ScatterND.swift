@@ -105,6 +105,9 @@ package enum ScatterReduction: String, Sendable {
     _ updates: Tensor, to targets: [Int], of data: Tensor, _ call: Invocation
   ) throws(CompileError) -> Tensor {
     guard let formula else {
+      if data.elementType.isByteAligned, data.elementType != .string {
+        return data.placing(updates, at: targets)
+      }
       let both = Tensor.concatenated(
         [data.reshaped([data.count]), updates.reshaped([updates.count])], alongAxis: 0)
       var choice = Array(0..<data.count)
@@ -128,5 +131,22 @@ package enum ScatterReduction: String, Sendable {
       elements[target] = combine(elements[target], update)!
     }
     return Tensor(wrapping: elements, to: type, shape: data.shape)
+  }
+}
+
+extension Tensor {
+  /// The tensor with the elements of `part`, of the same type of whole bytes, at offsets, of which the last counts where some are
+  /// equal.
+  fileprivate func placing(_ part: Tensor, at offsets: [Int]) -> Tensor {
+    var whole = contiguous
+    let width = elementType.bitWidth / 8
+    whole.withUnsafeMutableBytes { target in
+      part.withUnsafeBytes { source in
+        for (index, offset) in offsets.enumerated() {
+          for byte in 0..<width { target[offset * width + byte] = source[index * width + byte] }
+        }
+      }
+    }
+    return whole
   }
 }
