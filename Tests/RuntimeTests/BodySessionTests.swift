@@ -141,6 +141,33 @@ import Testing
     #expect(try session.run([truth(true), ramp([3, 4])])[0].shape == [2, 6])
   }
 
+  /// Inputs stay in place from one iteration to the next only where they are the same: carried values that change places, a
+  /// captured one that differs from run to run, and weights of a Constant node.
+  @Test func inputsThatStayAndChange() throws {
+    let weights = (0..<9).map { "\(Float($0 % 5) * 0.25 - 0.5)" }.joined(separator: ", ")
+    let text = """
+      <ir_version: 8, opset_import: ["" : 17]>
+      main (int64 count, float[3, 3] x) => (float[3, 3] y, float[3, 3] z, float[K, 3, 3] all)
+      {
+        k = Exp (x)
+        n = Neg (x)
+        w = Constant <value = float[3, 3] {\(weights)}> ()
+        y, z, s, all = Loop (count, , x, n, w) <
+          body = f (int64 i, bool c, float[3, 3] a, float[3, 3] b, float[3, 3] m)
+            => (bool go, float[3, 3] b, float[3, 3] a, float[3, 3] m, float[3, 3] row)
+          {
+            go = Identity (c)
+            p = MatMul (a, m)
+            q = MatMul (p, k)
+            row = Sub (q, b)
+          }>
+      }
+      """
+    let inputs = [ramp([3, 3]), Tensor((0..<9).map { Float($0) * 0.1 }, shape: [3, 3])]
+    try agrees(
+      text, [3, 4].flatMap { (count: Int) in inputs.map { [Tensor([count], shape: []), $0] } })
+  }
+
   /// Of branches that hand on what they are given, and of graphs within graphs.
   @Test func bodiesInBodies() throws {
     let text = """

@@ -76,6 +76,22 @@ import Testing
     }
   }
 
+  /// Several panels of a single row at once, what is left over of them, and all that may follow the sums.
+  @Test func rowsByMatrices() throws {
+    for count in [61, 64, 100, 130, 203, 256] {
+      for rest in [
+        "y = Identity (p)", "y = Add (p, b)", "q = Add (p, b) y = Sigmoid (q)", "y = Add (p, r)",
+        "q = Add (p, r) y = Relu (q)", "q = Tanh (p) y = Add (q, r)",
+      ] {
+        try check(
+          """
+          (float[1, 37] x, float[1, \(count)] r) => (float[1, \(count)] y)
+          <float[37, \(count)] w = {...}, float[\(count)] b = {...}>
+          """, "p = MatMul (x, w) \(rest)", [normal([1, 37]), normal([1, count], seed: 8)])
+      }
+    }
+  }
+
   @Test func emptyBatchesGiveEmptyResults() throws {
     try check(
       """
@@ -407,9 +423,11 @@ import Testing
     }
   }
 
-  @Test func sequencesEndWhereTheirLengthsSay() throws {
-    let types = "float[6, 3, 4] x, int32[3] n"
-    let lengths = Tensor(.int32, shape: [3], elements: [Int32(6), 0, 2])
+  /// Of the longer sequences some steps lie behind all ends.
+  @Test(arguments: [(6, 6), (60, 30)])
+  func sequencesEndWhereTheirLengthsSay(steps: Int, longest: Int) throws {
+    let types = "float[\(steps), 3, 4] x, int32[3] n"
+    let lengths = Tensor(.int32, shape: [3], elements: [Int32(longest), 0, 2])
     for direction in ["forward", "reverse", "bidirectional"] {
       let d = direction == "bidirectional" ? 2 : 1
       for (operation, gates, attributes) in [
@@ -421,14 +439,14 @@ import Testing
           let initial = hasInitial ? ", h" + (cell ? ", h" : "") : ""
           let kernels = try check(
             """
-            (\(types)) => (float[6, \(d), 3, 5] y, float[\(d), 3, 5] yh\(outputs))
+            (\(types)) => (float[\(steps), \(d), 3, 5] y, float[\(d), 3, 5] yh\(outputs))
             <float[\(d), \(gates * 5), 4] w = {...}, float[\(d), \(gates * 5), 5] r = {...},
              float[\(d), \(gates * 10)] b = {...}, float[\(d), 3, 5] h = {...}>
             """,
             """
             y, yh\(cell ? ", yc" : "") = \(operation) <direction = "\(direction)"\(attributes),
               hidden_size = 5> (x, w, r, b, n\(initial))
-            """, [normal([6, 3, 4]), lengths])
+            """, [normal([steps, 3, 4]), lengths])
           #expect(!kernels.contains("reference"))
         }
       }
