@@ -63,6 +63,8 @@ struct ReferenceStep {
       case nil: break
       case .box(let index): memory.boxes[index] = tensor
       case .view(let view):
+        // A loop without an iteration knows no extents of what it has not made.
+        if tensor.count == 0, view.shape.contains(0) { continue }
         guard tensor.shape == view.shape else {
           throw CompileError(
             .malformed, "has a result of shape \(tensor.shape) instead of \(view.shape)",

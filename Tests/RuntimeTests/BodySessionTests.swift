@@ -141,6 +141,24 @@ import Testing
     #expect(try session.run([truth(true), ramp([3, 4])])[0].shape == [2, 6])
   }
 
+  /// Slices that no iteration has made have the extents that inference knows of them.
+  @Test func loopsWithoutAnIteration() throws {
+    let text = """
+      <ir_version: 8, opset_import: ["" : 17]>
+      main (float[T, 3] x) => (float[A, B, C] y)
+      {
+        all = Scan <num_scan_inputs = 1, body = f (float[U] s) => (float[V, W] row) {
+          first = Constant <value = int64[1] {0}> ()
+          row = Unsqueeze (s, first)
+        }> (x)
+        y = Relu (all)
+      }
+      """
+    let session = Session(try parseModel(text).graph, threadCount: 1)
+    #expect(try session.run([Tensor([Float](), shape: [0, 3])])[0].shape == [0, 1, 3])
+    #expect(try session.run([ramp([2, 3])])[0].shape == [2, 1, 3])
+  }
+
   /// Inputs stay in place from one iteration to the next only where they are the same: carried values that change places, a
   /// captured one that differs from run to run, and weights of a Constant node.
   @Test func inputsThatStayAndChange() throws {
