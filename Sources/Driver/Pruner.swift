@@ -223,6 +223,13 @@ public struct Pruner: Sendable {
           .warning,
           "the result has masks; end the pipeline with lower-masks for runtimes to know them"))
     }
+    if graph.nodes.contains(where: { graph[$0].operation == Merge.operation }) {
+      context.warnings.append(
+        Diagnostic(
+          .warning,
+          "the result has branches side by side; end the pipeline with sink-branches for runtimes to know them"
+        ))
+    }
     if let reason = check?.reasonNotRun {
       context.warnings.append(Diagnostic(.warning, "the result has not been checked: \(reason)"))
     }

@@ -133,6 +133,26 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(report.check.status == "passed")
   }
 
+  @Test func branchesSideBySideAreSaid() throws {
+    let model = try parseModel(
+      """
+      main (bool c, float[2,3] x) => (float[2,3] y)
+      {
+        y = If (c) <
+          then_branch = t () => (float[2,3] u) { u = Relu (x) },
+          else_branch = e () => (float[2,3] v) { v = Neg (x) }>
+      }
+      """)
+    var options = PruneOptions()
+    options.pipeline = "hoist-branches"
+    let said = try Pruner(options).prune(model).warnings.map(\.message)
+    #expect(said.contains { $0.hasPrefix("the result has branches side by side") })
+    options.pipeline = "hoist-branches,sink-branches"
+    let sunk = try Pruner(options).prune(model)
+    #expect(!sunk.warnings.contains { $0.message.hasPrefix("the result has branches") })
+    #expect(sunk.report.check.status == "passed")
+  }
+
   /// What crosses the border of a loop stays; the rest is pruned, and all of it is checked.
   @Test func loops() throws {
     let report = try layersAround(
