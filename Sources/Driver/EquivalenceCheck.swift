@@ -106,7 +106,6 @@ public struct EquivalenceCheck: Sendable {
     init(
       _ graph: Graph, _ inputs: [Tensor], seed: UInt64, allowsReference: Bool = true
     ) throws(CompileError) {
-      let graph = graph.withSunkBranches
       let evaluator = try PartialEvaluator(graph)
       if evaluator.unknownNames.isEmpty, Self.suits(graph) {
         do throws(CompileError) {

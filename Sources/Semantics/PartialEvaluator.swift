@@ -27,6 +27,7 @@ package struct PartialEvaluator: Sendable {
   private let unknownNodes: Set<NodeID>
 
   package init(_ graph: Graph) throws(CompileError) {
+    let graph = graph.withSunkBranches
     self.graph = graph
     facts = try GraphFacts(of: graph)
     var (needed, unknown): (Set<NodeID>, Set<NodeID>) = ([], [])

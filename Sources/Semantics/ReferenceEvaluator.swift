@@ -25,7 +25,7 @@ public struct ReferenceEvaluator: Sendable {
   public func run(_ inputs: [Tensor]) throws(CompileError) -> [Tensor] {
     precondition(inputs.count == graph.inputs.count)
     var effort = EvaluationEffort()
-    return try run(inputs, [], &effort)
+    return try ReferenceEvaluator(graph.withSunkBranches).run(inputs, [], &effort)
   }
 
   /// Runs the graph, a subgraph where `captures` are the tensors that it takes from around it.

@@ -8,8 +8,8 @@ import PrunecTensors
 ///
 /// As nodes of one graph the branches are analysed and rewritten by what does so with any other nodes. Which nodes are a
 /// branch follows from the graph: those that nothing else needs. `Graph.sinkBranches` makes an If of it again, so that
-/// only the branch that is chosen is executed; the session does so with whatever it is given. `evaluate`, and the parts
-/// that a staged run takes a graph into, execute both.
+/// only the branch that is chosen is executed; sessions and the reference do so with whatever they are given. The parts
+/// that a staged run takes a graph into execute both.
 ///
 /// Channels: axes of the same extent in both branches are those of the result.
 package struct Merge: Operator {
