@@ -85,7 +85,7 @@ enum ZipArchive {
     func failure(_ what: String) -> CompileError {
       CompileError(.inputOutput, "the archive cannot be made: \(what)")
     }
-    // What libzip reads, what it writes, and the result.
+    // The entries that libzip reads, the archive that it writes, and the result.
     try MemoryLimit.ask(3 * entries.reduce(0) { $0 + $1.data.count }, for: "an archive")
     var error = zip_error_t()
     guard let target = zip_source_buffer_create(nil, 0, 0, &error),

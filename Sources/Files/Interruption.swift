@@ -122,7 +122,7 @@ package enum Interruption {
 
   /// The signals by which Swift's runtime (the first) and libraries in Swift end a process that gets no memory.
   fileprivate static let trapNumbers = [SIGABRT, SIGILL, SIGTRAP]
-  /// What these did before.
+  /// Actions that these had before.
   fileprivate nonisolated(unsafe) static let traps = {
     let actions = UnsafeMutablePointer<sigaction>.allocate(capacity: trapNumbers.count)
     actions.initialize(repeating: sigaction(), count: trapNumbers.count)

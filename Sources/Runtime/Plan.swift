@@ -15,10 +15,10 @@ final class Plan {
   let memory: Memory
   let memoryPlan: MemoryPlan
   private let graph: Graph
-  /// What the steps run.
+  /// The work of each step, in their order.
   private let work: [Step.Bound]
   private let inputs: [Planner.Place]
-  /// Where inputs stay as they are throughout a run, those of the latest run: what is the same need not be stored again.
+  /// Inputs of the latest run, where they stay in place throughout a run: the same ones need not be stored again.
   private var latest: [Tensor?]
   private let keepsInputs: Bool
   private let outputs: [(place: Planner.Place, type: ElementType?)]

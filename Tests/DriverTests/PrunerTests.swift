@@ -153,7 +153,7 @@ func halving(_ change: (inout PruneOptions) -> Void = { _ in }) -> PruneOptions 
     #expect(sunk.report.check.status == "passed")
   }
 
-  /// What crosses the border of a loop stays; the rest is pruned, and all of it is checked.
+  /// Channels that cross the border of a loop stay; the rest is pruned, and all of it is checked.
   @Test func loops() throws {
     let report = try layersAround(
       """

@@ -38,7 +38,7 @@ class FuzzTests(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def rows(self, result):
-        """How many runs each row of the table has, by its name."""
+        """Number of runs in each row of the table, by its name."""
         lines = [line.split() for line in result.stdout.splitlines()]
         start = next(place for place, line in enumerate(lines) if line[1:2] == ["runs"])
         return {line[0]: int(line[1]) for line in lines[start + 1:] if len(line) > 3 and line[1].isdigit()}

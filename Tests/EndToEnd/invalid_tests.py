@@ -77,7 +77,7 @@ class InvalidTests(unittest.TestCase):
                     os.remove(path)
 
     def test_other_formats(self):
-        """What people take for a model is called what it is."""
+        """Files that people take for a model are called by their format."""
         for begin, said in (
             (b"<!DOCTYPE html><html></html>", "a page of HTML"),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),

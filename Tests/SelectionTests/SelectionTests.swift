@@ -243,7 +243,7 @@ import Testing
     #expect(
       error?.diagnostics[0].message
         == "parameters cannot be brought to 40.0 %: 41.9 % is as far as it goes")
-    // What is left are 32 parameters of w1, 20 of w2 and 20 of w3, of 172.
+    // Left are 32 parameters of w1, 20 of w2 and 20 of w3, of 172.
     let note = error?.diagnostics[0].notes.last ?? ""
     #expect(note.hasPrefix("most of the rest depends on "))
     #expect(note.contains("(30.2 %: keeps 4 of 8 channels)"))

@@ -4,7 +4,7 @@ import PrunecSemantics
 import Testing
 
 @Suite struct CostTests {
-  /// What is made of weights is no weight of its own; what is made of extents alone is.
+  /// Values made of weights are no weights of their own; those made of extents alone are.
   @Test func computedWeightsCountOnce() throws {
     let graph = try parseModel(
       """

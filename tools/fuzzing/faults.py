@@ -38,7 +38,7 @@ def layered_model():
 
 
 def digest(path):
-    """What a model with its data holds; `None` where it does not load."""
+    """Contents of a model with its data; `None` where it does not load."""
     try:
         return hashlib.sha256(onnx.load(path).SerializeToString()).hexdigest()
     except Exception:
@@ -92,10 +92,10 @@ class Bench:
             message, code = process.communicate()[1], None
         return processes.Ending(code, "", (message or b"").decode(errors="replace")), time.monotonic() - start
 
-    # What may come of it
+    # Judgements
 
     def judge_pair(self, out, ratio, old, code):
-        """What is wrong with the small model in `out` after prunec was told to make that of `ratio` from `old`."""
+        """Fault of the small model in `out` after prunec was told to make that of `ratio` from `old`."""
         found = digest(out / SMALL)
         if code == 0 and found != self.wanted[ratio]:
             return "missing", "success, and another model"
@@ -140,7 +140,7 @@ def kills(bench):
 
 
 def judge_failure(bench, out, ratio, old, before, ending, allowed):
-    """What is wrong after a failure that prunec notices; `before` has the names that were in `out`."""
+    """Fault after a failure that prunec notices; `before` has the names that were in `out`."""
     kind, text = bench.judge_pair(out, ratio, old, ending.code)
     if kind is None and ending.code not in (0, *allowed):
         kind, text = ("signal" if (ending.code or 0) < 0 else "undocumented"), str(ending.code)

@@ -26,7 +26,7 @@ def near(number, random):
 
 
 def few(random, most=4):
-    """How many mutations at once: one in half of the cases, two in a quarter, and so on."""
+    """Number of mutations at once: one in half of the cases, two in a quarter, and so on."""
     count = 1
     while count < most and random.random() < 0.5:
         count += 1

@@ -94,7 +94,7 @@ def session(path):
 
 
 def failure(function, *arguments, **options):
-    """What a function raises, as text, or `None`."""
+    """Text of the error that a function raises, or `None`."""
     try:
         function(*arguments, **options)
     except Exception as error:
@@ -109,7 +109,7 @@ def serve():
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE if hard == resource.RLIM_INFINITY else min(ADDRESS_SPACE, hard), hard))
     answers = os.fdopen(os.dup(1), "w")
-    # What onnxruntime prints is its own.
+    # Messages of onnxruntime are its own.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for line in sys.stdin:
         # A run that does not end ends the process.

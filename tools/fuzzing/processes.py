@@ -12,7 +12,7 @@ FILE_SIZE = 256 << 20
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended: its exit code (negative for a signal, `None` where it took too long) and what it said."""
+    """End of a process: its exit code (negative for a signal, `None` where it took too long) and what it said."""
 
     code: int | None
     output: str

@@ -8,7 +8,7 @@ from .verdicts import Finding
 
 @dataclass(frozen=True)
 class Result:
-    """How prunec ended: `code` is negative for a signal, and `None` where it took too long. `compared` is whether onnxruntime has
+    """End of a run of prunec: `code` is negative for a signal, and `None` where it took too long. `compared` is whether onnxruntime has
     compared what it made."""
 
     entrance: str

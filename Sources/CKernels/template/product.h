@@ -321,10 +321,10 @@ static prunec_product product_in_one_row(const prunec_product *a) {
 // Single pixels
 
 enum {
-  /// How many panels of a single pixel are computed at once: each sum waits for the one before, and a tile of one pixel
+  /// Number of panels of a single pixel that are computed at once: each sum waits for the one before, and a tile of one pixel
   /// has too few of them to keep the processor busy.
   pixel_panels = 8 / panel_vectors,
-  /// How many bytes before they are read weights come into the cache.
+  /// Distance, in bytes, by which weights come into the cache before they are read.
   pixel_ahead = 1024,
 };
 
